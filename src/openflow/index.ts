@@ -1,0 +1,2 @@
+/** Public face of the wire codec. */
+export * from './model.js'

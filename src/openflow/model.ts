@@ -1,0 +1,277 @@
+/**
+ * The version-free OpenFlow model: what the codec decodes every version into and what everything above it works on.
+ * No wire layout lives here (see schema/), no behaviour (see ../datapath).
+ *
+ * Conventions
+ * - Port numbers, group ids and table ids are those of OpenFlow 1.3 (32, 32 and 8 bits); 1.0's 16-bit reserved ports
+ *   are widened and narrowed by the codec (OF 1.0 §5.2.1, OF 1.3.5 §7.2.1).
+ * - Field values and masks are bigints, already in host order; a mask bit of 1 means "must match" / "is written".
+ * - A `Match` is canonical (see match.ts): sorted by field number, no all-zero mask, all-ones mask is null,
+ *   value & ~mask == 0.
+ */
+
+export type OxmName =
+  | 'in_port' | 'in_phy_port' | 'metadata' | 'eth_dst' | 'eth_src' | 'eth_type' | 'vlan_vid' | 'vlan_pcp'
+  | 'ip_dscp' | 'ip_ecn' | 'ip_proto' | 'ipv4_src' | 'ipv4_dst' | 'tcp_src' | 'tcp_dst' | 'udp_src' | 'udp_dst'
+  | 'sctp_src' | 'sctp_dst' | 'icmpv4_type' | 'icmpv4_code' | 'arp_op' | 'arp_spa' | 'arp_tpa' | 'arp_sha' | 'arp_tha'
+  | 'ipv6_src' | 'ipv6_dst' | 'ipv6_flabel' | 'icmpv6_type' | 'icmpv6_code' | 'ipv6_nd_target' | 'ipv6_nd_sll'
+  | 'ipv6_nd_tll' | 'mpls_label' | 'mpls_tc' | 'mpls_bos' | 'pbb_isid' | 'tunnel_id' | 'ipv6_exthdr'
+
+/** `mask === null` means every bit of the field is compared (or written). */
+export interface FieldValue { readonly field: OxmName; readonly value: bigint; readonly mask: bigint | null }
+export type Match = readonly FieldValue[]
+
+/** Reserved port numbers. OF 1.3.5 §7.2.1. */
+export const Port = {
+  MAX: 0xffffff00, IN_PORT: 0xfffffff8, TABLE: 0xfffffff9, NORMAL: 0xfffffffa, FLOOD: 0xfffffffb, ALL: 0xfffffffc,
+  CONTROLLER: 0xfffffffd, LOCAL: 0xfffffffe, ANY: 0xffffffff,
+} as const
+export const Group = { MAX: 0xffffff00, ALL: 0xfffffffc, ANY: 0xffffffff } as const
+export const Table = { MAX: 0xfe, ALL: 0xff } as const
+export const NO_BUFFER = 0xffffffff
+/** max_len of an output to CONTROLLER that asks for the whole packet. OF 1.3.5 §7.2.5. */
+export const CONTROLLER_MAX_LEN_NO_BUFFER = 0xffff
+
+export type Action =
+  | { readonly type: 'output'; readonly port: number; readonly maxLen: number }
+  | { readonly type: 'group'; readonly groupId: number }
+  | { readonly type: 'set_queue'; readonly queueId: number }
+  /** OF 1.0's OFPAT_ENQUEUE: output through one queue of a port, without changing the queue of later outputs. */
+  | { readonly type: 'enqueue'; readonly port: number; readonly queueId: number }
+  | { readonly type: 'set_field'; readonly field: OxmName; readonly value: bigint; readonly mask: bigint | null }
+  | { readonly type: 'push_vlan'; readonly ethertype: number }
+  | { readonly type: 'pop_vlan' }
+  /** OF 1.0's SET_VLAN_VID / SET_VLAN_PCP: adds an 802.1Q tag where there is none. OF 1.0 §5.2.4. */
+  | { readonly type: 'set_vlan_vid'; readonly vid: number }
+  | { readonly type: 'set_vlan_pcp'; readonly pcp: number }
+  | { readonly type: 'push_mpls'; readonly ethertype: number }
+  | { readonly type: 'pop_mpls'; readonly ethertype: number }
+  | { readonly type: 'push_pbb'; readonly ethertype: number }
+  | { readonly type: 'pop_pbb' }
+  | { readonly type: 'set_nw_ttl'; readonly ttl: number }
+  | { readonly type: 'dec_nw_ttl' }
+  | { readonly type: 'set_mpls_ttl'; readonly ttl: number }
+  | { readonly type: 'dec_mpls_ttl' }
+  | { readonly type: 'copy_ttl_out' }
+  | { readonly type: 'copy_ttl_in' }
+  | { readonly type: 'experimenter'; readonly experimenter: number; readonly body: Uint8Array }
+
+/**
+ * At most one instruction of each type (OF 1.3.5 §5.9). `null` means the instruction is absent, which differs from an
+ * instruction with an empty list. A 1.0 flow has only `apply` (possibly empty).
+ */
+export interface Instructions {
+  readonly meter: number | null
+  readonly apply: readonly Action[] | null
+  readonly clear: boolean
+  readonly write: readonly Action[] | null
+  readonly writeMetadata: { readonly value: bigint; readonly mask: bigint } | null
+  readonly gotoTable: number | null
+}
+export const NO_INSTRUCTIONS: Instructions =
+  { meter: null, apply: null, clear: false, write: null, writeMetadata: null, gotoTable: null }
+
+export const FlowModFlag = { SEND_FLOW_REM: 1, CHECK_OVERLAP: 2, RESET_COUNTS: 4, NO_PKT_COUNTS: 8, NO_BYT_COUNTS: 16 } as const
+export type FlowModCommand = 'add' | 'modify' | 'modify_strict' | 'delete' | 'delete_strict'
+
+/** Seconds for timeouts; 0 = permanent. `tableId` may be Table.ALL for deletes; a 1.0 flow-mod always has table 0 (deletes: ALL). */
+export interface FlowMod {
+  readonly type: 'flow_mod'
+  readonly command: FlowModCommand
+  readonly tableId: number
+  readonly priority: number
+  readonly match: Match
+  readonly cookie: bigint
+  readonly cookieMask: bigint
+  readonly idleTimeout: number
+  readonly hardTimeout: number
+  readonly bufferId: number
+  readonly outPort: number
+  readonly outGroup: number
+  /** Bits of FlowModFlag; 1.0's EMERG (bit 2 of 1.0) is refused by the codec as OFPFMFC_UNSUPPORTED's 1.0 equivalent. */
+  readonly flags: number
+  readonly instructions: Instructions
+}
+
+export type GroupType = 'all' | 'select' | 'indirect' | 'ff'
+export interface Bucket { readonly weight: number; readonly watchPort: number; readonly watchGroup: number; readonly actions: readonly Action[] }
+export interface GroupMod {
+  readonly type: 'group_mod'
+  readonly command: 'add' | 'modify' | 'delete'
+  readonly groupType: GroupType
+  readonly groupId: number
+  readonly buckets: readonly Bucket[]
+}
+
+/** Bits of PortConfig and PortState are those of OF 1.3 (§7.2.1); the codec maps 1.0's (adds NO_STP/NO_FLOOD as below). */
+export const PortConfig = { DOWN: 1 << 0, NO_STP: 1 << 1, NO_RECV: 1 << 2, NO_FLOOD: 1 << 4, NO_FWD: 1 << 5, NO_PACKET_IN: 1 << 6 } as const
+export const PortState = { LINK_DOWN: 1 << 0, BLOCKED: 1 << 1, LIVE: 1 << 2 } as const
+/** Feature bits as in OF 1.3 §7.2.1 (ofp_port_features); speeds in kbit/s. `hwAddr` is 48 bits. */
+export interface PortDesc {
+  readonly portNo: number; readonly hwAddr: bigint; readonly name: string; readonly config: number; readonly state: number
+  readonly curr: number; readonly advertised: number; readonly supported: number; readonly peer: number
+  readonly currSpeed: number; readonly maxSpeed: number
+}
+export interface PortMod {
+  readonly type: 'port_mod'; readonly portNo: number; readonly hwAddr: bigint
+  readonly config: number; readonly mask: number; readonly advertise: number
+}
+
+export interface MeterBand { readonly type: 'drop' | 'dscp_remark' | 'experimenter'; readonly rate: number; readonly burstSize: number; readonly precLevel: number }
+export interface MeterMod {
+  readonly type: 'meter_mod'; readonly command: 'add' | 'modify' | 'delete'
+  /** KBPS 1, PKTPS 2, BURST 4, STATS 8 */
+  readonly flags: number; readonly meterId: number; readonly bands: readonly MeterBand[]
+}
+
+export type PacketInReason = 'no_match' | 'action' | 'invalid_ttl'
+/** `match` holds the pipeline fields (in_port, in_phy_port, metadata, tunnel_id), never header fields. */
+export interface PacketIn {
+  readonly type: 'packet_in'; readonly bufferId: number; readonly totalLen: number; readonly reason: PacketInReason
+  readonly tableId: number; readonly cookie: bigint; readonly match: Match; readonly data: Uint8Array
+}
+export interface PacketOut {
+  readonly type: 'packet_out'; readonly bufferId: number; readonly inPort: number
+  readonly actions: readonly Action[]; readonly data: Uint8Array
+}
+export type FlowRemovedReason = 'idle_timeout' | 'hard_timeout' | 'delete' | 'group_delete'
+export interface FlowRemoved {
+  readonly type: 'flow_removed'; readonly cookie: bigint; readonly priority: number; readonly reason: FlowRemovedReason
+  readonly tableId: number; readonly durationSec: number; readonly durationNsec: number
+  readonly idleTimeout: number; readonly hardTimeout: number; readonly packetCount: bigint; readonly byteCount: bigint; readonly match: Match
+}
+export interface PortStatus { readonly type: 'port_status'; readonly reason: 'add' | 'delete' | 'modify'; readonly port: PortDesc }
+
+/** `name` is the specification's code name ('OFPFMFC_OVERLAP'); the codec numbers it for the version of the channel. */
+export interface ErrorMessage { readonly type: 'error'; readonly name: ErrorName; readonly data: Uint8Array }
+/** A name that may not exist in the channel's version is replaced by the nearest one that does; see schema/errors.ts. */
+export type ErrorName = `OFP${string}`
+/** An OFPT_ERROR received from a peer, kept as numbers. */
+export interface PeerError { readonly type: 'peer_error'; readonly errorType: number; readonly code: number; readonly data: Uint8Array }
+
+// ---- Statistics ("multipart" since 1.3) -------------------------------------------------------------------------
+
+export interface FlowStatsFilter {
+  readonly tableId: number; readonly outPort: number; readonly outGroup: number
+  readonly cookie: bigint; readonly cookieMask: bigint; readonly match: Match
+}
+export type StatsRequestBody =
+  | { readonly kind: 'desc' }
+  | ({ readonly kind: 'flow' } & FlowStatsFilter)
+  | ({ readonly kind: 'aggregate' } & FlowStatsFilter)
+  | { readonly kind: 'table' }
+  | { readonly kind: 'port'; readonly portNo: number }
+  | { readonly kind: 'queue'; readonly portNo: number; readonly queueId: number }
+  | { readonly kind: 'group'; readonly groupId: number }
+  | { readonly kind: 'group_desc' }
+  | { readonly kind: 'group_features' }
+  | { readonly kind: 'meter'; readonly meterId: number }
+  | { readonly kind: 'meter_config'; readonly meterId: number }
+  | { readonly kind: 'meter_features' }
+  /** `tables` is empty for a plain query; otherwise the controller asks for a change. */
+  | { readonly kind: 'table_features'; readonly tables: readonly TableFeatures[] }
+  | { readonly kind: 'port_desc' }
+  | { readonly kind: 'experimenter'; readonly experimenter: number; readonly expType: number; readonly body: Uint8Array }
+export interface StatsRequest { readonly type: 'stats_request'; readonly more: boolean; readonly body: StatsRequestBody }
+
+export interface FlowStats {
+  readonly tableId: number; readonly durationSec: number; readonly durationNsec: number; readonly priority: number
+  readonly idleTimeout: number; readonly hardTimeout: number; readonly flags: number; readonly cookie: bigint
+  readonly packetCount: bigint; readonly byteCount: bigint; readonly match: Match; readonly instructions: Instructions
+}
+/** `name`, `wildcards` and `maxEntries` are on the wire in 1.0–1.2 only. */
+export interface TableStats {
+  readonly tableId: number; readonly name: string; readonly maxEntries: number; readonly activeCount: number
+  readonly lookupCount: bigint; readonly matchedCount: bigint
+}
+/** All-ones (2n**64n - 1n) where a counter is not available. OF 1.3.5 §7.3.5.6. */
+export interface PortStats {
+  readonly portNo: number; readonly rxPackets: bigint; readonly txPackets: bigint; readonly rxBytes: bigint; readonly txBytes: bigint
+  readonly rxDropped: bigint; readonly txDropped: bigint; readonly rxErrors: bigint; readonly txErrors: bigint
+  readonly rxFrameErr: bigint; readonly rxOverErr: bigint; readonly rxCrcErr: bigint; readonly collisions: bigint
+  readonly durationSec: number; readonly durationNsec: number
+}
+export interface GroupStats {
+  readonly groupId: number; readonly refCount: number; readonly packetCount: bigint; readonly byteCount: bigint
+  readonly durationSec: number; readonly durationNsec: number
+  readonly buckets: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[]
+}
+export interface GroupDesc { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly Bucket[] }
+/** `actions[t]` lists the action names a bucket of that type may hold, as ActionName. */
+export interface GroupFeatures {
+  readonly types: readonly GroupType[]
+  /** OFPGFC bits: SELECT_WEIGHT 1, SELECT_LIVENESS 2, CHAINING 4, CHAINING_CHECKS 8 */
+  readonly capabilities: number
+  readonly maxGroups: Readonly<Record<GroupType, number>>
+  readonly actions: Readonly<Record<GroupType, readonly ActionName[]>>
+}
+export type ActionName = Exclude<Action['type'], 'enqueue' | 'set_vlan_vid' | 'set_vlan_pcp' | 'experimenter'>
+export type InstructionName = 'goto_table' | 'write_metadata' | 'write_actions' | 'apply_actions' | 'clear_actions' | 'meter'
+export interface TableFeatures {
+  readonly tableId: number; readonly name: string; readonly metadataMatch: bigint; readonly metadataWrite: bigint
+  readonly config: number; readonly maxEntries: number
+  readonly instructions: readonly InstructionName[]; readonly instructionsMiss: readonly InstructionName[]
+  readonly nextTables: readonly number[]; readonly nextTablesMiss: readonly number[]
+  readonly writeActions: readonly ActionName[]; readonly writeActionsMiss: readonly ActionName[]
+  readonly applyActions: readonly ActionName[]; readonly applyActionsMiss: readonly ActionName[]
+  readonly match: readonly { readonly field: OxmName; readonly maskable: boolean }[]
+  /** Fields that may be left out of a match. OF 1.3.5 §7.3.5.5.2 */
+  readonly wildcards: readonly OxmName[]
+  readonly writeSetField: readonly OxmName[]; readonly writeSetFieldMiss: readonly OxmName[]
+  readonly applySetField: readonly OxmName[]; readonly applySetFieldMiss: readonly OxmName[]
+}
+export type StatsReplyBody =
+  | { readonly kind: 'desc'; readonly mfrDesc: string; readonly hwDesc: string; readonly swDesc: string; readonly serialNum: string; readonly dpDesc: string }
+  | { readonly kind: 'flow'; readonly flows: readonly FlowStats[] }
+  | { readonly kind: 'aggregate'; readonly packetCount: bigint; readonly byteCount: bigint; readonly flowCount: number }
+  | { readonly kind: 'table'; readonly tables: readonly TableStats[] }
+  | { readonly kind: 'port'; readonly ports: readonly PortStats[] }
+  | { readonly kind: 'queue'; readonly queues: readonly never[] }
+  | { readonly kind: 'group'; readonly groups: readonly GroupStats[] }
+  | { readonly kind: 'group_desc'; readonly groups: readonly GroupDesc[] }
+  | ({ readonly kind: 'group_features' } & GroupFeatures)
+  | { readonly kind: 'meter'; readonly meters: readonly never[] }
+  | { readonly kind: 'meter_config'; readonly meters: readonly never[] }
+  | { readonly kind: 'meter_features'; readonly maxMeter: number; readonly bandTypes: number; readonly capabilities: number; readonly maxBands: number; readonly maxColor: number }
+  | { readonly kind: 'table_features'; readonly tables: readonly TableFeatures[] }
+  | { readonly kind: 'port_desc'; readonly ports: readonly PortDesc[] }
+/** The codec splits a reply that would exceed 64 KiB into several messages with REPLY_MORE (OF 1.3.5 §7.3.5). */
+export interface StatsReply { readonly type: 'stats_reply'; readonly body: StatsReplyBody }
+
+// ---- Everything else --------------------------------------------------------------------------------------------
+
+/** `versions` lists wire versions: from the bitmap, or (without one) every version up to the header's. */
+export interface Hello { readonly type: 'hello'; readonly versions: readonly number[]; readonly hasBitmap: boolean }
+export interface FeaturesReply {
+  readonly type: 'features_reply'; readonly datapathId: bigint; readonly nBuffers: number; readonly nTables: number; readonly auxiliaryId: number
+  /** 1.3 capability bits: FLOW_STATS 1, TABLE_STATS 2, PORT_STATS 4, GROUP_STATS 8, IP_REASM 32, QUEUE_STATS 64, PORT_BLOCKED 256; the codec maps 1.0 (ARP_MATCH_IP added there). */
+  readonly capabilities: number
+  /** On the wire in 1.0 only. */
+  readonly ports: readonly PortDesc[]
+  /** 1.0 only: names of the supported actions. */
+  readonly actions: readonly Action['type'][]
+}
+/** flags: fragment handling, 0 NORMAL, 1 DROP, 2 REASM */
+export interface SwitchConfig { readonly flags: number; readonly missSendLen: number }
+export type Role = 'nochange' | 'equal' | 'master' | 'slave'
+export interface AsyncConfig {
+  /** Bit per reason, [0] for master/equal, [1] for slave. */
+  readonly packetIn: readonly [number, number]; readonly portStatus: readonly [number, number]; readonly flowRemoved: readonly [number, number]
+}
+
+export type Message =
+  | Hello | ErrorMessage | PeerError
+  | { readonly type: 'echo_request'; readonly data: Uint8Array } | { readonly type: 'echo_reply'; readonly data: Uint8Array }
+  | { readonly type: 'experimenter'; readonly experimenter: number; readonly expType: number; readonly body: Uint8Array }
+  | { readonly type: 'features_request' } | FeaturesReply
+  | { readonly type: 'get_config_request' } | ({ readonly type: 'get_config_reply' } & SwitchConfig) | ({ readonly type: 'set_config' } & SwitchConfig)
+  | PacketIn | PacketOut | FlowMod | FlowRemoved | PortStatus | GroupMod | PortMod | MeterMod
+  | { readonly type: 'table_mod'; readonly tableId: number; readonly config: number }
+  | StatsRequest | StatsReply
+  | { readonly type: 'barrier_request' } | { readonly type: 'barrier_reply' }
+  | { readonly type: 'queue_get_config_request'; readonly portNo: number }
+  | { readonly type: 'queue_get_config_reply'; readonly portNo: number; readonly queues: readonly never[] }
+  | { readonly type: 'role_request'; readonly role: Role; readonly generationId: bigint }
+  | { readonly type: 'role_reply'; readonly role: Role; readonly generationId: bigint }
+  | { readonly type: 'get_async_request' } | ({ readonly type: 'get_async_reply' } & AsyncConfig) | ({ readonly type: 'set_async' } & AsyncConfig)
+export type MessageType = Message['type']
