@@ -1,0 +1,40 @@
+/**
+ * Named entries: what the compiler says and the P4Runtime session turns into ids and bytes. All names are those of the
+ * P4Info, fully qualified ("ingress.t0.flow"); values are unsigned bigints in host order.
+ */
+
+/** `kind` is the match kind of the key field; a wildcarded ternary, lpm or optional field is left out altogether. */
+export type NamedMatch =
+  | { readonly field: string; readonly kind: 'exact' | 'optional'; readonly value: bigint }
+  | { readonly field: string; readonly kind: 'ternary'; readonly value: bigint; readonly mask: bigint }
+  | { readonly field: string; readonly kind: 'lpm'; readonly value: bigint; readonly prefixLength: number }
+  | { readonly field: string; readonly kind: 'range'; readonly low: bigint; readonly high: bigint }
+
+export interface NamedAction { readonly name: string; readonly params: readonly { readonly name: string; readonly value: bigint }[] }
+
+export interface NamedTableEntry {
+  readonly kind: 'table'
+  readonly table: string
+  readonly match: readonly NamedMatch[]
+  /** 0 for tables of exact and lpm fields only; otherwise 1 … 2^31-1, higher wins. P4RT 1.4 §9.1.1 */
+  readonly priority: number
+  /** null only in deletes. */
+  readonly action: NamedAction | null
+  /** Milliseconds, 0 = none. */
+  readonly idleTimeout: number
+  /** Carried in the entry and returned by reads, idle notifications and counters: the FlowId of a flow, else 0. */
+  readonly controllerMetadata: number
+  /** Opaque bytes kept with the entry (what the P4 side does not say of the OpenFlow object). */
+  readonly metadata: Uint8Array
+  /** In a modify: the direct counter starts again at 0. */
+  readonly resetCounters: boolean
+}
+/** Table default action; always op 'modify'. */
+export interface NamedDefaultEntry { readonly kind: 'default'; readonly table: string; readonly action: NamedAction }
+export interface NamedMulticastGroup {
+  readonly kind: 'multicast'
+  readonly groupId: number
+  readonly replicas: readonly { readonly port: number; readonly instance: number }[]
+}
+export type NamedEntity = NamedTableEntry | NamedDefaultEntry | NamedMulticastGroup
+export interface NamedUpdate { readonly op: 'insert' | 'modify' | 'delete'; readonly entity: NamedEntity }

@@ -1,0 +1,78 @@
+/**
+ * What the datapath needs of whatever carries out its flows and groups; implemented by ../compiler, faked in tests.
+ *
+ * Life cycle of a change:  plan() ── synchronous, no I/O: either a Refusal (nothing changed) or a Plan that has reserved
+ * all it needs ── the agent commits the plan to the target ── success, or failure and then undo(plan).
+ * Plans are committed in the order in which they were made; a failed one is undone before the next plan is made.
+ * Nothing here knows P4: the names in a Refusal's reasons are for people.
+ */
+import type {
+  ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, TableFeatures,
+} from '../openflow/model.js'
+
+/** Unique for the life of the process, 1 … 2^32-1; carried in the target entry so that counters and events find their flow. */
+export type FlowId = number
+
+/** A flow as installed. OF 1.3.5 §5.2 */
+export interface FlowRecord {
+  readonly id: FlowId
+  readonly tableId: number
+  readonly priority: number
+  readonly match: Match
+  readonly instructions: Instructions
+  readonly cookie: bigint
+  /** Seconds, 0 = none; the target tells when it has passed without a hit. */
+  readonly idleTimeout: number
+}
+export interface GroupRecord {
+  readonly groupId: number
+  readonly groupType: GroupType
+  readonly buckets: readonly Bucket[]
+}
+/** Port flags that forwarding must honour; `portNo` is the OpenFlow number. */
+export interface PortRecord {
+  readonly portNo: number
+  /** Bits of PortConfig. */
+  readonly config: number
+  readonly linkUp: boolean
+}
+
+export type Change =
+  | { readonly op: 'add_flow'; readonly flow: FlowRecord }
+  /** Same table, match and priority and same id; make-before-break, counters kept unless `resetCounters`. */
+  | { readonly op: 'modify_flow'; readonly flow: FlowRecord; readonly previous: FlowRecord; readonly resetCounters: boolean }
+  /** `wantCounters`: the commit's result must hold the final counters (for OFPT_FLOW_REMOVED). */
+  | { readonly op: 'delete_flow'; readonly flow: FlowRecord; readonly wantCounters: boolean }
+  | { readonly op: 'add_group'; readonly group: GroupRecord }
+  | { readonly op: 'modify_group'; readonly group: GroupRecord; readonly previous: GroupRecord }
+  | { readonly op: 'delete_group'; readonly group: GroupRecord }
+  /** The full list of ports, at start and whenever one changes. */
+  | { readonly op: 'set_ports'; readonly ports: readonly PortRecord[] }
+  /** What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected). */
+  | { readonly op: 'set_miss'; readonly toController: boolean }
+
+/** Why a change cannot be carried out. `error` goes to the controller; all `reasons` go to the log and to `explain`. */
+export interface Refusal { readonly refused: true; readonly error: ErrorName; readonly reasons: readonly string[] }
+export const refusal = (error: ErrorName, ...reasons: string[]): Refusal => ({ refused: true, error, reasons })
+
+/** Opaque to the datapath. */
+export interface Plan { readonly refused: false }
+
+export interface PipelineFeatures {
+  readonly nTables: number
+  /** One per OpenFlow table, truthful: what plan() accepts. Misses are ordinary flows, so the *Miss lists equal the others. */
+  readonly tables: readonly TableFeatures[]
+  readonly groups: GroupFeatures
+  /** Actions that may appear in a packet-out. */
+  readonly packetOutActions: readonly ActionName[]
+}
+
+export interface Pipeline {
+  readonly features: PipelineFeatures
+  /** All of `changes` or none. */
+  plan(changes: readonly Change[]): Plan | Refusal
+  /** Gives back what a plan reserved after the target has refused it. */
+  undo(plan: Plan): void
+}
+
+export interface Counters { readonly packets: bigint; readonly bytes: bigint }

@@ -1,0 +1,40 @@
+/**
+ * The P4Runtime service as a TypeScript interface over the generated message types: the seam between the P4Runtime
+ * client and a target. The embedded target implements it directly (in-process), the gRPC client implements it over a
+ * channel, and the gRPC server serves any implementation of it. P4RT 1.4 §6 (service), §18 (server behaviour).
+ */
+import type { p4 } from './generated.js'
+
+/** A failed RPC: canonical gRPC code and, for Write, one status per update (code 0 = that update is in place). */
+export class RpcError extends Error {
+  override readonly name = 'RpcError'
+  readonly code: number
+  readonly updateStatuses: readonly { readonly code: number; readonly message: string }[]
+  constructor(code: number, message: string, updateStatuses: RpcError['updateStatuses'] = []) {
+    super(message)
+    this.code = code
+    this.updateStatuses = updateStatuses
+  }
+}
+
+export interface P4RuntimeStream {
+  send(message: p4.v1.IStreamMessageRequest): void
+  /** Ends the client side; onEnd is called once the stream is over. */
+  end(): void
+}
+export interface P4RuntimeStreamListener {
+  onMessage(message: p4.v1.StreamMessageResponse): void
+  /** `error` is null for an orderly end. */
+  onEnd(error: RpcError | null): void
+}
+
+/** Every method rejects with RpcError only. */
+export interface P4RuntimeService {
+  capabilities(): Promise<string>
+  write(request: p4.v1.IWriteRequest): Promise<void>
+  read(request: p4.v1.IReadRequest): Promise<p4.v1.IEntity[]>
+  setForwardingPipelineConfig(request: p4.v1.ISetForwardingPipelineConfigRequest): Promise<void>
+  getForwardingPipelineConfig(request: p4.v1.IGetForwardingPipelineConfigRequest): Promise<p4.v1.IGetForwardingPipelineConfigResponse>
+  streamChannel(listener: P4RuntimeStreamListener): P4RuntimeStream
+  close(): Promise<void>
+}

@@ -1,0 +1,47 @@
+/**
+ * The southbound interface: one P4Runtime target as the agent sees it, in names. Implemented over gRPC and over the
+ * in-process target by session.ts; in tests also by a recorder and by a double that fails on purpose.
+ *
+ * States:  connecting → ready (primary, our pipeline in place, tables empty or as we left them) → lost → connecting …
+ * Operations are carried out in the order in which they are given. A write is acknowledged only when the target has
+ * answered the Write call that carried it.
+ */
+import type { NamedUpdate } from '../compiler/ir.js'
+
+export interface UpdateFailure {
+  /** Index into the updates given to write(). */
+  readonly index: number
+  /** gRPC canonical code of the update's status. */
+  readonly code: number
+  readonly message: string
+  readonly kind: 'target.full' | 'target.exists' | 'target.missing' | 'target.rejected' | 'target.lost'
+}
+export interface DirectCounter { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }
+export interface TargetPacketIn { readonly payload: Uint8Array; readonly metadata: Readonly<Record<string, bigint>> }
+
+export type SouthboundEvent =
+  /** `freshPipeline`: the tables are empty (we pushed the pipeline), so everything must be written again. */
+  | { readonly kind: 'ready'; readonly freshPipeline: boolean }
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'packet_in'; readonly packet: TargetPacketIn }
+  /** Table entries of these controllerMetadata values have seen no hit for their idle timeout. */
+  | { readonly kind: 'idle'; readonly controllerMetadata: readonly number[] }
+
+export interface Southbound {
+  /** Starts connecting; events go to `listener` from then on, until close(). */
+  start(listener: (event: SouthboundEvent) => void): void
+  /**
+   * Queues updates behind everything given before; resolves with the failures (empty = all are in the target).
+   * Never rejects: when the target is lost every unacknowledged update fails with 'target.lost'.
+   */
+  write(updates: readonly NamedUpdate[]): Promise<readonly UpdateFailure[]>
+  /** Direct counters of a table, after all earlier writes. One Read call; [] when the target is lost. */
+  readTableCounters(table: string): Promise<readonly DirectCounter[]>
+  /** Direct counter of single entries (the match and priority of each are given), after all earlier writes. */
+  readEntryCounters(entries: readonly NamedUpdate['entity'][]): Promise<readonly DirectCounter[]>
+  /** Cells of an indirect counter, by index; all of them when `indices` is absent. */
+  readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]>
+  /** `metadata` holds the fields of the packet_out controller header by name. Dropped (and counted) while not ready. */
+  packetOut(payload: Uint8Array, metadata: Readonly<Record<string, bigint>>): void
+  close(): Promise<void>
+}
