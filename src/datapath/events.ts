@@ -1,0 +1,131 @@
+/**
+ * What goes into the datapath and what comes out of it. The datapath is `(state, input, now) → effects`: it reads no
+ * clock and opens no socket; the agent turns sockets, the target and timers into inputs and carries out the effects.
+ *
+ *   channel ──connected, message, refused, disconnected──▶ ┌──────────┐ ──send, close──────────────▶ channel
+ *   target  ──committed, rejected, counters, packet_in ──▶ │ Datapath │ ──commit, read_…, packet_out ▶ target
+ *             idle, port_changed, target_lost/_ready       └──────────┘
+ *   timer   ──tick──▶                                        nextWakeup()
+ *
+ * Rules for the agent
+ * - Effects are carried out in the order given; a `read_…` sees every `commit` before it.
+ * - Every `commit` is answered by exactly one `committed` or `rejected`, every `read_…` by one `counters`, in any order,
+ *   unless the target is lost first (see target_lost).
+ * - `rejected` means that nothing of the plan is left in the target: what had already been written was taken back.
+ * - The bytes of `raw` must not change afterwards (no buffer reuse): they are kept until the request is acknowledged.
+ */
+import type {
+  ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
+} from '../openflow/model.js'
+import type { Counters, FlowId, GroupRecord, Plan } from './pipeline.js'
+
+/** Chosen by the agent, unique for the life of the process. */
+export type ConnId = number
+/** Chosen by the datapath: pairs an effect with the input that answers it. */
+export type Token = number
+
+/**
+ * 'controller': a connection the switch was configured to make, or a passive one that is to be treated like it.
+ * 'service': someone connected to a passive management listener, as ovs-ofctl does; gets no asynchronous messages until
+ * it asks by a SET_CONFIG with a nonzero miss_send_len.
+ */
+export type ConnKind = 'controller' | 'service'
+
+export interface Description {
+  readonly mfrDesc: string; readonly hwDesc: string; readonly swDesc: string; readonly serialNum: string; readonly dpDesc: string
+}
+export interface DatapathConfig {
+  readonly datapathId: bigint
+  readonly description: Description
+  readonly ports: readonly PortDesc[]
+  /** How many changes may wait for a target that is lost before further ones are refused. Default 16384. */
+  readonly maxHeldChanges?: number
+}
+
+export interface TargetFailure {
+  /** What could not be written; 'other' for ports, miss behaviour and what the agent cannot attribute. */
+  readonly subject: { readonly flow: FlowId } | { readonly group: number } | 'other'
+  readonly kind: 'target.full' | 'target.exists' | 'target.missing' | 'target.rejected'
+  readonly message: string
+}
+
+export interface GroupCounters { readonly total: Counters; readonly buckets: readonly Counters[] }
+export type PortCounterValues = Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'>
+export interface TableCounters { readonly lookups: bigint; readonly matched: bigint }
+
+/** `what` repeats the kind of the read effect. A missing key means "not known", and is reported as such (all ones) or as 0 for flows and groups just made. */
+export type CounterAnswer =
+  | { readonly what: 'flows'; readonly flows: ReadonlyMap<FlowId, Counters> }
+  | { readonly what: 'groups'; readonly groups: ReadonlyMap<number, GroupCounters> }
+  | { readonly what: 'ports'; readonly ports: ReadonlyMap<number, PortCounterValues> }
+  | { readonly what: 'tables'; readonly tables: ReadonlyMap<number, TableCounters> }
+
+export interface PacketInInput {
+  readonly kind: 'packet_in'
+  readonly inPort: number
+  /** Absent or equal to inPort: not reported. OF 1.3.5 §7.4.1 */
+  readonly inPhyPort?: number
+  /**
+   * What the target says: 'action' for every output to CONTROLLER, 'no_match' for a packet that no flow of the table
+   * matched. That an action of a table-miss flow entry is reported as NO_MATCH is decided here.
+   */
+  readonly reason: PacketInReason
+  readonly tableId: number
+  /** The flow whose action sent it; 0 = none (a miss). Gives the cookie. */
+  readonly flowId: FlowId | 0
+  readonly metadata: bigint
+  readonly tunnelId: bigint
+  /** Of the output action; 0xffff = the whole packet. */
+  readonly maxLen: number
+  readonly data: Uint8Array
+  /** Length before the target truncated; absent = data.length. */
+  readonly totalLen?: number
+}
+
+export type Input =
+  | { readonly kind: 'connected'; readonly conn: ConnId; /** Wire version: 1 = 1.0, 4 = 1.3. */ readonly version: number; readonly connKind: ConnKind }
+  | { readonly kind: 'disconnected'; readonly conn: ConnId }
+  | { readonly kind: 'message'; readonly conn: ConnId; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
+  /** The codec could not or would not decode a request: the error is answered in its turn. */
+  | { readonly kind: 'refused'; readonly conn: ConnId; readonly xid: number; readonly error: ErrorName; readonly raw: Uint8Array }
+  /** `counters`: final counters of the flows that the plan deleted with `wantCounters`. */
+  | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters> }
+  | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[] }
+  | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }
+  | PacketInInput
+  /** These flows have seen no packet for their idle timeout. */
+  | { readonly kind: 'idle'; readonly flowIds: readonly FlowId[] }
+  /** A port appeared or its link, speed or address changed. `port.config` counts only for a port that is new. */
+  | { readonly kind: 'port_changed'; readonly port: PortDesc }
+  | { readonly kind: 'port_removed'; readonly portNo: number }
+  /**
+   * From here on nothing is acknowledged: answers to commits and reads still in flight must not be given (they are
+   * ignored if they are). No commit is issued until target_ready. The datapath starts in this state.
+   */
+  | { readonly kind: 'target_lost' }
+  /**
+   * `fresh`: the target is empty; one commit with the whole state follows and stands for all that was in flight.
+   * Otherwise the target is as we left it; commits that were in flight are issued again, in order, with `again: true`.
+   */
+  | { readonly kind: 'target_ready'; readonly fresh: boolean }
+  /** At nextWakeup(), or whenever. */
+  | { readonly kind: 'tick' }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export type Effect =
+  | { readonly kind: 'send'; readonly conn: ConnId; readonly xid: number; readonly message: Message }
+  | { readonly kind: 'close'; readonly conn: ConnId; readonly reason: string }
+  /**
+   * Carry out the plan in the target. `again`: it may have been carried out wholly or in part before the target was
+   * lost, so entries that exist already are overwritten and entries that are gone already are not missed.
+   */
+  | { readonly kind: 'commit'; readonly token: Token; readonly plan: Plan; readonly again: boolean }
+  /** `flowIds` names the flows when they are few; null: read these tables whole. */
+  | { readonly kind: 'read_flow_counters'; readonly token: Token; readonly tableIds: readonly number[]; readonly flowIds: readonly FlowId[] | null }
+  | { readonly kind: 'read_group_counters'; readonly token: Token; readonly groups: readonly GroupRecord[] }
+  | { readonly kind: 'read_port_counters'; readonly token: Token; readonly portNos: readonly number[] }
+  | { readonly kind: 'read_table_counters'; readonly token: Token; readonly tableIds: readonly number[] }
+  /** Validated; the buffer id is NO_BUFFER. */
+  | { readonly kind: 'packet_out'; readonly conn: ConnId; readonly xid: number; readonly packetOut: PacketOut }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string; readonly detail?: Readonly<Record<string, unknown>> }
