@@ -1,11 +1,10 @@
 // Generates the protobuf code from proto/ where it is stale, then compiles TypeScript into dist/.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const root = new URL('..', import.meta.url).pathname
-const bin = (name) => join(root, 'node_modules', '.bin', name)
-const run = (cmd, args) => execFileSync(cmd, args, { cwd: root, stdio: 'inherit' })
+const root = fileURLToPath(new URL('..', import.meta.url))
+const run = (script, ...args) => execFileSync(process.execPath, [join(root, script), ...args], { cwd: root, stdio: 'inherit' })
 
-if (existsSync(join(root, 'scripts/generate-proto.mjs'))) run(process.execPath, ['scripts/generate-proto.mjs'])
-run(bin('tsc'), ['-p', '.'])
+run('scripts/generate-proto.mjs')
+run('node_modules/typescript/bin/tsc', '-p', '.')
