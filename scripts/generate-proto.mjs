@@ -72,10 +72,15 @@ export declare const enums: Readonly<Record<string, Readonly<Record<string, numb
 
 async function schema() {
   const { default: protobuf } = await import('protobufjs')
-  const tree = new protobuf.Root()
-  tree.resolvePath = (_origin, path) => path.startsWith(protoDir) ? path : join(protoDir, path)
-  tree.loadSync(join(protoDir, main), { keepCase: true })
-  tree.resolveAll()
+  const load = (keepCase) => {
+    const tree = new protobuf.Root()
+    tree.resolvePath = (_origin, path) => path.startsWith(protoDir) ? path : join(protoDir, path)
+    tree.loadSync(join(protoDir, main), { keepCase })
+    tree.resolveAll()
+    return tree
+  }
+  const tree = load(true)  // names as written, for the text
+  const properties = load(false)  // names as in generated.js, found by field number
   const messages = {}, enums = {}
   const fullName = (type) => type.fullName.slice(1)
   const visit = (namespace) => {
@@ -84,7 +89,7 @@ async function schema() {
       for (const field of namespace.fieldsArray) {
         const type = field.resolvedType
         fields[field.name] = {
-          property: protobuf.util.camelCase(field.name),
+          property: properties.lookupType(fullName(namespace)).fieldsById[field.id].name,
           type: type === null ? field.type : fullName(type),
           kind: type === null ? 'scalar' : type instanceof protobuf.Enum ? 'enum' : 'message',
           repeated: field.repeated,
