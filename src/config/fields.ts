@@ -1,0 +1,74 @@
+/**
+ * The kinds of values that configuration files and options hold, as strict zod types: each turns the text that people
+ * write into what the program uses, or says what it expected.
+ */
+import { z } from 'zod'
+import { parseEndpoint, parseHostPort } from '../base/endpoint.js'
+
+/** A refusal from inside a transform. */
+const fail = (context: z.RefinementCtx, message: string): never => {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+/** 16 hexadecimal digits as Open vSwitch prints them; also 0x… and decimal. */
+export const datapathId = z.string().transform((text, context): bigint => {
+  let id: bigint | null = null
+  if (/^[0-9a-fA-F]{16}$/.test(text)) id = BigInt(`0x${text}`)
+  else if (/^0[xX][0-9a-fA-F]{1,16}$/.test(text) || /^(?:0|[1-9][0-9]{0,19})$/.test(text)) id = BigInt(text)
+  if (id === null || id >= 1n << 64n) {
+    return fail(context, `'${text}' is not a datapath id; expected 16 hexadecimal digits (0000000000000001), 0x and at most 16 of them, or a decimal number`)
+  }
+  if (id === 0n) return fail(context, 'a datapath id of 0 is not valid')
+  return id
+})
+
+/** In milliseconds. The unit is required, because peers disagree on the default one. */
+export const duration = (least: number, most: number) => z.string().transform((text, context): number => {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s)$/.exec(text)
+  if (text === '0' && least === 0) return 0
+  if (match === null) return fail(context, `'${text}' is not a duration; expected a number and its unit, such as 5s or 500ms${least === 0 ? ', or 0 for never' : ''}`)
+  const ms = Math.round(Number(match[1]) * (match[2] === 's' ? 1000 : 1))
+  return ms >= least && ms <= most ? ms : fail(context, `${text} is out of range (${least} ms to ${most} ms)`)
+})
+
+/** `allow` is 'passive' for listeners. */
+export const endpoint = (allow: 'any' | 'passive') => z.string().transform((text, context) => {
+  const result = parseEndpoint(text)
+  if (!result.ok) return fail(context, result.reason)
+  if (allow === 'passive' && !result.endpoint.passive) return fail(context, `'${text}' does not listen; expected ptcp:[PORT][:HOST] or punix:PATH`)
+  return result.endpoint
+})
+
+export type TargetChoice = { readonly kind: 'embedded' } | { readonly kind: 'remote'; readonly host: string; readonly port: number }
+export const target = z.string().transform((text, context): TargetChoice => {
+  if (text === 'embedded') return { kind: 'embedded' }
+  const remote = parseHostPort(text)
+  return remote === null
+    ? fail(context, `'${text}' is not a target; expected 'embedded' or HOST:PORT of a P4Runtime server`)
+    : { kind: 'remote', ...remote }
+})
+
+/** Names OpenFlow can carry (OF 1.3.5 §7.2.1: 16 bytes with the closing zero) and Linux accepts. */
+export const interfaceName = z.string().regex(/^[!-.0-~]{1,15}$/, 'not an interface name (1 to 15 printable characters, no blank, no slash)')
+
+export const wireVersions = { OpenFlow10: 1, OpenFlow13: 4 } as const
+export type ProtocolName = keyof typeof wireVersions
+export const protocol = z.string().transform((text, context): ProtocolName =>
+  Object.hasOwn(wireVersions, text)
+    ? (text as ProtocolName)
+    : fail(context, /^OpenFlow1[0-5]$/.test(text)
+      ? `${text} is not supported; supported are ${Object.keys(wireVersions).join(' and ')}`
+      : `'${text}' is not a protocol; supported are ${Object.keys(wireVersions).join(' and ')}`))
+
+export const failMode = z.string().transform((text, context): 'secure' => {
+  if (text === 'secure') return 'secure'
+  return fail(context, text === 'standalone'
+    ? "fail mode 'standalone' is not supported yet; use 'secure' (flows stay as they are while no controller is connected)"
+    : `'${text}' is not a fail mode; expected 'secure'`)
+})
+
+/** A description string of `size` bytes on the wire, the closing zero included. OF 1.3.5 §7.3.5.1 */
+export const wireText = (size: number) => z.string()
+  .regex(/^[ -~]*$/, 'expected printable ASCII characters')
+  .max(size - 1, `longer than ${size - 1} characters`)

@@ -1,0 +1,93 @@
+/**
+ * The schema of a configuration, the one place where its keys are declared: validation, types and the JSON Schema text
+ * come from it. Command-line options go through the same schema (see load.ts), so both are equally strict.
+ */
+import { z } from 'zod'
+import { logLevels } from '../base/logger.js'
+import { formatEndpoint } from '../base/endpoint.js'
+import { datapathId, duration, endpoint, failMode, interfaceName, protocol, target, wireText } from './fields.js'
+
+/** OFPP_LOCAL of OF 1.3; 1.0's 0xfffe is made from it by the codec. */
+export const LOCAL_PORT = 0xfffffffe
+/** Below 1.0's reserved ports (OFPP_MAX 0xff00), so that a port has one number in all versions. OF 1.0 §5.2.1 */
+export const MAX_PORT_NUMBER = 65279
+/** Nine bits, without the drop port 511; 0 cannot be named in P4Runtime. P4RT 1.4 §9.6 */
+const MAX_P4_PORT = 510
+
+const port = z.strictObject({
+  number: z.union([z.literal('LOCAL'), z.int().min(1).max(MAX_PORT_NUMBER)], { error: `expected a port number from 1 to ${MAX_PORT_NUMBER}, or LOCAL` })
+    .describe('OpenFlow port number, or LOCAL'),
+  interface: interfaceName.describe('Linux interface of the embedded target; also the name of the port in OpenFlow'),
+  p4Port: z.int().min(1).max(MAX_P4_PORT).optional().describe('port number of the P4 target; the OpenFlow number where it is absent'),
+}).transform((given, context) => {
+  const number = given.number === 'LOCAL' ? LOCAL_PORT : given.number
+  const p4Port = given.p4Port ?? number
+  if (p4Port > MAX_P4_PORT) {
+    context.addIssue({ code: 'custom', path: ['number'], message: `${given.number} cannot be a port number of the P4 target too (1 to ${MAX_P4_PORT}); give p4Port` })
+    return z.NEVER
+  }
+  return { number, interface: given.interface, p4Port }
+})
+export type PortChoice = z.output<typeof port>
+
+/** Refuses a list in which two elements have the same `label(element)`. */
+const distinct = <T>(what: string, key: string | null, label: (element: T) => string) =>
+  (elements: readonly T[], context: z.RefinementCtx<unknown>): void => {
+    const first = new Map<string, number>()
+    elements.forEach((element, i) => {
+      const text = label(element)
+      const before = first.get(text)
+      if (before === undefined) first.set(text, i)
+      else context.addIssue({ code: 'custom', path: key === null ? [i] : [i, key], message: `${what} ${text} is already used by entry ${before + 1}` })
+    })
+  }
+const portLabel = (number: number): string => (number === LOCAL_PORT ? 'LOCAL' : String(number))
+
+/** Two ports with one number have one P4 port too, by default: that is told once, by the number. */
+function distinctP4Ports(ports: readonly PortChoice[], context: z.RefinementCtx<unknown>): void {
+  ports.forEach((port, i) => {
+    const before = ports.findIndex((other) => other.p4Port === port.p4Port)
+    if (before < i && !ports.slice(0, i).some((other) => other.number === port.number)) {
+      context.addIssue({ code: 'custom', path: [i, 'p4Port'], message: `P4 port ${port.p4Port} is already used by entry ${before + 1}` })
+    }
+  })
+}
+
+export const configSchema = z.strictObject({
+  target: target.prefault('embedded').describe("'embedded', or HOST:PORT of a P4Runtime server"),
+  deviceId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).default(1).describe('P4Runtime device id'),
+  electionId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('P4Runtime election id; chosen by the agent where it is absent'),
+  datapathId: datapathId.prefault('0000000000000001').describe('OpenFlow datapath id: 16 hexadecimal digits, 0x…, or decimal'),
+  ports: z.array(port)
+    .superRefine(distinct('port number', 'number', (p) => portLabel(p.number)))
+    .superRefine(distinct('interface', 'interface', (p) => p.interface))
+    .superRefine(distinctP4Ports)
+    .default([]).describe('the ports of the switch'),
+  controllers: z.array(endpoint('any')).superRefine(distinct('controller', null, formatEndpoint)).default([])
+    .describe('controllers: tcp:HOST[:PORT], unix:PATH; a ptcp: or punix: one connects to us and is treated like them'),
+  listen: z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
+    .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST] or punix:PATH'),
+  protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow13'])
+    .describe('OpenFlow versions that are negotiated: OpenFlow10, OpenFlow13'),
+  failMode: failMode.prefault('secure').describe("'secure': flows stay as they are while no controller is connected"),
+  inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
+  maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),
+  packetInRate: z.int().min(1).max(1_000_000).optional().describe('packet-ins a second for each controller; no limit where it is absent'),
+  pipeline: z.strictObject({
+    p4info: z.string().min(1).describe('P4Info in protobuf text form'),
+    json: z.string().min(1).describe('BMv2 JSON of the program'),
+  }).optional().describe('the P4 program, with paths relative to this file; the one that comes with ofswitchd where it is absent'),
+  cpuPort: z.int().min(1).max(MAX_P4_PORT).default(510).describe('CPU port of the P4 target'),
+  logLevel: z.enum(logLevels).default('info').describe(logLevels.join(', ')),
+  description: z.strictObject({
+    manufacturer: wireText(256).optional(), hardware: wireText(256).optional(), software: wireText(256).optional(),
+    serialNumber: wireText(32).optional(), datapath: wireText(256).optional(),
+  }).prefault({}).describe('what OFPMP_DESC answers'),
+})
+export type ConfigValues = z.output<typeof configSchema>
+export const configKeys = Object.keys(configSchema.shape) as readonly (keyof ConfigValues)[]
+
+/** JSON Schema (2020-12) of the configuration file, for editors and for the manual. */
+export const configJsonSchema = (): string => `${JSON.stringify({
+  title: 'ofswitchd configuration', ...z.toJSONSchema(configSchema, { io: 'input' }),
+}, null, 2)}\n`
