@@ -1,0 +1,46 @@
+// Where a copy that came back from a continuation port goes on.
+#ifndef CONTINUATION_P4
+#define CONTINUATION_P4
+#include "execute.p4"
+
+#define RECIRCULATED 4    // instance_type of v1model on simple_switch
+#define MAX_PASSES 32     // a list needs one pass for each fork; more is a fault of the agent and ends here
+
+control Continuation(inout headers_t h, inout metadata_t m) {
+  Execute() execute;
+  @of_execute action output_one(P_PROGRAM, P_PORT) { DO_PROGRAM DO_PORT }
+  @of_execute action output_many(P_PROGRAM, P_MULTICAST, P_NEXT) {
+    DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table;
+  }
+  @of_execute action apply_all(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT) {
+    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.group = group;
+    m.next_table = next_table;
+  }
+  @of_execute action apply_all_ttl(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_TTL) {
+    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.group = group;
+    m.next_table = next_table; DO_TTL
+  }
+  action unknown() { m.done = 1; m.next_table = TABLE_CONTINUED; }
+  @of_continuation
+  table continuation {
+    key = { m.continuation: exact @of[role="continuation"]; }
+    actions = { output_one; output_many; apply_all; apply_all_ttl; @defaultonly unknown; }
+    size = 8192;
+    default_action = unknown();
+  }
+  apply {
+    m.passes = m.passes + 1;
+    if (m.passes > MAX_PASSES) {
+      m.done = 1;
+      m.next_table = TABLE_CONTINUED;
+    } else if (m.resume == RESUME_EMISSION) {
+      m.done = 1;
+    } else if (m.continuation != 0) {
+      continuation.apply();
+      execute.apply(h, m);
+    }
+    m.resume = RESUME_TABLES;
+    m.continuation = 0;
+  }
+}
+#endif

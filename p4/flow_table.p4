@@ -1,0 +1,127 @@
+// One OpenFlow table: match, then the instructions of the flow that matched, in the order of OF 1.3.5 §5.9.
+// The OpenFlow number of a table is the number at the end of its control's instance name.
+#ifndef FLOW_TABLE_P4
+#define FLOW_TABLE_P4
+#include "keys.p4"
+#include "execute.p4"
+
+#define WRITE_SLOT(width, name, oxm) m.set.name = MERGE(m.set.name, name, name##_mask); m.set.name##_mask = m.set.name##_mask | name##_mask;
+#define CLEAR_SLOT(width, name, oxm) m.set.name = 0; m.set.name##_mask = 0;
+#define SLOT_PARAM(width, name, oxm) @of[set=oxm] bit<width> name, @of[set_mask=oxm] bit<width> name##_mask,
+#define P_SET_OUTPUT @of[role="port"] port_t port, @of[role="multicast"] bit<16> multicast, \
+                     @of[role="to_in_port"] bit<1> to_in_port, @of[role="max_len"] bit<16> max_len
+#define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.max_len = max_len;
+
+control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number) {
+  Keys() keys;
+  Execute() execute;
+  direct_counter(CounterType.packets_and_bytes) hits;
+
+  @of_execute action drop(P_COOKIE) { m.cookie = cookie; hits.count(); }
+  @of_execute action go_to(P_COOKIE, P_PROGRAM, P_NEXT) {
+    m.cookie = cookie; DO_PROGRAM m.next_table = next_table; hits.count();
+  }
+  @of_execute action output_one(P_COOKIE, P_PROGRAM, P_PORT) { m.cookie = cookie; DO_PROGRAM DO_PORT hits.count(); }
+  @of_execute action output_many(P_COOKIE, P_PROGRAM, P_MULTICAST, P_NEXT) {
+    m.cookie = cookie; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
+  }
+  @of_execute action apply_all(P_COOKIE, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE) {
+    m.cookie = cookie; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
+    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; hits.count();
+  }
+  @of_execute action apply_all_ttl(P_COOKIE, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_TTL) {
+    m.cookie = cookie; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
+    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_TTL hits.count();
+  }
+  // What happens without a matching flow. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
+  @of_miss[to="drop"] action miss_drop() { }
+  @of_miss[to="controller"] action miss_to_controller() {
+    m.cookie = 0xffffffffffffffff; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
+  }
+
+  @of_table
+  table flow {
+    key = {
+      m.in_port: ternary @name("in_port") @of_match[oxm="in_port"];
+      m.in_port: ternary @name("in_phy_port") @of_match[oxm="in_phy_port"];
+      m.metadata: ternary @name("metadata") @of_match[oxm="metadata"];
+      h.eth.dst: ternary @name("eth_dst") @of_match[oxm="eth_dst"];
+      h.eth.src: ternary @name("eth_src") @of_match[oxm="eth_src"];
+      m.eth_type: ternary @name("eth_type") @of_match[oxm="eth_type"];
+      m.vlan_vid: ternary @name("vlan_vid") @of_match[oxm="vlan_vid"];
+      m.vlan_pcp: ternary @name("vlan_pcp") @of_match[oxm="vlan_pcp"];
+      m.ip_dscp: ternary @name("ip_dscp") @of_match[oxm="ip_dscp"];
+      m.ip_ecn: ternary @name("ip_ecn") @of_match[oxm="ip_ecn"];
+      m.ip_proto: ternary @name("ip_proto") @of_match[oxm="ip_proto"];
+      h.ipv4.src: ternary @name("ipv4_src") @of_match[oxm="ipv4_src"];
+      h.ipv4.dst: ternary @name("ipv4_dst") @of_match[oxm="ipv4_dst"];
+      h.ipv6.src: ternary @name("ipv6_src") @of_match[oxm="ipv6_src"];
+      h.ipv6.dst: ternary @name("ipv6_dst") @of_match[oxm="ipv6_dst"];
+      h.ipv6.flabel: ternary @name("ipv6_flabel") @of_match[oxm="ipv6_flabel"];
+      m.l4_src: ternary @name("l4_src") @of_match[oxm="tcp_src,udp_src,sctp_src"];
+      m.l4_dst: ternary @name("l4_dst") @of_match[oxm="tcp_dst,udp_dst,sctp_dst"];
+      h.icmp.type: ternary @name("icmp_type") @of_match[oxm="icmpv4_type,icmpv6_type"];
+      h.icmp.code: ternary @name("icmp_code") @of_match[oxm="icmpv4_code,icmpv6_code"];
+      h.arp.op: ternary @name("arp_op") @of_match[oxm="arp_op"];
+      h.arp.spa: ternary @name("arp_spa") @of_match[oxm="arp_spa"];
+      h.arp.tpa: ternary @name("arp_tpa") @of_match[oxm="arp_tpa"];
+      h.arp.sha: ternary @name("arp_sha") @of_match[oxm="arp_sha"];
+      h.arp.tha: ternary @name("arp_tha") @of_match[oxm="arp_tha"];
+      h.nd.target: ternary @name("nd_target") @of_match[oxm="ipv6_nd_target"];
+      h.nd_sll.address: ternary @name("nd_sll") @of_match[oxm="ipv6_nd_sll"];
+      h.nd_tll.address: ternary @name("nd_tll") @of_match[oxm="ipv6_nd_tll"];
+      h.mpls[0].label: ternary @name("mpls_label") @of_match[oxm="mpls_label"];
+      h.mpls[0].tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
+      h.mpls[0].bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
+    }
+    actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss_drop; @defaultonly miss_to_controller; }
+    counters = hits;
+    support_timeout = true;
+    size = 16384;
+    default_action = miss_drop();
+  }
+
+  @of_do[ops="output"] action write_output(P_SET_OUTPUT) { m.set.present = 1; DO_SET_OUTPUT }
+  @of_do[ops="group"] action write_group(@of[role="group"] bit<32> group) { m.set.present = 1; m.set.group = group; }
+  @of_do[ops="pop_vlan,push_vlan,dec_nw_ttl,output,group"]
+  action write_all(FOR_ALL_SLOTS(SLOT_PARAM) @of[role="write_pop_vlan"] bit<1> pop_vlan, @of[role="write_push_vlan"] bit<16> push_vlan,
+                   @of[role="write_dec_ttl"] bit<1> dec_ttl, @of[role="write_output"] bit<1> output, P_SET_OUTPUT,
+                   @of[role="group"] bit<32> group) {
+    m.set.present = 1;
+    FOR_ALL_SLOTS(WRITE_SLOT)
+    if (pop_vlan == 1) { m.set.pop_vlan = 1; }
+    if (push_vlan != 0) { m.set.push_vlan = push_vlan; }
+    if (dec_ttl == 1) { m.set.dec_ttl = 1; }
+    if (output == 1) { DO_SET_OUTPUT }
+    if (group != 0) { m.set.group = group; }
+  }
+  @of_write
+  table write {
+    key = { m.write: exact @of[role="write"]; }
+    actions = { write_output; write_group; write_all; @defaultonly NoAction; }
+    size = 2048;
+    default_action = NoAction();
+  }
+  action clear_actions() {
+    m.set.present = 0; m.set.pop_vlan = 0; m.set.push_vlan = 0; m.set.dec_ttl = 0;
+    FOR_ALL_SLOTS(CLEAR_SLOT)
+    m.set.port = 0; m.set.multicast = 0; m.set.to_in_port = 0; m.set.max_len = 0; m.set.group = 0;
+  }
+
+  apply {
+    if (m.done == 0 && m.next_table == number) {
+      keys.apply(h, m);
+      m.next_table = TABLE_NONE;
+      m.table_id = number;
+      m.packet_in_metadata = m.metadata;
+      m.stages = 0;
+      m.clear = 0;
+      m.write = 0;
+      flow.apply();
+      execute.apply(h, m);
+      if (m.clear == 1) { clear_actions(); }
+      if (m.write != 0) { write.apply(); }
+    }
+  }
+}
+#endif

@@ -1,0 +1,80 @@
+// Wire formats. The two controller headers are the packet I/O contract (p4/README.md).
+#ifndef HEADERS_P4
+#define HEADERS_P4
+#include "ids.p4"
+
+#define VLAN_DEPTH 6
+#define MPLS_DEPTH 8
+
+@controller_header("packet_in")
+header packet_in_h {
+  bit<32> in_port;      // OpenFlow port number
+  bit<8>  reason;
+  bit<8>  table_id;
+  bit<16> max_len;      // of the output action; the agent truncates
+  bit<64> cookie;
+  bit<64> metadata;
+}
+
+@controller_header("packet_out")
+header packet_out_h {
+  bit<8>  kind;         // PACKET_OUT_*
+  bit<32> value;        // target port, or group id
+  bit<32> in_port;      // OpenFlow port number
+  bit<16> in_port_hw;   // the same as a port of this program; 0 for none
+}
+
+header ethernet_h { bit<48> dst; bit<48> src; bit<16> type; }
+header vlan_h { bit<3> pcp; bit<1> dei; bit<12> vid; bit<16> type; }
+header mpls_h { bit<20> label; bit<3> tc; bit<1> bos; bit<8> ttl; }
+header arp_h {
+  bit<16> htype; bit<16> ptype; bit<8> hlen; bit<8> plen; bit<16> op;
+  bit<48> sha; bit<32> spa; bit<48> tha; bit<32> tpa;
+}
+header ipv4_h {
+  bit<4> version; bit<4> ihl; bit<6> dscp; bit<2> ecn; bit<16> length;
+  bit<16> id; bit<3> flags; bit<13> fragment;
+  bit<8> ttl; bit<8> proto; bit<16> checksum; bit<32> src; bit<32> dst;
+}
+header ipv4_options_h { varbit<320> data; }
+header ipv6_h {
+  bit<4> version; bit<6> dscp; bit<2> ecn; bit<20> flabel; bit<16> length; bit<8> next; bit<8> hop_limit;
+  bit<128> src; bit<128> dst;
+}
+header tcp_h {
+  bit<16> src; bit<16> dst; bit<32> seq; bit<32> ack; bit<16> flags; bit<16> window; bit<16> checksum; bit<16> urgent;
+}
+header udp_h { bit<16> src; bit<16> dst; bit<16> length; bit<16> checksum; }
+header sctp_h { bit<16> src; bit<16> dst; bit<32> tag; bit<32> checksum; }
+header icmp_h { bit<8> type; bit<8> code; bit<16> checksum; }
+header nd_h { bit<32> reserved; bit<128> target; }
+header nd_option_h { bit<8> type; bit<8> length; bit<48> address; }
+
+struct headers_t {
+  packet_in_h packet_in;
+  packet_out_h packet_out;
+  ethernet_h eth;
+  vlan_h[VLAN_DEPTH] vlan;
+  mpls_h[MPLS_DEPTH] mpls;
+  arp_h arp;
+  ipv4_h ipv4;
+  ipv4_options_h ipv4_options;
+  ipv6_h ipv6;
+  tcp_h tcp;
+  udp_h udp;
+  sctp_h sctp;
+  icmp_h icmp;        // ICMPv4 and ICMPv6 share the first four bytes
+  nd_h nd;
+  nd_option_h nd_sll; // first option of a neighbour solicitation, type 1
+  nd_option_h nd_tll; // first option of a neighbour advertisement, type 2
+  // as they were before the first rewrite; never emitted (checksum.p4)
+  ipv4_h was_ipv4;
+  ipv6_h was_ipv6;
+  tcp_h was_tcp;
+  udp_h was_udp;
+  icmp_h was_icmp;
+  nd_h was_nd;
+  nd_option_h was_nd_sll;
+  nd_option_h was_nd_tll;
+}
+#endif

@@ -1,0 +1,28 @@
+// Numbers that the program and the agent share. The agent learns them from @of_pipeline on the package (main.p4), so
+// they are pinned here and nowhere else.
+#ifndef IDS_P4
+#define IDS_P4
+
+#define CPU_PORT 510            // packet-in and packet-out
+#define CONTINUATION_FIRST 496  // virtual ports with nothing attached: a copy sent there goes on in another pass.
+#define CONTINUATION_LAST 503   // Several, because BMv2 queues at most 64 packets for one egress port.
+#define NULL_PORT 504           // virtual port where a copy is counted and dropped
+#define FORK_GROUP 1            // multicast group that splits "emit, and then execute the action set"
+#define FORK_EMIT 1             // its two instances
+#define FORK_ACTION_SET 2
+
+#define TABLE_NONE 255          // end of the pipeline: execute the action set
+#define TABLE_CONTINUED 254     // the action list goes on in a continuation; the action set waits for it
+
+#define REASON_NO_MATCH 0       // ofp_packet_in_reason, OF 1.3.5 §7.4.1
+#define REASON_ACTION 1
+#define REASON_INVALID_TTL 2
+
+#define PACKET_OUT_PORT 0       // what a packet_out asks for
+#define PACKET_OUT_TABLE 1
+#define PACKET_OUT_GROUP 2
+
+typedef bit<9> port_t;
+typedef bit<16> program_t;
+typedef bit<8> stages_t;
+#endif

@@ -1,0 +1,49 @@
+// Match fields that are not simply a header field. Computed anew only after something has changed the packet.
+#ifndef KEYS_P4
+#define KEYS_P4
+#include "headers.p4"
+#include "metadata.p4"
+
+control Keys(in headers_t h, inout metadata_t m) {
+  apply {
+    if (m.stale == 1) {
+      m.stale = 0;
+      // Only the outermost tag is seen, as in Open vSwitch: a second tag is the payload's type.
+      if (h.vlan[0].isValid()) {
+        m.vlan_vid = 1w1 ++ h.vlan[0].vid;
+        m.vlan_pcp = h.vlan[0].pcp;
+        m.eth_type = h.vlan[0].type;
+      } else {
+        m.vlan_vid = 0;
+        m.vlan_pcp = 0;
+        m.eth_type = h.eth.type;
+      }
+      if (m.eth_type < 0x600) { m.eth_type = 0x05ff; }  // 802.3 length: OFP_DL_TYPE_NOT_ETH_TYPE
+      m.ip_dscp = 0;
+      m.ip_ecn = 0;
+      m.ip_proto = 0;
+      m.l4_src = 0;
+      m.l4_dst = 0;
+      if (h.ipv4.isValid()) {
+        m.ip_dscp = h.ipv4.dscp;
+        m.ip_ecn = h.ipv4.ecn;
+        m.ip_proto = h.ipv4.proto;
+      } else if (h.ipv6.isValid()) {
+        m.ip_dscp = h.ipv6.dscp;
+        m.ip_ecn = h.ipv6.ecn;
+        m.ip_proto = h.ipv6.next;
+      }
+      if (h.tcp.isValid()) {
+        m.l4_src = h.tcp.src;
+        m.l4_dst = h.tcp.dst;
+      } else if (h.udp.isValid()) {
+        m.l4_src = h.udp.src;
+        m.l4_dst = h.udp.dst;
+      } else if (h.sctp.isValid()) {
+        m.l4_src = h.sctp.src;
+        m.l4_dst = h.sctp.dst;
+      }
+    }
+  }
+}
+#endif

@@ -1,0 +1,101 @@
+// The OpenFlow pipeline for v1model targets.
+//
+//   packet ─▶ parser ─▶ PortIn ────────────▶ t0 ─▶ t1 ─▶ … ─▶ t15 ─▶ Finish ─▶ replication ─▶ egress ─▶ port / controller
+//                ▲       in_port, flags      │  OpenFlow tables      action set,   one copy     program of the copy,
+//                │                           │  match, program,      group, or     for each     in_port check, checksums
+//   packet-out ──┤                           ▼  emission, goto       emission      output
+//                └────────── Continuation ◀── a copy on a continuation port comes back here and goes on where its
+//                                             action list stopped
+//
+// OpenFlow concept            here
+// flow table n                tn.flow (flow_table.p4)
+// apply-actions               a rewrite program (rewrite.p4), then an emission: one port, or a multicast group with one
+//                             program for each copy (egress.p4)
+// write-actions, action set   slots in metadata (metadata.p4), written by tn.write, executed by action_set.p4
+// group                       group table: group id → multicast group
+// list that goes on after an  continuation (continuation.p4)
+// output, or needs more room
+#include <core.p4>
+#include <v1model.p4>
+#include "ids.p4"
+#include "headers.p4"
+#include "metadata.p4"
+#include "parser.p4"
+#include "ports.p4"
+#include "flow_table.p4"
+#include "action_set.p4"
+#include "continuation.p4"
+#include "egress.p4"
+#include "checksum.p4"
+
+// The end of a pass: where the packet goes.
+control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t s) {
+  ActionSet() action_set;
+  direct_counter(CounterType.packets_and_bytes) group_hits;
+  @of_do action emit(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; group_hits.count(); }
+  action no_group() { }
+  @of_group
+  table group {
+    key = { m.emission.group: exact @of[role="group"]; }
+    actions = { emit; @defaultonly no_group; }
+    counters = group_hits;
+    size = 4096;
+    default_action = no_group();
+  }
+  apply {
+    bool forked = false;
+    if (m.next_table == TABLE_NONE && m.set.present == 1) {
+      if (m.done == 1) {
+        forked = true;     // emission and action set both have something to send: one copy for each
+        s.mcast_grp = FORK_GROUP;
+      } else {
+        action_set.apply(h, m);
+      }
+    }
+    if (!forked) {
+      if (m.emission.group != 0) { group.apply(); }
+      if (m.emission.multicast != 0) { s.mcast_grp = m.emission.multicast; }
+      else if (m.emission.to_in_port == 1) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; }
+      else if (m.emission.port != 0) { s.egress_spec = m.emission.port; }
+    }
+  }
+}
+
+control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_metadata_t s) {
+  PortIn() port_in;
+  Continuation() continuation;
+  Finish() finish;
+  FlowTable(0) t0;   FlowTable(1) t1;   FlowTable(2) t2;   FlowTable(3) t3;
+  FlowTable(4) t4;   FlowTable(5) t5;   FlowTable(6) t6;   FlowTable(7) t7;
+  FlowTable(8) t8;   FlowTable(9) t9;   FlowTable(10) t10; FlowTable(11) t11;
+  FlowTable(12) t12; FlowTable(13) t13; FlowTable(14) t14; FlowTable(15) t15;
+
+  apply {
+    mark_to_drop(s);
+    m.stale = 1;
+    if (s.instance_type == RECIRCULATED) {
+      continuation.apply(h, m);
+    } else if (h.packet_out.isValid()) {
+      m.in_port = h.packet_out.in_port;
+      m.in_port_hw = (port_t)h.packet_out.in_port_hw;
+      m.reason = REASON_ACTION;
+      m.next_table = TABLE_CONTINUED;
+      if (h.packet_out.kind == PACKET_OUT_TABLE) { m.next_table = 0; }
+      else if (h.packet_out.kind == PACKET_OUT_GROUP) { m.emission.group = h.packet_out.value; m.done = 1; }
+      else { m.emission.port = (port_t)h.packet_out.value; m.done = 1; }
+      h.packet_out.setInvalid();
+    } else {
+      port_in.apply(m, s);
+    }
+    t0.apply(h, m);  t1.apply(h, m);  t2.apply(h, m);  t3.apply(h, m);
+    t4.apply(h, m);  t5.apply(h, m);  t6.apply(h, m);  t7.apply(h, m);
+    t8.apply(h, m);  t9.apply(h, m);  t10.apply(h, m); t11.apply(h, m);
+    t12.apply(h, m); t13.apply(h, m); t14.apply(h, m); t15.apply(h, m);
+    finish.apply(h, m, s);
+  }
+}
+
+@of_pipeline[name="ofswitchd", cpu_port=CPU_PORT, continuation_first=CONTINUATION_FIRST, continuation_last=CONTINUATION_LAST,
+             null_port=NULL_PORT, fork_group=FORK_GROUP, fork_emit=FORK_EMIT, fork_action_set=FORK_ACTION_SET,
+             table_none=TABLE_NONE, table_continued=TABLE_CONTINUED]
+V1Switch(PacketParser(), NoVerification(), OpenFlowIngress(), OpenFlowEgress(), NoRecomputation(), PacketDeparser()) main;

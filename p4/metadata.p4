@@ -1,0 +1,91 @@
+// Per-packet state. What is marked @field_list(1) survives a continuation (recirculate_preserving_field_list).
+#ifndef METADATA_P4
+#define METADATA_P4
+#include "ids.p4"
+
+// Slots of the action set for fields: width, name, OXM field(s) it stands for. One list declares, clears, writes and
+// executes them. A slot is the bits to write and the mask of those that are set. OF 1.3.5 §5.10
+#define FOR_ALL_SLOTS(X) \
+  X(8, ttl, "nw_ttl") \
+  X(48, eth_dst, "eth_dst") X(48, eth_src, "eth_src") \
+  X(12, vlan_vid, "vlan_vid") X(3, vlan_pcp, "vlan_pcp") \
+  X(20, mpls_label, "mpls_label") X(3, mpls_tc, "mpls_tc") X(1, mpls_bos, "mpls_bos") \
+  X(6, ip_dscp, "ip_dscp") X(2, ip_ecn, "ip_ecn") \
+  X(32, ipv4_src, "ipv4_src") X(32, ipv4_dst, "ipv4_dst") \
+  X(128, ipv6_src, "ipv6_src") X(128, ipv6_dst, "ipv6_dst") X(20, ipv6_flabel, "ipv6_flabel") \
+  X(16, l4_src, "tcp_src,udp_src,sctp_src") X(16, l4_dst, "tcp_dst,udp_dst,sctp_dst") \
+  X(8, icmp_type, "icmpv4_type,icmpv6_type") X(8, icmp_code, "icmpv4_code,icmpv6_code") \
+  X(16, arp_op, "arp_op") X(32, arp_spa, "arp_spa") X(32, arp_tpa, "arp_tpa") \
+  X(48, arp_sha, "arp_sha") X(48, arp_tha, "arp_tha") \
+  X(128, nd_target, "ipv6_nd_target") X(48, nd_sll, "ipv6_nd_sll") X(48, nd_tll, "ipv6_nd_tll")
+
+#define DECLARE_SLOT(width, name, oxm) @field_list(1) bit<width> name; @field_list(1) bit<width> name##_mask;
+
+struct action_set_t {
+  @field_list(1) bit<1>  present;
+  @field_list(1) bit<1>  pop_vlan;
+  @field_list(1) bit<16> push_vlan;     // TPID, 0 = none
+  @field_list(1) bit<1>  dec_ttl;
+  FOR_ALL_SLOTS(DECLARE_SLOT)
+  @field_list(1) port_t  port;          // output, in one of three forms (see emission_t)
+  @field_list(1) bit<16> multicast;
+  @field_list(1) bit<1>  to_in_port;
+  @field_list(1) bit<16> max_len;
+  @field_list(1) bit<32> group;         // wins over output, OF 1.3.5 §5.10
+}
+
+// Where the packet leaves this pass: at most one of port, multicast, to_in_port and group.
+struct emission_t {
+  @field_list(1) port_t  port;
+  @field_list(1) bit<16> multicast;
+  @field_list(1) bit<1>  to_in_port;
+  @field_list(1) bit<32> group;
+  @field_list(1) bit<16> max_len;       // when port is the CPU port
+}
+
+struct metadata_t {
+  // OpenFlow pipeline fields
+  @field_list(1) bit<32> in_port;       // OpenFlow number
+  @field_list(1) bit<64> metadata;
+  @field_list(1) port_t  in_port_hw;    // the same as a port of this program
+  @field_list(1) bit<1>  no_packet_in;  // OFPPC_NO_PACKET_IN of the ingress port
+  // where the pass starts and how it goes on
+  @field_list(1) bit<8>  next_table;
+  @field_list(1) bit<16> continuation;  // key of the continuation table, 0 = none
+  @field_list(1) bit<2>  resume;        // RESUME_*
+  @field_list(1) bit<8>  passes;
+  // what a packet-in says
+  @field_list(1) bit<8>  table_id;
+  @field_list(1) bit<64> cookie;
+  @field_list(1) bit<8>  reason;
+  @field_list(1) bit<64> packet_in_metadata; // before this table's write-metadata
+  // action set and emission
+  @field_list(1) action_set_t set;
+  @field_list(1) emission_t emission;
+
+  bit<1>    done;                       // nothing more happens in this pass
+  program_t program;
+  stages_t  stages;
+  bit<1>    clear;                      // clear-actions
+  bit<16>   write;                      // key of the write table of this flow table, 0 = no write-actions
+  bit<1>    ttl_check;                  // the program decrements the TTL
+  program_t ttl_program;                // runs in its place when the TTL has run out
+  stages_t  ttl_stages;
+  bit<1>    in_port_allowed;            // egress: this copy may leave where it came in
+  // match fields that several headers share; recomputed when `stale`
+  bit<1>    stale;
+  bit<16>   eth_type;
+  bit<13>   vlan_vid;                   // OFPVID_PRESENT | VID, 0 = no tag
+  bit<3>    vlan_pcp;
+  bit<6>    ip_dscp;
+  bit<2>    ip_ecn;
+  bit<8>    ip_proto;
+  bit<16>   l4_src;
+  bit<16>   l4_dst;
+  bit<1>    saved;                      // the was_* headers hold what arrived
+}
+
+#define RESUME_TABLES 0
+#define RESUME_EMISSION 1
+#define RESUME_ACTION_SET 2
+#endif

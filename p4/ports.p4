@@ -1,0 +1,43 @@
+// What the agent configures for each port: its OpenFlow number and the flags of OFPT_PORT_MOD (OF 1.3.5 §7.2.1).
+#ifndef PORTS_P4
+#define PORTS_P4
+#include "headers.p4"
+#include "metadata.p4"
+
+control PortIn(inout metadata_t m, inout standard_metadata_t s) {
+  @of_counter[of="port_rx"] counter(512, CounterType.packets_and_bytes) port_rx;
+  @of_do action receive(@of[role="in_port"] bit<32> in_port, @of[role="no_packet_in"] bit<1> no_packet_in) {
+    m.in_port = in_port;
+    m.no_packet_in = no_packet_in;
+    m.in_port_hw = s.ingress_port;
+    m.next_table = 0;
+  }
+  action ignore() { m.done = 1; m.next_table = TABLE_CONTINUED; }
+  @of_port_in
+  table port_in {
+    key = { s.ingress_port: exact @of[role="port"]; }
+    actions = { receive; @defaultonly ignore; }
+    size = 512;
+    default_action = ignore();
+  }
+  apply {
+    port_rx.count((bit<32>)s.ingress_port);
+    port_in.apply();
+  }
+}
+
+control PortOut(inout metadata_t m, inout standard_metadata_t s) {
+  @of_counter[of="port_tx"] counter(512, CounterType.packets_and_bytes) port_tx;
+  @of_do action block() { mark_to_drop(s); }
+  @of_port_block
+  table port_out {
+    key = { s.egress_port: exact @of[role="port"]; }
+    actions = { block; @defaultonly NoAction; }
+    size = 512;
+    default_action = NoAction();
+  }
+  apply {
+    if (port_out.apply().miss) { port_tx.count((bit<32>)s.egress_port); }
+  }
+}
+#endif

@@ -1,0 +1,215 @@
+// Rewrite programs. A program is one entry in each stage table that it uses; `stages` says which those are. The control is
+// instantiated once for each flow table, once for continuations and once in egress, so a program belongs to its instance.
+// Setting a field of a header that is not there, or that OpenFlow cannot see (below a second tag or MPLS), does nothing.
+#include "headers.p4"
+#include "metadata.p4"
+#ifndef REWRITE_P4
+#define REWRITE_P4
+
+#define MERGE(old, v, mask) ((old & ~mask) | v)
+
+#define L3_VISIBLE (!h.vlan[1].isValid() && !h.mpls[0].isValid())
+
+#define SET_ETH(dst_, dst_mask, src_, src_mask) \
+  h.eth.dst = MERGE(h.eth.dst, dst_, dst_mask); h.eth.src = MERGE(h.eth.src, src_, src_mask);
+
+#define SET_VLAN(vid_, vid_mask, pcp_, pcp_mask) \
+  if (h.vlan[0].isValid()) { \
+    h.vlan[0].vid = MERGE(h.vlan[0].vid, vid_, vid_mask); h.vlan[0].pcp = MERGE(h.vlan[0].pcp, pcp_, pcp_mask); }
+
+#define SET_MPLS(label_, label_mask, tc_, tc_mask, bos_, bos_mask) \
+  if (h.mpls[0].isValid()) { \
+    h.mpls[0].label = MERGE(h.mpls[0].label, label_, label_mask); h.mpls[0].tc = MERGE(h.mpls[0].tc, tc_, tc_mask); \
+    h.mpls[0].bos = MERGE(h.mpls[0].bos, bos_, bos_mask); }
+
+// Fields that a checksum covers are simply written; checksum.p4 compares with what ORIGINALS saved.
+#define SET_TOS(dscp_, dscp_mask, ecn_, ecn_mask) \
+  if (h.ipv4.isValid()) { h.ipv4.dscp = MERGE(h.ipv4.dscp, dscp_, dscp_mask); h.ipv4.ecn = MERGE(h.ipv4.ecn, ecn_, ecn_mask); } \
+  else if (h.ipv6.isValid()) { h.ipv6.dscp = MERGE(h.ipv6.dscp, dscp_, dscp_mask); h.ipv6.ecn = MERGE(h.ipv6.ecn, ecn_, ecn_mask); }
+
+#define SET_IPV4(src_, src_mask, dst_, dst_mask) \
+  if (h.ipv4.isValid()) { h.ipv4.src = MERGE(h.ipv4.src, src_, src_mask); h.ipv4.dst = MERGE(h.ipv4.dst, dst_, dst_mask); }
+
+#define SET_IPV6(src_, src_mask, dst_, dst_mask, flabel_, flabel_mask) \
+  if (h.ipv6.isValid()) { \
+    h.ipv6.src = MERGE(h.ipv6.src, src_, src_mask); h.ipv6.dst = MERGE(h.ipv6.dst, dst_, dst_mask); \
+    h.ipv6.flabel = MERGE(h.ipv6.flabel, flabel_, flabel_mask); }
+
+#define SET_ARP(op_, op_mask, spa_, spa_mask, tpa_, tpa_mask, sha_, sha_mask, tha_, tha_mask) \
+  if (h.arp.isValid()) { \
+    h.arp.op = MERGE(h.arp.op, op_, op_mask); h.arp.spa = MERGE(h.arp.spa, spa_, spa_mask); \
+    h.arp.tpa = MERGE(h.arp.tpa, tpa_, tpa_mask); h.arp.sha = MERGE(h.arp.sha, sha_, sha_mask); \
+    h.arp.tha = MERGE(h.arp.tha, tha_, tha_mask); }
+
+#define SET_PORTS(src_, src_mask, dst_, dst_mask) \
+  if (h.tcp.isValid()) { h.tcp.src = MERGE(h.tcp.src, src_, src_mask); h.tcp.dst = MERGE(h.tcp.dst, dst_, dst_mask); } \
+  else if (h.udp.isValid()) { h.udp.src = MERGE(h.udp.src, src_, src_mask); h.udp.dst = MERGE(h.udp.dst, dst_, dst_mask); } \
+  else if (h.sctp.isValid()) { h.sctp.src = MERGE(h.sctp.src, src_, src_mask); h.sctp.dst = MERGE(h.sctp.dst, dst_, dst_mask); }
+
+#define SET_ICMP(type_, type_mask, code_, code_mask) \
+  if (h.icmp.isValid()) { h.icmp.type = MERGE(h.icmp.type, type_, type_mask); h.icmp.code = MERGE(h.icmp.code, code_, code_mask); }
+
+#define SET_ND(target_, target_mask, sll_, sll_mask, tll_, tll_mask) \
+  if (h.nd.isValid()) { h.nd.target = MERGE(h.nd.target, target_, target_mask); } \
+  if (h.nd_sll.isValid()) { h.nd_sll.address = MERGE(h.nd_sll.address, sll_, sll_mask); } \
+  if (h.nd_tll.isValid()) { h.nd_tll.address = MERGE(h.nd_tll.address, tll_, tll_mask); }
+
+#define SET_TTL(v, mask) \
+  if (h.ipv4.isValid()) { h.ipv4.ttl = MERGE(h.ipv4.ttl, v, mask); } \
+  else if (h.ipv6.isValid()) { h.ipv6.hop_limit = MERGE(h.ipv6.hop_limit, v, mask); }
+
+#define DEC_TTL \
+  if (h.ipv4.isValid()) { h.ipv4.ttl = h.ipv4.ttl - 1; } \
+  else if (h.ipv6.isValid()) { h.ipv6.hop_limit = h.ipv6.hop_limit - 1; }
+
+#define POP_VLAN if (h.vlan[0].isValid()) { h.eth.type = h.vlan[0].type; h.vlan.pop_front(1); }
+
+// The new tag takes VID and PCP of the tag below it, zero without one. OF 1.3.5 §5.12.1
+#define PUSH_VLAN(tpid) \
+  bit<12> vid_below = 0; bit<3> pcp_below = 0; \
+  if (h.vlan[0].isValid()) { vid_below = h.vlan[0].vid; pcp_below = h.vlan[0].pcp; } \
+  h.vlan.push_front(1); h.vlan[0].setValid(); \
+  h.vlan[0].pcp = pcp_below; h.vlan[0].dei = 0; h.vlan[0].vid = vid_below; h.vlan[0].type = h.eth.type; h.eth.type = tpid;
+
+#define STAGE_SIZE 4096
+#define PARAM(width, name, oxm) @of[set=oxm] bit<width> name, @of[set_mask=oxm] bit<width> name##_mask
+
+// Keeps the headers that checksums cover as they were before the first rewrite of this pass.
+control Originals(inout headers_t h, inout metadata_t m) {
+  apply {
+    if (m.saved == 0) {
+      m.saved = 1;
+      h.was_ipv4 = h.ipv4;
+      h.was_ipv6 = h.ipv6;
+      h.was_tcp = h.tcp;
+      h.was_udp = h.udp;
+      h.was_icmp = h.icmp;
+      h.was_nd = h.nd;
+      h.was_nd_sll = h.nd_sll;
+      h.was_nd_tll = h.nd_tll;
+    }
+  }
+}
+
+control Rewrite(inout headers_t h, inout metadata_t m) {
+  Originals() originals;
+  @of_do[ops="pop_vlan"] action pop_vlan() { POP_VLAN }
+  @of_do[ops="pop_vlan,pop_vlan"] action pop_vlan_twice() { POP_VLAN POP_VLAN }
+  @of_do[ops="push_vlan"] action push_vlan(@of[role="ethertype"] bit<16> tpid) { PUSH_VLAN(tpid) }
+  @of_do[ops="pop_vlan,push_vlan"] action replace_vlan(@of[role="ethertype"] bit<16> tpid) { POP_VLAN PUSH_VLAN(tpid) }
+  @of_do[ops="ensure_vlan"] action ensure_vlan() { if (!h.vlan[0].isValid()) { PUSH_VLAN(0x8100) } }
+  @of_stage[index=0]
+  table structure {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { pop_vlan; pop_vlan_twice; push_vlan; replace_vlan; ensure_vlan; @defaultonly NoAction; }
+    size = 256;
+    default_action = NoAction();
+  }
+
+  @of_do action set_eth(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src")) { SET_ETH(dst, dst_mask, src, src_mask) }
+  @of_do action set_vlan(PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp")) { SET_VLAN(vid, vid_mask, pcp, pcp_mask) }
+  @of_do action set_eth_vlan(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src"), PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp")) {
+    SET_ETH(dst, dst_mask, src, src_mask)
+    SET_VLAN(vid, vid_mask, pcp, pcp_mask)
+  }
+  @of_do action set_l2(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src"), PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp"),
+                PARAM(20, label, "mpls_label"), PARAM(3, tc, "mpls_tc"), PARAM(1, bos, "mpls_bos")) {
+    SET_ETH(dst, dst_mask, src, src_mask)
+    SET_VLAN(vid, vid_mask, pcp, pcp_mask)
+    SET_MPLS(label, label_mask, tc, tc_mask, bos, bos_mask)
+  }
+  @of_stage[index=1]
+  table l2 {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { set_eth; set_vlan; set_eth_vlan; set_l2; @defaultonly NoAction; }
+    size = STAGE_SIZE;
+    default_action = NoAction();
+  }
+
+  @of_do action set_ipv4(PARAM(32, src, "ipv4_src"), PARAM(32, dst, "ipv4_dst"), PARAM(6, dscp, "ip_dscp"), PARAM(2, ecn, "ip_ecn")) {
+    SET_IPV4(src, src_mask, dst, dst_mask)
+    SET_TOS(dscp, dscp_mask, ecn, ecn_mask)
+  }
+  @of_do action set_ipv6(PARAM(128, src, "ipv6_src"), PARAM(128, dst, "ipv6_dst"), PARAM(20, flabel, "ipv6_flabel"),
+                         PARAM(6, dscp, "ip_dscp"), PARAM(2, ecn, "ip_ecn")) {
+    SET_IPV6(src, src_mask, dst, dst_mask, flabel, flabel_mask)
+    SET_TOS(dscp, dscp_mask, ecn, ecn_mask)
+  }
+  @of_do action set_arp(PARAM(16, op, "arp_op"), PARAM(32, spa, "arp_spa"), PARAM(32, tpa, "arp_tpa"),
+                        PARAM(48, sha, "arp_sha"), PARAM(48, tha, "arp_tha")) {
+    SET_ARP(op, op_mask, spa, spa_mask, tpa, tpa_mask, sha, sha_mask, tha, tha_mask)
+  }
+  @of_do action set_l3(PARAM(32, src, "ipv4_src"), PARAM(32, dst, "ipv4_dst"), PARAM(6, dscp, "ip_dscp"), PARAM(2, ecn, "ip_ecn"),
+                PARAM(128, src6, "ipv6_src"), PARAM(128, dst6, "ipv6_dst"), PARAM(20, flabel, "ipv6_flabel"),
+                PARAM(16, op, "arp_op"), PARAM(32, spa, "arp_spa"), PARAM(32, tpa, "arp_tpa"),
+                PARAM(48, sha, "arp_sha"), PARAM(48, tha, "arp_tha")) {
+    SET_IPV4(src, src_mask, dst, dst_mask)
+    SET_IPV6(src6, src6_mask, dst6, dst6_mask, flabel, flabel_mask)
+    SET_TOS(dscp, dscp_mask, ecn, ecn_mask)
+    SET_ARP(op, op_mask, spa, spa_mask, tpa, tpa_mask, sha, sha_mask, tha, tha_mask)
+  }
+  @of_stage[index=2]
+  table l3 {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { set_ipv4; set_ipv6; set_arp; set_l3; @defaultonly NoAction; }
+    size = STAGE_SIZE;
+    default_action = NoAction();
+  }
+
+  @of_do action set_ports(PARAM(16, src, "tcp_src,udp_src,sctp_src"), PARAM(16, dst, "tcp_dst,udp_dst,sctp_dst")) {
+    SET_PORTS(src, src_mask, dst, dst_mask)
+  }
+  @of_do action set_icmp(PARAM(8, type, "icmpv4_type,icmpv6_type"), PARAM(8, code, "icmpv4_code,icmpv6_code"),
+                  PARAM(128, target, "ipv6_nd_target"), PARAM(48, sll, "ipv6_nd_sll"), PARAM(48, tll, "ipv6_nd_tll")) {
+    SET_ICMP(type, type_mask, code, code_mask)
+    SET_ND(target, target_mask, sll, sll_mask, tll, tll_mask)
+  }
+  @of_do action set_l4(PARAM(16, src, "tcp_src,udp_src,sctp_src"), PARAM(16, dst, "tcp_dst,udp_dst,sctp_dst"),
+                PARAM(8, type, "icmpv4_type,icmpv6_type"), PARAM(8, code, "icmpv4_code,icmpv6_code"),
+                PARAM(128, target, "ipv6_nd_target"), PARAM(48, sll, "ipv6_nd_sll"), PARAM(48, tll, "ipv6_nd_tll")) {
+    SET_PORTS(src, src_mask, dst, dst_mask)
+    SET_ICMP(type, type_mask, code, code_mask)
+    SET_ND(target, target_mask, sll, sll_mask, tll, tll_mask)
+  }
+  @of_stage[index=3]
+  table l4 {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { set_ports; set_icmp; set_l4; @defaultonly NoAction; }
+    size = STAGE_SIZE;
+    default_action = NoAction();
+  }
+
+  @of_do[ops="set_nw_ttl"] action set_ttl(@of[role="ttl"] bit<8> ttl) { SET_TTL(ttl, 8w0xff) }
+  @of_do[ops="dec_nw_ttl"] action dec_ttl() { DEC_TTL }
+  @of_stage[index=4]
+  table ttl {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { set_ttl; dec_ttl; @defaultonly NoAction; }
+    size = STAGE_SIZE;
+    default_action = NoAction();
+  }
+
+  apply {
+    if (m.stages[0:0] == 1) { structure.apply(); }
+    if (m.stages[1:1] == 1) { l2.apply(); }
+    if (m.stages[4:2] != 0 && L3_VISIBLE) {
+      originals.apply(h, m);
+      if (m.stages[2:2] == 1) { l3.apply(); }
+      if (m.stages[3:3] == 1) { l4.apply(); }
+      if (m.stages[4:4] == 1) { ttl.apply(); }
+    }
+    m.stale = 1;
+  }
+}
+
+// A TTL of 0 or 1 cannot be decremented. OF 1.3.5 §5.12 (decrement IP TTL)
+control TtlCheck(in headers_t h, out bool expired) {
+  apply {
+    expired = false;
+    if (L3_VISIBLE) {
+      if (h.ipv4.isValid()) { expired = h.ipv4.ttl <= 1; }
+      else if (h.ipv6.isValid()) { expired = h.ipv6.hop_limit <= 1; }
+    }
+  }
+}
+#endif
