@@ -1,0 +1,107 @@
+/**
+ * ofswitchd as a subject, in three arrangements: with the embedded target in its own process, with the embedded target
+ * as a separate P4Runtime server, and with BMv2 as the P4Runtime server.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Daemon, onPath, until } from './netns-process.js'
+import type { Namespace } from './netns.js'
+import { ofctl } from './ovs-ofctl.js'
+import { DATAPATH_ID, LISTEN_PORT, type RunningSwitch, type Subject, type SubjectOptions } from './subject.js'
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const TARGET_PORT = 19_559
+/** The port of BMv2 that carries packet-ins and packet-outs. */
+const CPU_PORT = 510
+
+const whyNotBuilt = (): string | undefined => existsSync(main) ? undefined : 'ofswitchd is not built (src/cli)'
+
+/** Starts the command line of ofswitchd in a namespace. */
+export const ofswitchd = (namespace: Namespace, name: string, args: readonly string[]): Daemon =>
+  namespace.daemon(name, process.execPath, [main, ...args])
+
+export const portArguments = (ports: readonly number[]): string[] => ports.flatMap((port) => ['--port', `${port}@p${port}`])
+
+export function agentArguments(target: string, options: SubjectOptions): string[] {
+  return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...portArguments(options.ports),
+    ...(options.controllers ?? []).flatMap((controller) => ['--controller', controller]),
+    '--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`]
+}
+
+async function startAgent(
+  subject: Subject, namespace: Namespace, target: string, options: SubjectOptions,
+  targetProcess?: { start: () => Promise<Daemon>; running: Daemon },
+): Promise<RunningSwitch> {
+  const agent = ofswitchd(namespace, 'ofswitchd', agentArguments(target, options))
+  const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
+  const processes = targetProcess === undefined ? [agent] : [agent, targetProcess.running]
+  const log = (): string => processes.map((each) => `--- ${each.name}\n${each.log}`).join('\n')
+  await until(`${subject.name} to listen`, async () => {
+    if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
+    return (await ofctl(namespace, listener, ['-O', 'OpenFlow13', 'show', 'TARGET'])).code === 0
+  }, 30_000, 100).catch((error: unknown) => { throw new Error(`${String(error)}\n${log()}`) })
+  return {
+    subject,
+    namespace,
+    listener,
+    listenPort: LISTEN_PORT,
+    processes,
+    ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
+    settle: async () => { /* statistics are read from the target when they are asked for */ },
+    log,
+    ...(targetProcess === undefined ? {} : {
+      restartTarget: async () => {
+        await targetProcess.running.stop('SIGKILL')
+        targetProcess.running = await targetProcess.start()
+        processes[1] = targetProcess.running
+      },
+    }),
+  }
+}
+
+export const embeddedSubject: Subject = {
+  name: 'ofswitchd (embedded target)',
+  whyNot: whyNotBuilt,
+  async start(_sandbox, namespace, options) {
+    return startAgent(embeddedSubject, namespace, 'embedded', options)
+  },
+}
+
+export const remoteEmbeddedSubject: Subject = {
+  name: 'ofswitchd (embedded target as a P4Runtime server)',
+  whyNot: whyNotBuilt,
+  async start(_sandbox, namespace, options) {
+    const start = async (): Promise<Daemon> => {
+      const target = ofswitchd(namespace, 'ofswitchd target',
+        ['target', '--listen', `127.0.0.1:${TARGET_PORT}`, ...portArguments(options.ports)])
+      await listening(namespace, target, TARGET_PORT)
+      return target
+    }
+    return startAgent(remoteEmbeddedSubject, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
+  },
+}
+
+export const bmv2Subject: Subject = {
+  name: 'ofswitchd (BMv2)',
+  whyNot: () => whyNotBuilt() ?? (onPath('simple_switch_grpc') === undefined ? 'BMv2 (simple_switch_grpc) is not on the PATH' : undefined),
+  async start(_sandbox, namespace, options) {
+    const start = async (): Promise<Daemon> => {
+      const target = namespace.daemon('simple_switch_grpc', 'simple_switch_grpc', ['--no-p4',
+        ...options.ports.flatMap((port) => ['-i', `${port}@p${port}`]),
+        '--', '--grpc-server-addr', `127.0.0.1:${TARGET_PORT}`, '--cpu-port', String(CPU_PORT)])
+      await listening(namespace, target, TARGET_PORT)
+      return target
+    }
+    return startAgent(bmv2Subject, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
+  },
+}
+
+/** Waits until something listens on a TCP port of the namespace. */
+async function listening(namespace: Namespace, daemon: Daemon, port: number): Promise<void> {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+  await until(`${daemon.name} to listen on ${port}`, async () => {
+    if (!daemon.running) throw new Error(`${daemon.name} ended while starting\n${daemon.log}`)
+    const tables = await namespace.must('sh', ['-c', 'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null'])
+    return tables.split('\n').some((line) => line.includes(`:${hexPort} `) && line.includes(' 0A '))
+  }, 20_000)
+}
