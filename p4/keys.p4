@@ -8,17 +8,13 @@ control Keys(in headers_t h, inout metadata_t m) {
   apply {
     if (m.stale == 1) {
       m.stale = 0;
-      // Only the outermost tag is seen, as in Open vSwitch: a second tag is the payload's type.
       if (h.vlan[0].isValid()) {
         m.vlan_vid = 1w1 ++ h.vlan[0].vid;
         m.vlan_pcp = h.vlan[0].pcp;
-        m.eth_type = h.vlan[0].type;
       } else {
         m.vlan_vid = 0;
         m.vlan_pcp = 0;
-        m.eth_type = h.eth.type;
       }
-      if (m.eth_type < 0x600) { m.eth_type = 0x05ff; }  // 802.3 length: OFP_DL_TYPE_NOT_ETH_TYPE
       m.ip_dscp = 0;
       m.ip_ecn = 0;
       m.ip_proto = 0;

@@ -73,6 +73,7 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   apply {
     mark_to_drop(s);
     m.stale = 1;
+    if (m.eth_type < 0x600) { m.eth_type = 0x05ff; }   // 802.3 length: no Ethernet type, OF 1.0 §5.2.3
     if (s.instance_type == RECIRCULATED) {
       continuation.apply(h, m);
     } else if (h.packet_out.isValid()) {
@@ -97,5 +98,6 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
 
 @of_pipeline[name="ofswitchd", cpu_port=CPU_PORT, continuation_first=CONTINUATION_FIRST, continuation_last=CONTINUATION_LAST,
              null_port=NULL_PORT, fork_group=FORK_GROUP, fork_emit=FORK_EMIT, fork_action_set=FORK_ACTION_SET,
-             table_none=TABLE_NONE, table_continued=TABLE_CONTINUED]
+             table_none=TABLE_NONE, table_continued=TABLE_CONTINUED,
+             multicast_groups=4096, multicast_nodes=4096]
 V1Switch(PacketParser(), NoVerification(), OpenFlowIngress(), OpenFlowEgress(), NoRecomputation(), PacketDeparser()) main;

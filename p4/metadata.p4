@@ -74,7 +74,7 @@ struct metadata_t {
   bit<1>    in_port_allowed;            // egress: this copy may leave where it came in
   // match fields that several headers share; recomputed when `stale`
   bit<1>    stale;
-  bit<16>   eth_type;
+  bit<16>   eth_type;                   // after all VLAN tags, OF 1.3.5 §7.2.3.7; set by the parser
   bit<13>   vlan_vid;                   // OFPVID_PRESENT | VID, 0 = no tag
   bit<3>    vlan_pcp;
   bit<6>    ip_dscp;

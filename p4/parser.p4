@@ -15,6 +15,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state from_controller { packet.extract(h.packet_out); transition ethernet; }
   state ethernet {
     packet.extract(h.eth);
+    m.eth_type = h.eth.type;
     transition select(h.eth.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
       0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;
@@ -23,6 +24,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state vlan {
     packet.extract(h.vlan.next);
+    m.eth_type = h.vlan.last.type;
     transition select(h.vlan.last.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
       0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;

@@ -1,6 +1,6 @@
 // Rewrite programs. A program is one entry in each stage table that it uses; `stages` says which those are. The control is
 // instantiated once for each flow table, once for continuations and once in egress, so a program belongs to its instance.
-// Setting a field of a header that is not there, or that OpenFlow cannot see (below a second tag or MPLS), does nothing.
+// Setting a field of a header that is not there, or that OpenFlow cannot see (below MPLS), does nothing.
 #include "headers.p4"
 #include "metadata.p4"
 #ifndef REWRITE_P4
@@ -8,7 +8,7 @@
 
 #define MERGE(old, v, mask) ((old & ~mask) | v)
 
-#define L3_VISIBLE (!h.vlan[1].isValid() && !h.mpls[0].isValid())
+#define L3_VISIBLE (!h.mpls[0].isValid())
 
 #define SET_ETH(dst_, dst_mask, src_, src_mask) \
   h.eth.dst = MERGE(h.eth.dst, dst_, dst_mask); h.eth.src = MERGE(h.eth.src, src_, src_mask);

@@ -21,6 +21,6 @@ export const productVersion = (): string => {
 }
 
 export const defaultPipelineFiles = (): { readonly p4info: string; readonly json: string } => ({
-  p4info: join(packageRoot(), 'p4', 'main.p4info.txtpb'),
-  json: join(packageRoot(), 'p4', 'main.json'),
+  p4info: join(packageRoot(), 'p4', 'ofswitchd.p4info.txtpb'),
+  json: join(packageRoot(), 'p4', 'ofswitchd.json'),
 })

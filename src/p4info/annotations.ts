@@ -1,5 +1,5 @@
 /**
- * Annotations of P4Info objects in one form, whatever their syntax. P4RT 1.4 §6.5 (there: "Annotating P4 code with PSA …").
+ * Annotations of P4Info objects in one form, whatever their syntax. P4RT 1.4 §6.
  *
  *   @of_field[oxm="eth_type", class=0x8000]   pairs: oxm → "eth_type", class → 32768n
  *   @of_stage["vlan", 3]                      values: "vlan", 3n

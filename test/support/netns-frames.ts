@@ -36,7 +36,7 @@ export class Wire {
       await sandbox.cable({ namespace: sw, name: `p${port}`, mac: portMac(port) }, { namespace, name: `w${port}`, mac: hostMac(port) })
     const wire = new Wire(namespace, ports)
     sandbox.onClose(() => wire.close())
-    await until(`the frame helper to start: ${wire.#errors}`, () => wire.#ready)
+    await until(() => `the frame helper to start: ${wire.#errors}`, () => wire.#ready)
     return wire
   }
 

@@ -32,7 +32,7 @@ export class Host {
   /** Serves one word over TCP to everyone who connects. */
   async serve(port: number): Promise<Daemon> {
     const server = this.namespace.daemon(`tcp server ${this.ip}:${port}`, 'python3', ['-u', '-c', TCP_SERVER, this.ip, String(port)])
-    await until(`${server.name} to listen: ${server.log}`, () => server.log.includes('listening'))
+    await until(() => `${server.name} to listen: ${server.log}`, () => server.log.includes('listening'))
     return server
   }
 
@@ -54,7 +54,7 @@ export class Host {
     const file = join(tmpdir(), `${this.namespace.name}.pcap`)
     const args = ['-i', 'veth0', '-n', '-U', '--immediate-mode', '-w', file, ...filter.split(' ')]
     const dump = this.namespace.daemon('tcpdump', 'tcpdump', ['-Z', 'root', ...args])
-    await until(`tcpdump to listen: ${dump.log}`, () => dump.log.includes('listening'))
+    await until(() => `tcpdump to listen: ${dump.log}`, () => dump.log.includes('listening'))
     return {
       stop: async () => {
         await dump.stop('SIGINT')

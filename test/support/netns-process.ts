@@ -88,13 +88,13 @@ export class Daemon {
 
 /** Polls until `probe` gives something other than undefined or false; fails with `what` (and its last words) in time. */
 export async function until<T>(
-  what: string, probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 10_000, everyMs = 50,
+  what: string | (() => string), probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 10_000, everyMs = 50,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const value = await probe()
     if (value !== undefined && value !== false) return value
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for: ${what}`)
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for: ${typeof what === 'string' ? what : what()}`)
     await delay(everyMs)
   }
 }

@@ -28,7 +28,7 @@ export const openVSwitchSubject: Subject = {
     const server = namespace.daemon('ovsdb-server', 'ovsdb-server',
       [join(folder, 'conf.db'), `--remote=punix:${database}`, `--unixctl=${join(folder, 'db.ctl')}`], env)
     const vsctl = (...args: string[]): Promise<string> => namespace.must('ovs-vsctl', [`--db=unix:${database}`, ...args], { env })
-    await until(`ovsdb-server: ${server.log}`, async () =>
+    await until(() => `ovsdb-server: ${server.log}`, async () =>
       (await namespace.run('ovs-vsctl', [`--db=unix:${database}`, '--no-wait', 'init'], { env })).code === 0)
     const control = join(folder, 'vs.ctl')
     const daemon = namespace.daemon('ovs-vswitchd', 'ovs-vswitchd', [`unix:${database}`, `--unixctl=${control}`, '-vconsole:info'], env)
@@ -42,7 +42,7 @@ export const openVSwitchSubject: Subject = {
       '--', 'set-controller', 'br0', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...options.controllers ?? [],
       '--', 'set', 'controller', 'br0', 'connection-mode=out-of-band', 'max_backoff=1000')
     const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
-    await until(`Open vSwitch to listen: ${daemon.log}`, async () => (await ofctl(namespace, listener, ['show', 'TARGET'])).code === 0)
+    await until(() => `Open vSwitch to listen: ${daemon.log}`, async () => (await ofctl(namespace, listener, ['show', 'TARGET'])).code === 0)
 
     return {
       subject: openVSwitchSubject,

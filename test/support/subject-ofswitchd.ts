@@ -36,7 +36,7 @@ async function startAgent(
   const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
   const processes = targetProcess === undefined ? [agent] : [agent, targetProcess.running]
   const log = (): string => processes.map((each) => `--- ${each.name}\n${each.log}`).join('\n')
-  await until(`${subject.name} to listen`, async () => {
+  await until(() => `${subject.name} to listen`, async () => {
     if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
     return (await ofctl(namespace, listener, ['-O', 'OpenFlow13', 'show', 'TARGET'])).code === 0
   }, 30_000, 100).catch((error: unknown) => { throw new Error(`${String(error)}\n${log()}`) })
@@ -99,7 +99,7 @@ export const bmv2Subject: Subject = {
 /** Waits until something listens on a TCP port of the namespace. */
 async function listening(namespace: Namespace, daemon: Daemon, port: number): Promise<void> {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
-  await until(`${daemon.name} to listen on ${port}`, async () => {
+  await until(() => `${daemon.name} to listen on ${port}`, async () => {
     if (!daemon.running) throw new Error(`${daemon.name} ended while starting\n${daemon.log}`)
     const tables = await namespace.must('sh', ['-c', 'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null'])
     return tables.split('\n').some((line) => line.includes(`:${hexPort} `) && line.includes(' 0A '))

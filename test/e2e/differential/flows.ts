@@ -146,10 +146,10 @@ export class FlowGenerator {
     const random = this.#random
     const packet = random.pick(this.#packets)
     const match: string[] = []
-    if (random.chance(0.3)) match.push(`in_port=${packet.inPort}`)
+    if (random.chance(0.2)) match.push(`in_port=${packet.inPort}`)
     if (table > 0 && random.chance(0.3)) match.push(`metadata=${random.pick(METADATA)}`)
-    if (random.chance(0.25)) match.push(random.chance(0.7) ? `dl_src=${packet.src}` : 'dl_src=02:00:00:00:00:a0/ff:ff:ff:ff:ff:f0')
-    if (random.chance(0.25)) match.push(random.pick([`dl_dst=${packet.dst}`, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', 'dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00']))
+    if (random.chance(0.15)) match.push(random.chance(0.7) ? `dl_src=${packet.src}` : 'dl_src=02:00:00:00:00:a0/ff:ff:ff:ff:ff:f0')
+    if (random.chance(0.2)) match.push(random.pick([`dl_dst=${packet.dst}`, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', 'dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00']))
     if (this.#features.vlan || this.#features.qinq || random.chance(0.1)) this.#matchVlan(match, context, packet)
     if (random.chance(0.75)) this.#matchL3(match, context, packet)
     return match
@@ -169,7 +169,7 @@ export class FlowGenerator {
 
   #matchL3(match: string[], context: Context, packet: Packet): void {
     const random = this.#random
-    const maybe = (text: string, probability = 0.35): void => { if (random.chance(probability)) match.push(text) }
+    const maybe = (text: string, probability = 0.22): void => { if (random.chance(probability)) match.push(text) }
     if (packet.labels.length > 0) {
       const [label] = packet.labels
       context.l3 = 'mpls'
@@ -208,13 +208,13 @@ export class FlowGenerator {
         }
         maybe(`ip_dscp=${l3.tos >> 2}`, 0.2)
         maybe(`nw_ecn=${l3.tos & 3}`, 0.1)
-        if (random.chance(0.65)) this.#matchL4(match, context, l3.l4)
+        if (random.chance(0.5)) this.#matchL4(match, context, l3.l4)
         break
     }
   }
 
   #matchL4(match: string[], context: Context, l4: L4): void {
-    const maybe = (text: string, probability = 0.5): void => { if (this.#random.chance(probability)) match.push(text) }
+    const maybe = (text: string, probability = 0.35): void => { if (this.#random.chance(probability)) match.push(text) }
     match.push(`nw_proto=${protocolNumber(l4)}`)
     context.l4 = l4.kind
     switch (l4.kind) {
