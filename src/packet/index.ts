@@ -1,0 +1,11 @@
+/** Packets: parsing, building, rewriting and printing Ethernet frames. Pure; works on Uint8Array. */
+export * from './address.js'
+export * from './build.js'
+export { concat, fromHex, toHex } from './bytes.js'
+export { crc32c, internetChecksum, pseudoHeaderSum, updateChecksum16 } from './checksum.js'
+export { executeActions, type ExecuteContext, type ExecuteResult, type Execution } from './execute.js'
+export { extractFields, extractParsed } from './extract.js'
+export { formatFrame } from './format.js'
+export { parseFrame, type ParsedFrame } from './parse.js'
+export * from './types.js'
+export { wrongChecksums } from './verify.js'
