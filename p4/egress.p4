@@ -81,7 +81,7 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
         h.packet_in.reason = m.reason;
         h.packet_in.table_id = m.table_id;
         h.packet_in.max_len = m.emission.max_len;
-        h.packet_in.cookie = m.cookie;
+        h.packet_in.flow_id = m.flow_id;
         h.packet_in.metadata = m.packet_in_metadata;
       }
     } else if (s.egress_port == NULL_PORT) {

@@ -6,7 +6,7 @@
 #include "rewrite.p4"
 
 // Everything a flow can ask for. A missing parameter means that the flow does not.
-#define P_COOKIE    @of[role="cookie"] bit<64> cookie
+#define P_FLOW      @of[role="flow"] bit<32> flow_id
 #define P_PROGRAM   @of[role="program"] program_t program, @of[role="stages"] stages_t stages
 #define P_PORT      @of[role="port"] port_t port, @of[role="max_len"] bit<16> max_len, @of[role="reason"] bit<8> reason
 #define P_MULTICAST @of[role="multicast"] bit<16> multicast

@@ -17,26 +17,26 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number) {
   Execute() execute;
   direct_counter(CounterType.packets_and_bytes) hits;
 
-  @of_execute action drop(P_COOKIE) { m.cookie = cookie; hits.count(); }
-  @of_execute action go_to(P_COOKIE, P_PROGRAM, P_NEXT) {
-    m.cookie = cookie; DO_PROGRAM m.next_table = next_table; hits.count();
+  @of_execute action drop(P_FLOW) { m.flow_id = flow_id; hits.count(); }
+  @of_execute action go_to(P_FLOW, P_PROGRAM, P_NEXT) {
+    m.flow_id = flow_id; DO_PROGRAM m.next_table = next_table; hits.count();
   }
-  @of_execute action output_one(P_COOKIE, P_PROGRAM, P_PORT) { m.cookie = cookie; DO_PROGRAM DO_PORT hits.count(); }
-  @of_execute action output_many(P_COOKIE, P_PROGRAM, P_MULTICAST, P_NEXT) {
-    m.cookie = cookie; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
+  @of_execute action output_one(P_FLOW, P_PROGRAM, P_PORT) { m.flow_id = flow_id; DO_PROGRAM DO_PORT hits.count(); }
+  @of_execute action output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) {
+    m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
   }
-  @of_execute action apply_all(P_COOKIE, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE) {
-    m.cookie = cookie; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
+  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE) {
+    m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
     m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; hits.count();
   }
-  @of_execute action apply_all_ttl(P_COOKIE, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_TTL) {
-    m.cookie = cookie; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
+  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_TTL) {
+    m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
     m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_TTL hits.count();
   }
   // What happens without a matching flow. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
   @of_miss[to="drop"] action miss_drop() { }
   @of_miss[to="controller"] action miss_to_controller() {
-    m.cookie = 0xffffffffffffffff; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
+    m.flow_id = 0; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
   }
 
   @of_table

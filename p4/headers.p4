@@ -12,7 +12,7 @@ header packet_in_h {
   bit<8>  reason;
   bit<8>  table_id;
   bit<16> max_len;      // of the output action; the agent truncates
-  bit<64> cookie;
+  bit<32> flow_id;      // of the flow whose action sent it, 0 for a miss
   bit<64> metadata;
 }
 

@@ -56,7 +56,7 @@ struct metadata_t {
   @field_list(1) bit<8>  passes;
   // what a packet-in says
   @field_list(1) bit<8>  table_id;
-  @field_list(1) bit<64> cookie;
+  @field_list(1) bit<32> flow_id;
   @field_list(1) bit<8>  reason;
   @field_list(1) bit<64> packet_in_metadata; // before this table's write-metadata
   // action set and emission

@@ -1,0 +1,97 @@
+/**
+ * What a pipeline offers to OpenFlow, read from the annotations of its P4Info (p4/README.md is the contract in words). This is
+ * all that the compiler knows of a P4 program: no table, field or action is known by its name.
+ *
+ * A *scope* is a set of rewrite stages that belong together: the stage tables beneath the control of a flow table, beneath
+ * that of the continuation table, or in egress beneath that of the replica table. A rewrite program belongs to a scope.
+ */
+import type { OxmName } from '../openflow/model.js'
+import type { MatchKind } from '../p4info/model.js'
+
+export interface Parameter { readonly name: string; readonly bitwidth: number }
+export interface SetParameter { readonly value: Parameter; readonly mask: Parameter | null }
+
+/** One action of a stage: the structural operations that it carries out, in order, and the fields that it can set. */
+export interface StageAction {
+  readonly name: string
+  readonly ops: readonly string[]
+  readonly sets: ReadonlyMap<OxmName, SetParameter>
+  readonly roles: ReadonlyMap<string, Parameter>
+  readonly paramCount: number
+}
+export interface Stage {
+  readonly index: number
+  readonly table: string
+  readonly key: string
+  readonly size: number
+  readonly actions: readonly StageAction[]
+}
+export interface Scope {
+  readonly name: string
+  /** In the order in which the pipeline applies them. */
+  readonly stages: readonly Stage[]
+}
+
+/** An action that carries out the instructions of a flow or of a continuation; `roles` are the things it can do. */
+export interface ExecuteAction { readonly name: string; readonly roles: ReadonlyMap<string, Parameter> }
+
+export interface MatchTarget { readonly field: string; readonly bitwidth: number; readonly kind: MatchKind }
+
+export interface WriteTable {
+  readonly table: string
+  readonly key: string
+  readonly size: number
+  readonly actions: readonly StageAction[]
+}
+export interface FlowTable {
+  readonly number: number
+  readonly table: string
+  readonly size: number
+  readonly matches: ReadonlyMap<OxmName, MatchTarget>
+  readonly actions: readonly ExecuteAction[]
+  readonly missDrop: string | null
+  readonly missToController: string | null
+  readonly scope: Scope
+  readonly write: WriteTable | null
+  readonly idleTimeout: boolean
+}
+export interface KeyedTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ExecuteAction[] }
+export interface ContinuationTable extends KeyedTable { readonly scope: Scope; readonly firstPort: number; readonly lastPort: number }
+/** `kind` of a replica action: send, continue, continue_alone, fork_emit, fork_action_set. */
+export interface ReplicaAction extends ExecuteAction { readonly kind: string; readonly counters: readonly string[] }
+export interface ReplicaTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ReplicaAction[]; readonly scope: Scope }
+export interface GroupTable extends KeyedTable { readonly directCounter: boolean }
+
+export interface Contract {
+  readonly name: string
+  readonly cpuPort: number
+  readonly nullPort: number | null
+  readonly tableNone: number
+  readonly tableContinued: number
+  readonly multicastGroups: number
+  readonly multicastNodes: number
+  /** The multicast group and the two instances that split "emit, then execute the action set". */
+  readonly fork: { readonly group: number; readonly emit: number; readonly actionSet: number } | null
+  /** Index = OpenFlow table number. */
+  readonly tables: readonly FlowTable[]
+  readonly continuation: ContinuationTable | null
+  readonly replica: ReplicaTable | null
+  readonly group: GroupTable | null
+  readonly portIn: KeyedTable
+  readonly portBlock: KeyedTable | null
+  readonly bucketCounter: { readonly name: string; readonly size: number } | null
+  readonly portRxCounter: string | null
+  readonly portTxCounter: string | null
+  readonly packetIn: ReadonlySet<string>
+  readonly packetOut: ReadonlySet<string>
+}
+
+/** The P4Info lacks what OpenFlow needs; all gaps at once. */
+export class ContractError extends Error {
+  override readonly name = 'ContractError'
+  readonly gaps: readonly string[]
+  constructor(gaps: readonly string[]) {
+    super(`the pipeline cannot carry OpenFlow: ${gaps.join('; ')}`)
+    this.gaps = gaps
+  }
+}

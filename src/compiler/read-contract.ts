@@ -1,0 +1,219 @@
+/**
+ * Reads the contract from a P4Info index. Tables are found by their annotation; a table belongs to the scope of the control
+ * that holds it, and the OpenFlow number of a flow table is the number at the end of its control's instance name.
+ */
+import type { Annotations } from '../p4info/annotations.js'
+import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info/model.js'
+import type { OxmName } from '../openflow/model.js'
+import { OXM } from '../openflow/index.js'
+import {
+  ContractError, type Contract, type ExecuteAction, type FlowTable, type KeyedTable, type MatchTarget, type Parameter,
+  type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
+} from './contract.js'
+
+/** Throws ContractError with every gap. */
+export function readContract(info: P4InfoParts): Contract {
+  const gaps: string[] = []
+  const contract = read(info, gaps)
+  if (gaps.length > 0) throw new ContractError(gaps)
+  return contract
+}
+
+function read(info: P4InfoParts, gaps: string[]): Contract {
+  const tables = [...info.tables.values()]
+  const pipeline = info.packageInfo.annotations.get('of_pipeline')
+  if (pipeline === undefined) {
+    gaps.push('the package has no @of_pipeline annotation')
+  }
+  const number = (key: string): number | null => {
+    const value = pipeline?.pairs.get(key)
+    return typeof value === 'bigint' ? Number(value) : null
+  }
+  const required = (key: string, fallback: number): number => {
+    const value = number(key)
+    if (value === null && pipeline !== undefined) gaps.push(`@of_pipeline lacks ${key}`)
+    return value ?? fallback
+  }
+  const one = (annotation: string): TableInfo | null => {
+    const found = tables.filter((table) => table.annotations.has(annotation))
+    if (found.length > 1) gaps.push(`more than one table has @${annotation}`)
+    return found[0] ?? null
+  }
+  const scopeOf = (table: TableInfo): Scope => readScope(tables, parent(table.name), gaps)
+  const keyed = (table: TableInfo | null, role: string): KeyedTable | null => {
+    if (table === null) return null
+    return { table: table.name, key: keyWithRole(table, role, gaps), size: table.size, actions: executeActions(table) }
+  }
+
+  const flowTables = tables.filter((table) => table.annotations.has('of_table')).map((table) => readFlowTable(tables, table, gaps))
+  flowTables.sort((a, b) => a.number - b.number)
+  if (flowTables.length === 0) gaps.push('no table has @of_table')
+  flowTables.forEach((table, index) => {
+    if (table.number !== index) gaps.push(`flow tables are not numbered 0, 1, 2 …: ${table.table} is ${table.number}`)
+  })
+
+  const portIn = keyed(one('of_port_in'), 'port')
+  if (portIn === null) gaps.push('no table has @of_port_in')
+  const continuationTable = one('of_continuation')
+  const continuation = keyed(continuationTable, 'continuation')
+  const replicaTable = one('of_replica')
+  const groupTable = one('of_group')
+  const group = keyed(groupTable, 'group')
+  const counter = (of: string) => [...info.counters.values()].find((entry) => entry.annotations.get('of_counter')?.pairs.get('of') === of) ?? null
+  const fork = [number('fork_group'), number('fork_emit'), number('fork_action_set')]
+  const header = (name: string): ReadonlySet<string> => {
+    const found = info.controllerHeaders.get(name)
+    if (found === undefined) gaps.push(`there is no controller header ${name}`)
+    return new Set(found?.fields.map((field) => field.name))
+  }
+
+  const bucket = counter('bucket')
+  return {
+    name: String(pipeline?.pairs.get('name') ?? info.packageInfo.name),
+    cpuPort: required('cpu_port', 0),
+    nullPort: number('null_port'),
+    tableNone: number('table_none') ?? 255,
+    tableContinued: number('table_continued') ?? 254,
+    multicastGroups: number('multicast_groups') ?? 0,
+    multicastNodes: number('multicast_nodes') ?? 0,
+    fork: fork[0] != null && fork[1] != null && fork[2] != null ? { group: fork[0], emit: fork[1], actionSet: fork[2] } : null,
+    tables: flowTables,
+    continuation: continuation === null || continuationTable === null ? null : {
+      ...continuation, scope: scopeOf(continuationTable), firstPort: required('continuation_first', 0), lastPort: required('continuation_last', 0),
+    },
+    replica: replicaTable === null ? null : {
+      table: replicaTable.name, key: keyWithRole(replicaTable, 'instance', gaps), size: replicaTable.size,
+      actions: usable(replicaTable).map(replicaAction), scope: scopeOf(replicaTable),
+    },
+    group: group === null || groupTable === null ? null : { ...group, directCounter: groupTable.directCounter !== null },
+    portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
+    portBlock: keyed(one('of_port_block'), 'port'),
+    bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
+    portRxCounter: counter('port_rx')?.name ?? null,
+    portTxCounter: counter('port_tx')?.name ?? null,
+    packetIn: header('packet_in'),
+    packetOut: header('packet_out'),
+  }
+}
+
+function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: string[]): FlowTable {
+  const control = parent(table.name)
+  const digits = /(\d+)$/.exec(control)
+  if (digits === null) gaps.push(`the control of flow table ${table.name} has no number at the end of its name`)
+  if (!table.needsPriority) gaps.push(`flow table ${table.name} has no ternary field, so flows cannot have priorities`)
+  const matches = new Map<OxmName, MatchTarget>()
+  for (const field of table.matchFields) {
+    const names = oxmList(field.annotations, 'of_match', 'oxm', `field ${field.name} of ${table.name}`, gaps)
+    if (names.length === 0) gaps.push(`field ${field.name} of flow table ${table.name} has no @of_match`)
+    for (const name of names) {
+      if (OXM[name].width > field.bitwidth) gaps.push(`field ${field.name} of ${table.name} is too narrow for ${name}`)
+      matches.set(name, { field: field.name, bitwidth: field.bitwidth, kind: field.kind })
+    }
+  }
+  const misses = table.actions.filter((ref) => ref.action.annotations.has('of_miss'))
+  const miss = (to: string): string | null =>
+    misses.find((ref) => ref.action.annotations.get('of_miss')?.pairs.get('to') === to)?.action.name ?? null
+  const actions = executeActions(table)
+  if (actions.length === 0) gaps.push(`flow table ${table.name} has no action with @of_execute`)
+  const write = tables.find((candidate) => candidate.annotations.has('of_write') && parent(candidate.name) === control)
+  return {
+    number: Number(digits?.[1] ?? -1), table: table.name, size: table.size, matches, actions,
+    missDrop: miss('drop'), missToController: miss('controller'), scope: readScope(tables, control, gaps),
+    write: write === undefined ? null : readWriteTable(write, gaps), idleTimeout: table.idleTimeout,
+  }
+}
+
+function readWriteTable(table: TableInfo, gaps: string[]): WriteTable {
+  return { table: table.name, key: keyWithRole(table, 'write', gaps), size: table.size, actions: usable(table).map((ref) => stageAction(ref, gaps)) }
+}
+
+function readScope(tables: readonly TableInfo[], control: string, gaps: string[]): Scope {
+  const stages: Stage[] = []
+  for (const table of tables) {
+    const annotation = table.annotations.get('of_stage')
+    if (annotation === undefined || !table.name.startsWith(`${control}.`)) continue
+    const index = annotation.pairs.get('index')
+    if (typeof index !== 'bigint') {
+      gaps.push(`stage ${table.name} has no index`)
+      continue
+    }
+    stages.push({
+      index: Number(index), table: table.name, key: keyWithRole(table, 'program', gaps), size: table.size,
+      actions: usable(table).map((ref) => stageAction(ref, gaps)),
+    })
+  }
+  stages.sort((a, b) => a.index - b.index)
+  return { name: control, stages }
+}
+
+const parent = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('.')))
+const usable = (table: TableInfo): readonly ActionRefInfo[] =>
+  table.actions.filter((ref) => ref.scope !== 'default_only' && !ref.action.annotations.has('of_miss'))
+
+function executeActions(table: TableInfo): readonly ExecuteAction[] {
+  return usable(table).map((ref) => ({ name: ref.action.name, roles: rolesOf(ref.action.params) }))
+}
+
+function replicaAction(ref: ActionRefInfo): ReplicaAction {
+  const counters = ref.action.params.filter((param) => role(param) === 'counter').map((param) => param.name)
+  return {
+    name: ref.action.name, roles: rolesOf(ref.action.params), counters,
+    kind: String(ref.action.annotations.get('of_do')?.pairs.get('kind') ?? ''),
+  }
+}
+
+function stageAction(ref: ActionRefInfo, gaps: string[]): StageAction {
+  const ops = ref.action.annotations.get('of_do')?.pairs.get('ops')
+  const sets = new Map<OxmName, SetParameter>()
+  const where = `action ${ref.action.name}`
+  for (const param of ref.action.params) {
+    for (const name of setNames(param, 'set', where, gaps)) sets.set(name, { value: parameter(param), mask: sets.get(name)?.mask ?? null })
+  }
+  for (const param of ref.action.params) {
+    for (const name of setNames(param, 'set_mask', where, gaps)) {
+      const set = sets.get(name)
+      if (set === undefined) gaps.push(`${where} has a mask but no value for ${name}`)
+      else sets.set(name, { value: set.value, mask: parameter(param) })
+    }
+  }
+  return {
+    name: ref.action.name, ops: typeof ops === 'string' && ops !== '' ? ops.split(',') : [], sets,
+    roles: rolesOf(ref.action.params), paramCount: ref.action.params.length,
+  }
+}
+
+/** Fields that `set="…"` of a parameter names; 'nw_ttl' is not an OXM field and is kept as the role of that name. */
+function setNames(param: ValueInfo, key: string, where: string, gaps: string[]): readonly OxmName[] {
+  return oxmList(param.annotations, 'of', key, `parameter ${param.name} of ${where}`, gaps)
+}
+
+function oxmList(annotations: Annotations, name: string, key: string, where: string, gaps: string[]): readonly OxmName[] {
+  const text = annotations.get(name)?.pairs.get(key)
+  if (typeof text !== 'string' || text === 'nw_ttl') return []
+  const names = text.split(',')
+  for (const unknown of names.filter((entry) => !Object.hasOwn(OXM, entry))) gaps.push(`${where} names the unknown field ${unknown}`)
+  return names.filter((entry): entry is OxmName => Object.hasOwn(OXM, entry))
+}
+
+const parameter = (param: ValueInfo): Parameter => ({ name: param.name, bitwidth: param.bitwidth })
+/** A parameter's role: `role="…"`, or for the TTL slot of a write action its set or set_mask name. */
+const role = (param: ValueInfo): string | null => {
+  const pairs = param.annotations.get('of')?.pairs
+  if (pairs?.get('set') === 'nw_ttl') return 'write_ttl'
+  if (pairs?.get('set_mask') === 'nw_ttl') return 'write_ttl_mask'
+  const value = pairs?.get('role')
+  return typeof value === 'string' ? value : null
+}
+function rolesOf(params: readonly ValueInfo[]): ReadonlyMap<string, Parameter> {
+  const roles = new Map<string, Parameter>()
+  for (const param of params) {
+    const name = role(param)
+    if (name !== null && name !== 'counter') roles.set(name, parameter(param))
+  }
+  return roles
+}
+function keyWithRole(table: TableInfo, name: string, gaps: string[]): string {
+  const field = table.matchFields.find((candidate) => role(candidate) === name)
+  if (field === undefined || table.matchFields.length !== 1) gaps.push(`table ${table.name} needs exactly one key field, with role="${name}"`)
+  return field?.name ?? ''
+}
