@@ -1,0 +1,242 @@
+/**
+ * All OpenFlow connections of a switch, under numbers: the configured controllers, which are connected to again and
+ * again, and whoever connects to the listeners. Above it there are only messages.
+ */
+import type { Socket } from 'node:net'
+import type { Millis } from '../base/clock.js'
+import { monotonicNow } from '../base/clock.js'
+import { formatEndpoint } from '../base/endpoint.js'
+import type { Endpoint } from '../base/endpoint.js'
+import { limitRepeats } from '../base/logger.js'
+import type { LimitedLog, Logger } from '../base/logger.js'
+import type { ErrorName, Message } from '../openflow/index.js'
+import { Connection } from './connection.js'
+import type { ConnectionCounters, ConnectionOptions } from './connection.js'
+import { Connector, peerName } from './connector.js'
+import { defaultLimits } from './limits.js'
+import type { ChannelLimits } from './limits.js'
+import { listen } from './listener.js'
+import type { Listener } from './listener.js'
+import { versionName } from './negotiation.js'
+
+/** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */
+export type ConnectionKind = 'controller' | 'service'
+
+export interface ChannelSetOptions {
+  readonly controllers: readonly Endpoint[]
+  /** Passive endpoints. */
+  readonly listen: readonly Endpoint[]
+  /** Wire versions that may be negotiated. */
+  readonly versions: readonly number[]
+  readonly log: Logger
+  /** 0 = no probes. Default 5 s. */
+  readonly inactivityProbeMs?: Millis
+  /** Default 1 s. */
+  readonly maxBackoffMs?: Millis
+  /** For a connection to be made, and again for the peer's hello. Default 5 s. */
+  readonly greetingMs?: Millis
+  /** For each connection; null (the default) = no limit. */
+  readonly packetInRate?: number | null
+  readonly limits?: Partial<ChannelLimits>
+}
+
+export interface OpenConnection {
+  /** Never used again in the life of the set. */
+  readonly id: number
+  readonly version: number
+  readonly peer: string
+  readonly kind: ConnectionKind
+}
+/** Events may be followed by calls of any method, from inside the handler too. */
+export interface ChannelSetEvents {
+  onOpen(connection: OpenConnection): void
+  /** `raw` is the whole message and does not change any more; it keeps the chunk it arrived in alive. */
+  onMessage(id: number, xid: number, message: Message, raw: Uint8Array): void
+  /** A message that could not be decoded; the owner answers it, in order with its other replies. */
+  onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
+  /** Exactly once for every onOpen. */
+  onClose(id: number, reason: string): void
+}
+
+export interface EndpointStatus {
+  readonly endpoint: string
+  readonly kind: ConnectionKind
+  readonly state: 'listening' | 'connecting' | 'greeting' | 'open' | 'waiting'
+  readonly lastError: string | null
+}
+export interface ConnectionStatus extends OpenConnection {
+  readonly openMs: Millis
+  /** Bytes that the peer has not taken yet. */
+  readonly waiting: number
+  readonly counters: Readonly<ConnectionCounters>
+}
+export interface ChannelSetStatus {
+  readonly endpoints: readonly EndpointStatus[]
+  readonly connections: readonly ConnectionStatus[]
+  /** Clients that were turned away because there were too many. */
+  readonly turnedAway: number
+}
+
+interface Entry { readonly id: number; readonly connection: Connection; readonly kind: ConnectionKind; readonly peer: string; openSince: Millis | null }
+interface OpenListener { readonly listener: Listener; readonly kind: ConnectionKind }
+
+/** close() gives the last messages this long to leave, see LINGER_MS. */
+export class ChannelSet {
+  readonly #options: ChannelSetOptions
+  readonly #connectionOptions: ConnectionOptions
+  readonly #events: ChannelSetEvents
+  readonly #limitedLog: LimitedLog
+  readonly #entries = new Map<number, Entry>()
+  readonly #sockets = new Set<Socket>()
+  readonly #connectors: Connector[] = []
+  readonly #listeners: OpenListener[] = []
+  #nextId = 1
+  #passive = 0
+  #turnedAway = 0
+  #paused = false
+  #closed = false
+
+  constructor(options: ChannelSetOptions, events: ChannelSetEvents) {
+    this.#options = options
+    this.#events = events
+    this.#limitedLog = limitRepeats(options.log, { burst: 1, intervalMs: 30_000 })
+    this.#connectionOptions = {
+      versions: [...options.versions].sort((a, b) => a - b),
+      inactivityProbeMs: options.inactivityProbeMs ?? 5000,
+      greetingMs: options.greetingMs ?? 5000,
+      packetInRate: options.packetInRate ?? null,
+      limits: { ...defaultLimits, ...options.limits },
+    }
+    const connectorOptions = { maxBackoffMs: options.maxBackoffMs ?? 1000, connectMs: options.greetingMs ?? 5000 }
+    for (const endpoint of options.controllers) {
+      if (endpoint.transport === 'tcp' && endpoint.passive) continue
+      if (endpoint.passive) continue
+      const connector: Connector = new Connector(endpoint, connectorOptions, (socket, peer, onClosed) =>
+        this.#adopt(socket, peer, 'controller', () => connector.noteOpen(), onClosed), this.#limitedLog)
+      this.#connectors.push(connector)
+    }
+  }
+
+  /** Listens, then begins to connect. Rejects with SwitchError when a listener cannot be had; nothing is open then. */
+  async start(): Promise<void> {
+    const passive = [
+      ...this.#options.controllers.filter((e) => e.passive).map((endpoint) => ({ endpoint, kind: 'controller' as const })),
+      ...this.#options.listen.map((endpoint) => ({ endpoint, kind: 'service' as const })),
+    ]
+    try {
+      for (const { endpoint, kind } of passive) {
+        const name = formatEndpoint(endpoint)
+        const listener = await listen(endpoint, (socket) => this.#onClient(socket, name, kind), (reason) =>
+          this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
+        this.#listeners.push({ listener, kind })
+        this.#options.log.info({ listener: formatEndpoint(listener.endpoint) }, 'listening for OpenFlow connections')
+      }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    if (this.#closed) return
+    for (const connector of this.#connectors) connector.start()
+  }
+
+  /** False when the message was not queued, see Connection.send. */
+  send(id: number, message: Message, xid?: number): boolean {
+    return this.#entries.get(id)?.connection.send(message, xid) ?? false
+  }
+
+  /** Holds back the requests of one connection, or of all, those that open later included. */
+  pause(id?: number): void {
+    if (id === undefined) this.#paused = true
+    for (const { connection } of this.#select(id)) connection.pause()
+  }
+  /** The opposite. A resume() of all also resumes those that were paused by number. */
+  resume(id?: number): void {
+    if (id === undefined) this.#paused = false
+    for (const { connection } of this.#select(id)) connection.resume()
+  }
+
+  /** Closes one connection; a configured controller is connected to again. */
+  closeConnection(id: number, reason: string): void {
+    this.#entries.get(id)?.connection.close(reason)
+  }
+
+  /** Where the listeners really are: port 0 is replaced by the port that was given. */
+  listening(): readonly Endpoint[] {
+    return this.#listeners.map(({ listener }) => listener.endpoint)
+  }
+
+  status(): ChannelSetStatus {
+    const now = monotonicNow()
+    return {
+      endpoints: [
+        ...this.#connectors.map((c): EndpointStatus => ({ endpoint: c.name, kind: 'controller', state: c.state, lastError: c.lastError })),
+        ...this.#listeners.map(({ listener, kind }): EndpointStatus => ({ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening', lastError: null })),
+      ],
+      connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, openSince }) => (openSince === null ? [] : [{
+        id, kind, peer, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, counters: { ...connection.counters },
+      }])),
+      turnedAway: this.#turnedAway,
+    }
+  }
+
+  /** Ends everything; resolves when every socket is gone, after about a second at the latest. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const connector of this.#connectors) connector.stop()
+    const listeners = this.#listeners.splice(0).map(({ listener }) => listener.close())
+    for (const { connection } of [...this.#entries.values()]) connection.close('the switch is shutting down')
+    const sockets = [...this.#sockets].map((socket) => new Promise<void>((resolve) => {
+      if (socket.closed) resolve()
+      else socket.once('close', () => resolve())
+    }))
+    await Promise.all([...listeners, ...sockets])
+  }
+
+  #select(id: number | undefined): Iterable<Entry> {
+    if (id === undefined) return this.#entries.values()
+    const entry = this.#entries.get(id)
+    return entry === undefined ? [] : [entry]
+  }
+
+  #onClient(socket: Socket, listener: string, kind: ConnectionKind): void {
+    const peer = peerName(socket, listener)
+    if (this.#closed || this.#passive >= this.#connectionOptions.limits.connections) {
+      this.#turnedAway++
+      this.#limitedLog.log('warn', 'turned away', { peer, listener, limit: this.#connectionOptions.limits.connections }, 'too many connections; a client was turned away')
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    this.#passive++
+    socket.once('close', () => { this.#passive-- })
+    this.#adopt(socket, peer, kind, () => {}, () => {})
+  }
+
+  #adopt(socket: Socket, peer: string, kind: ConnectionKind, onOpen: () => void, onClosed: (reason: string) => void): Connection {
+    const id = this.#nextId++
+    const log = this.#options.log.child({ peer, conn: id })
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    const connection = new Connection(socket, this.#connectionOptions, {
+      onOpen: (version) => {
+        entry.openSince = monotonicNow()
+        onOpen()
+        log.info({ version: versionName(version), kind }, 'OpenFlow connection open')
+        this.#events.onOpen({ id, version, peer, kind })
+      },
+      onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
+      onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
+      onClosed: (reason) => {
+        this.#entries.delete(id)
+        onClosed(reason)
+        const level = entry.openSince === null ? 'warn' : 'info'
+        this.#limitedLog.log(level, `closed ${kind} ${reason}`, { peer, conn: id, reason, ...connection.counters }, 'OpenFlow connection closed')
+        if (entry.openSince !== null) this.#events.onClose(id, reason)
+      },
+    }, log, this.#limitedLog)
+    const entry: Entry = { id, connection, kind, peer, openSince: null }
+    if (this.#paused) connection.pause()
+    this.#entries.set(id, entry)
+    return connection
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * One OpenFlow connection, from its first byte to its last: hello and version negotiation, framing, echo, inactivity,
+ * and the bounds of limits.ts. It knows nothing of what the messages mean; where they come from and who reconnects is
+ * the business of connector.ts and listener.ts. OF 1.3.5 §6.3
+ *
+ *   greeting ──hello of the peer, common version──▶ open ──end, error, silence, close()──▶ closed
+ *      └────────nothing common, no hello, silence──────────────────────────────────────────▶┘
+ *
+ * Echo requests are answered here, ahead of requests that wait for the datapath: they carry no order (only a barrier
+ * does, OF 1.3.5 §6.2), and a controller that measures us by them should not take a busy switch for a dead one.
+ */
+import type { Socket } from 'node:net'
+import { monotonicNow } from '../base/clock.js'
+import type { Millis } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
+import type { LimitedLog, Logger } from '../base/logger.js'
+import { Framer, decodeMessage, encodeMessage } from '../openflow/index.js'
+import type { ErrorName, Frame, Message } from '../openflow/index.js'
+import type { ChannelLimits } from './limits.js'
+import { negotiate, ourHello, versionName } from './negotiation.js'
+import { Output } from './output.js'
+
+export interface ConnectionOptions {
+  /** Wire versions that may be negotiated, ascending. */
+  readonly versions: readonly number[]
+  /** Idle time before a probe, and before an unanswered probe ends the connection; 0 = no probes. */
+  readonly inactivityProbeMs: Millis
+  /** For the peer's hello to arrive. */
+  readonly greetingMs: Millis
+  /** Packet-ins a second; null = no limit. */
+  readonly packetInRate: number | null
+  readonly limits: ChannelLimits
+}
+export interface ConnectionEvents {
+  onOpen(version: number): void
+  onMessage(xid: number, message: Message, raw: Uint8Array): void
+  onRefused(xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
+  /** Exactly once, also when the connection was never open. */
+  onClosed(reason: string): void
+}
+export interface ConnectionCounters {
+  received: number
+  sent: number
+  /** Asynchronous messages that a slow peer did not get. */
+  droppedPacketIns: number
+  droppedOthers: number
+}
+
+const HELLO = 0
+const ERROR = 1
+const ECHO_REQUEST = 2
+const ECHO_REPLY = 3
+/** What a held request takes apart from its bytes, about. */
+const FRAME_OVERHEAD = 128
+/** For the last bytes to leave after an orderly close. */
+const LINGER_MS = 1000
+
+export class Connection {
+  readonly counters: ConnectionCounters = { received: 0, sent: 0, droppedPacketIns: 0, droppedOthers: 0 }
+  readonly #socket: Socket
+  readonly #options: ConnectionOptions
+  readonly #events: ConnectionEvents
+  readonly #log: Logger
+  readonly #limitedLog: LimitedLog
+  readonly #framer = new Framer()
+  readonly #output: Output
+  #state: 'greeting' | 'open' | 'closed' = 'greeting'
+  #version: number
+  #nextXid = 1
+
+  /** Requests that wait for the datapath. */
+  #held: Frame[] = []
+  #heldHead = 0
+  #heldBytes = 0
+  #paused = false
+  #delivering = false
+  #continuation: NodeJS.Immediate | null = null
+
+  #timer: NodeJS.Timeout | null = null
+  #lastActivity: Millis
+  #probed = false
+  #packetInTokens: number
+  #packetInTokensAt: Millis
+
+  constructor(socket: Socket, options: ConnectionOptions, events: ConnectionEvents, log: Logger, limitedLog: LimitedLog) {
+    this.#socket = socket
+    this.#options = options
+    this.#events = events
+    this.#log = log
+    this.#limitedLog = limitedLog
+    this.#lastActivity = monotonicNow()
+    this.#packetInTokens = options.packetInRate ?? 0
+    this.#packetInTokensAt = this.#lastActivity
+    this.#output = new Output(socket, () => this.#onProgress())
+    const { version, hello } = ourHello(options.versions)
+    this.#version = version
+
+    socket.setNoDelay(true)
+    socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
+    // A peer that has ended its side wants no more of us; Faucet restarts this way and waits for us to follow.
+    socket.on('end', () => this.#finish('closed by the peer'))
+    socket.on('error', (error) => this.#finish(messageOf(error)))
+    socket.on('close', () => this.#finish('connection lost'))
+    this.#timer = setTimeout(() => this.#finish('the peer sent no OFPT_HELLO'), options.greetingMs)
+    this.#emit(hello, this.#takeXid())
+  }
+
+  get state(): 'greeting' | 'open' | 'closed' {
+    return this.#state
+  }
+  /** The negotiated version; before that, our highest. */
+  get version(): number {
+    return this.#version
+  }
+  get outputSize(): number {
+    return this.#output.size
+  }
+
+  /**
+   * Queues a message; false when it was not: the connection is not open, the version cannot carry it (which is logged),
+   * or it is an asynchronous one that a slow peer does not get (which is counted).
+   */
+  send(message: Message, xid?: number): boolean {
+    if (this.#state !== 'open' || this.#dropped(message)) return false
+    if (!this.#emit(message, xid ?? this.#takeXid())) return false
+    if (this.#output.size > this.#options.limits.outputMaxBytes) {
+      this.#finish(`the peer does not read: ${this.#output.size} bytes wait for it`)
+      return false
+    }
+    return true
+  }
+
+  /** The datapath has a backlog: hold requests back. Echo is still answered. */
+  pause(): void {
+    this.#paused = true
+  }
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#lastActivity = monotonicNow()
+    this.#continueSoon()
+  }
+
+  /** What was sent before still leaves, if the peer takes it within a second. */
+  close(reason: string): void {
+    this.#finish(reason)
+  }
+
+  // ---- Input --------------------------------------------------------------------------------------------------
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return
+    this.#lastActivity = monotonicNow()
+    this.#probed = false
+    this.#guarded('input', () => {
+      this.#framer.push(chunk)
+      while (this.#state !== 'closed') {
+        const frame = this.#nextFrame()
+        if (frame === null) break
+        this.counters.received++
+        if (this.#state === 'greeting') this.#greet(frame)
+        else this.#accept(frame)
+      }
+    })
+    this.#deliver()
+    this.#steer()
+  }
+
+  /** Null at the end of the input, and when the stream cannot be cut into messages any more. */
+  #nextFrame(): Frame | null {
+    try {
+      return this.#framer.next()
+    } catch (error) {
+      // A length that is no length: there is no way to find the next message. OF 1.3.5 §7.5.4.2
+      this.#fail(this.#state === 'greeting' ? 'OFPHFC_INCOMPATIBLE' : 'OFPBRC_BAD_LEN', messageOf(error), null)
+      return null
+    }
+  }
+
+  #greet(frame: Frame): void {
+    if (frame.type !== HELLO || frame.version === 0) {
+      if (frame.type === ERROR) return this.#finish(`the peer refused our OFPT_HELLO${errorText(frame)}`)
+      const text = frame.version === 0 ? 'version 0 is no OpenFlow version' : `expected OFPT_HELLO, got a message of type ${frame.type}`
+      return this.#fail('OFPHFC_INCOMPATIBLE', text, frame)
+    }
+    const decoded = decodeMessage(frame, null)
+    if (!decoded.ok || decoded.message.type !== 'hello') {
+      return this.#fail('OFPHFC_INCOMPATIBLE', decoded.ok ? 'not an OFPT_HELLO' : decoded.reason, frame)
+    }
+    const result = negotiate(this.#options.versions, decoded.message, frame.version)
+    if (!result.ok) return this.#fail('OFPHFC_INCOMPATIBLE', result.text, frame)
+    this.#version = result.version
+    this.#state = 'open'
+    this.#clearTimer()
+    this.#arm(this.#options.inactivityProbeMs)
+    this.#guarded('onOpen', () => this.#events.onOpen(result.version))
+  }
+
+  /** What concerns only the connection is done at once, the rest is held for the datapath. */
+  #accept(frame: Frame): void {
+    if (frame.type === ECHO_REQUEST && frame.version === this.#version) {
+      const decoded = decodeMessage(frame, this.#version)
+      if (decoded.ok && decoded.message.type === 'echo_request') this.#emit({ type: 'echo_reply', data: decoded.message.data }, frame.xid)
+      return
+    }
+    if (frame.type === ECHO_REPLY || frame.type === HELLO) return
+    this.#held.push(frame)
+    this.#heldBytes += frame.length + FRAME_OVERHEAD
+  }
+
+  #deliver(): void {
+    if (this.#delivering || this.#continuation !== null) return
+    this.#delivering = true
+    const until = monotonicNow() + this.#options.limits.sliceMs
+    let count = 0
+    while (this.#mayDeliver()) {
+      const frame = this.#held[this.#heldHead] as Frame
+      this.#held[this.#heldHead++] = undefined as unknown as Frame
+      this.#heldBytes -= frame.length + FRAME_OVERHEAD
+      this.#guarded('a message', () => this.#deliverOne(frame))
+      if (++count % 32 === 0 && monotonicNow() > until) break
+    }
+    this.#delivering = false
+    if (this.#heldHead === this.#held.length || this.#heldHead > 4096) {
+      this.#held = this.#held.slice(this.#heldHead)
+      this.#heldHead = 0
+    }
+    if (this.#mayDeliver()) this.#continueSoon()
+  }
+
+  #mayDeliver(): boolean {
+    return this.#state === 'open' && !this.#paused && this.#heldHead < this.#held.length
+      && this.#output.size < this.#options.limits.outputHighBytes
+  }
+
+  #deliverOne(frame: Frame): void {
+    const decoded = decodeMessage(frame, this.#version)
+    if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, frame.bytes)
+    else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, frame.bytes)
+  }
+
+  /** Other connections, timers and this one's echo requests have their turn first. */
+  #continueSoon(): void {
+    if (this.#continuation !== null || this.#state === 'closed') return
+    this.#continuation = setImmediate(() => {
+      this.#continuation = null
+      this.#deliver()
+      this.#steer()
+    })
+  }
+
+  /** Reads from the peer, or stops reading. */
+  #steer(): void {
+    if (this.#state === 'closed') return
+    const stop = this.#heldBytes >= this.#options.limits.heldBytes || this.#output.size >= this.#options.limits.outputHighBytes
+    if (stop && !this.#socket.isPaused()) this.#socket.pause()
+    else if (!stop && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  // ---- Output -------------------------------------------------------------------------------------------------
+
+  #emit(message: Message, xid: number): boolean {
+    let frames: readonly Uint8Array[]
+    try {
+      frames = encodeMessage(message, this.#version, xid)
+    } catch (error) {
+      this.#limitedLog.log('error', `encode ${message.type}`, { type: message.type, version: versionName(this.#version), reason: messageOf(error) }, 'message cannot be sent')
+      return false
+    }
+    this.counters.sent += frames.length
+    for (const frame of frames) this.#output.push(frame)
+    return true
+  }
+
+  #dropped(message: Message): boolean {
+    const { limits, packetInRate } = this.#options
+    if (message.type === 'packet_in') {
+      if (this.#output.size <= limits.packetInBytes && (packetInRate === null || this.#takePacketInToken(packetInRate))) return false
+      this.counters.droppedPacketIns++
+      return true
+    }
+    if ((message.type === 'flow_removed' || message.type === 'port_status') && this.#output.size > limits.asyncBytes) {
+      this.counters.droppedOthers++
+      this.#limitedLog.log('warn', 'dropped', { type: message.type, waiting: this.#output.size }, 'the peer does not read; an asynchronous message was dropped')
+      return true
+    }
+    return false
+  }
+
+  /** One second's worth may come at once. */
+  #takePacketInToken(rate: number): boolean {
+    const now = monotonicNow()
+    this.#packetInTokens = Math.min(rate, this.#packetInTokens + (now - this.#packetInTokensAt) * rate / 1000)
+    this.#packetInTokensAt = now
+    if (this.#packetInTokens < 1) return false
+    this.#packetInTokens -= 1
+    return true
+  }
+
+  #onProgress(): void {
+    // A peer that reads is alive, even while we do not read from it.
+    if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()
+    if (this.#output.size >= this.#options.limits.outputHighBytes / 2) return
+    if (this.#heldHead < this.#held.length) this.#continueSoon()
+    this.#steer()
+  }
+
+  #takeXid(): number {
+    const xid = this.#nextXid
+    this.#nextXid = xid === 0xffffffff ? 1 : xid + 1
+    return xid
+  }
+
+  // ---- Inactivity ---------------------------------------------------------------------------------------------
+
+  #arm(ms: Millis): void {
+    if (this.#options.inactivityProbeMs > 0) this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, ms))
+  }
+
+  #onTimer(): void {
+    const interval = this.#options.inactivityProbeMs
+    // While requests wait for our own datapath and the socket is not read, silence is not the peer's.
+    if (this.#heldBytes >= this.#options.limits.heldBytes) this.#lastActivity = monotonicNow()
+    const idle = monotonicNow() - this.#lastActivity
+    if (idle < interval - 1) return this.#arm(interval - idle)
+    if (!this.#probed) {
+      this.#probed = true
+      this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, this.#takeXid())
+      return this.#arm(2 * interval - idle)
+    }
+    if (idle < 2 * interval - 1) return this.#arm(2 * interval - idle)
+    this.#finish(this.#socket.isPaused() ? 'the peer does not read' : `no answer to an echo request within ${interval} ms`)
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  // ---- End ----------------------------------------------------------------------------------------------------
+
+  /** Tells the peer why, in its own version where the message has one, and closes. */
+  #fail(error: ErrorName, reason: string, offending: Frame | null): void {
+    const greeting = this.#state === 'greeting'
+    const data = greeting ? new TextEncoder().encode(reason.slice(0, 200)) : new Uint8Array(0)
+    try {
+      for (const bytes of encodeMessage({ type: 'error', name: error, data }, this.#version, offending?.xid ?? this.#takeXid())) {
+        // OFPET_HELLO_FAILED has one form in all versions; the peer reads it in its own.
+        if (greeting && offending !== null && offending.version !== 0) bytes[0] = offending.version
+        this.#output.push(bytes)
+      }
+    } catch (thrown) {
+      this.#log.error({ reason: messageOf(thrown) }, 'error message cannot be sent')
+    }
+    this.#finish(reason)
+  }
+
+  /** A mistake of ours that shows on one connection ends this connection only. */
+  #guarded(what: string, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, `exception while handling ${what}; closing the connection`)
+      this.#finish('internal error')
+    }
+  }
+
+  #finish(reason: string): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#clearTimer()
+    if (this.#continuation !== null) clearImmediate(this.#continuation)
+    this.#continuation = null
+    this.#held = []
+    this.#heldHead = 0
+    this.#heldBytes = 0
+    this.#endSocket()
+    try {
+      this.#events.onClosed(reason)
+    } catch (error) {
+      this.#log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, 'exception while handling the end of a connection')
+    }
+  }
+
+  #endSocket(): void {
+    if (this.#socket.destroyed) return
+    this.#output.flush()
+    const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS)
+    this.#socket.once('close', () => clearTimeout(linger))
+    this.#socket.end()
+    // What the peer still sends is thrown away, so that its end is seen.
+    this.#socket.resume()
+  }
+}
+
+/** The text of an OFPET_HELLO_FAILED, for the log. OF 1.3.5 §7.5.4.1 */
+function errorText(frame: Frame): string {
+  const text = new TextDecoder('latin1').decode(frame.bytes.subarray(12, 212)).replace(/[^ -~]/g, '')
+  return text === '' ? '' : `: ${text}`
+}

@@ -1,0 +1,8 @@
+/** Public face of the controller connections. */
+export { ChannelSet } from './channel-set.js'
+export type {
+  ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ConnectionStatus, EndpointStatus, OpenConnection,
+} from './channel-set.js'
+export { defaultLimits } from './limits.js'
+export type { ChannelLimits } from './limits.js'
+export type { ConnectionCounters } from './connection.js'
