@@ -1,8 +1,8 @@
 /**
  * A frame being rewritten, one OpenFlow action at a time. Every operation on a header that is not there does nothing.
  *
- * Which headers are there: what Open vSwitch sees, one VLAN tag deep, plus the tags this very list has pushed: a push
- * does not hide the IP header from later actions, an MPLS label does until it is popped. OF 1.3.5 §5.12, §7.2.5.
+ * Which headers are there: as in the pipeline, everything behind any number of VLAN tags (OF 1.3.5 §7.2.3.7: the EtherType
+ * is the one "after VLAN tags"), nothing behind an MPLS label until it is popped. OF 1.3.5 §5.12, §7.2.5.
  *
  * Checksums are updated incrementally and only when a value changes, so that a wrong checksum stays as wrong as it was.
  * A UDP checksum of 0 means "none" and stays 0; one that becomes 0 is sent as 0xffff (RFC 768).
@@ -29,7 +29,6 @@ export class FrameEditor {
   /** Somebody else holds #frame: copy before the next change. */
   #shared = true
   #parsed: ParsedFrame | null = null
-  #pushedTags = 0
 
   constructor(frame: Uint8Array) {
     this.#frame = frame
@@ -62,7 +61,6 @@ export class FrameEditor {
   popVlan(): void {
     if (this.#headers().tags.length === 0) return
     this.#remove(12, 4)
-    this.#pushedTags = Math.max(0, this.#pushedTags - 1)
   }
 
   /** OF 1.0 §5.2.4: changes the tag, or adds one with priority 0. */
@@ -80,7 +78,7 @@ export class FrameEditor {
   }
 
   /**
-   * Behind the VLAN tag, the outermost valid place for a label. A copy of the outer label, or label 0, class 0 and the
+   * Behind the VLAN tags, the outermost valid place for a label. A copy of the outer label, or label 0, class 0 and the
    * TTL of the IP header. OF 1.3.5 §5.12.1 (Open vSwitch differs for IP: class from the DSCP, label 2 for IPv6).
    */
   pushMpls(ethertype: number): void {
@@ -165,7 +163,7 @@ export class FrameEditor {
   }
 
   #headers(): ParsedFrame {
-    this.#parsed ??= parseFrame(this.#frame, 1 + this.#pushedTags)
+    this.#parsed ??= parseFrame(this.#frame)
     return this.#parsed
   }
 
@@ -197,7 +195,6 @@ export class FrameEditor {
     this.#insert(12, 4)
     put16(this.#frame, 12, tpid)
     put16(this.#frame, 14, tci)
-    this.#pushedTags++
   }
 
   /** Writes bits and brings the checksums at the given offsets up to date. Every header starts at an even offset, so that words of the frame are words of the sums. */

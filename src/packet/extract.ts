@@ -1,6 +1,7 @@
 /**
  * The OpenFlow match fields of a frame, as Open vSwitch's flow extraction sees them:
- * - the EtherType is the one behind the outermost VLAN tag, so nothing above a second tag is seen;
+ * - the EtherType is the one behind the outermost VLAN tag, so nothing behind a second tag is seen; `tags: 'all'` looks
+ *   through all tags, as OF 1.3.5 §7.2.3.7 reads and as the pipeline does;
  * - `vlan_vid` is always there: 0 without a tag, else the id with the PRESENT bit;
  * - a field whose header ought to be there but is cut short, malformed or in an earlier fragment is 0;
  * - a field whose prerequisites (OF 1.3.5 §7.2.3.6) the frame does not meet is absent.
@@ -12,9 +13,10 @@ import { locate, readField, tagControl } from './fields.js'
 import { parseFrame, type ParsedFrame } from './parse.js'
 import { EtherType, Icmpv6Type, IpProto, VID_PRESENT, isMplsType } from './types.js'
 
-export const extractFields = (frame: Uint8Array): Map<OxmName, bigint> => extractParsed(frame, parseFrame(frame, 1))
+export const extractFields = (frame: Uint8Array, tags: 'outermost' | 'all' = 'outermost'): Map<OxmName, bigint> =>
+  extractParsed(frame, parseFrame(frame, tags === 'all' ? Infinity : 1))
 
-/** For a frame that was parsed already, with one tag looked through. */
+/** For a frame that was parsed already. */
 export function extractParsed(frame: Uint8Array, p: ParsedFrame): Map<OxmName, bigint> {
   const fields = new Map<OxmName, bigint>()
   if (!p.ethernet) return fields

@@ -7,8 +7,8 @@
  *                         ├─ MPLS label stack      (what follows the stack has no EtherType: not looked at)
  *                         └─ PBB service tag       (the customer frame inside is not looked at)
  *
- * `maxTags` says how many VLAN tags are looked through. OpenFlow's view is one (extract.ts): the EtherType behind the
- * outermost tag. A tool that prints frames looks through all.
+ * `maxTags` says how many VLAN tags are looked through: all of them (OF 1.3.5 §7.2.3.7), or one, which is what Open
+ * vSwitch does unless told otherwise.
  */
 import { get16 } from './bytes.js'
 import { ExtHdr, EtherType, Icmpv6Type, IpProto, isMplsType, isVlanType } from './types.js'
@@ -54,7 +54,7 @@ export interface ParsedFrame {
   ndTllAt: number
 }
 
-export function parseFrame(frame: Uint8Array, maxTags = 8): ParsedFrame {
+export function parseFrame(frame: Uint8Array, maxTags = Infinity): ParsedFrame {
   const p: ParsedFrame = {
     ethernet: false, tags: [], ethTypeAt: -1, ethType: EtherType.NONE, payloadAt: -1, pbbAt: -1, mplsAt: -1, mplsCount: 0,
     l3: null, l3At: -1, l3End: -1, protoAt: -1, ipProto: 0, fragment: 'no', segmentsLeft: false, extHdr: 0,

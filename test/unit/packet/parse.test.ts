@@ -76,6 +76,12 @@ for (const [name, frame, fields] of cases) {
   })
 }
 
+test('fields: behind all tags, on request', () => {
+  const frame = ethernet({ ...eth, type: EtherType.IPV4, vlans: [{ vid: 5 }, { vid: 6 }, { vid: 7 }] }, ipv4({ ...v4, proto: 6 }, tcp({ src: 1, dst: 2 })))
+  const fields = extractFields(frame, 'all')
+  assert.deepEqual([fields.get('eth_type'), fields.get('vlan_vid'), fields.get('tcp_dst')], [0x800n, 0x1005n, 2n])
+})
+
 test('a frame cut anywhere is parsed without a throw, within its bytes', () => {
   for (const [, frame] of cases) {
     for (let size = 0; size <= frame.length; size++) {
