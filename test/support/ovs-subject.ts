@@ -13,6 +13,7 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
 
 export const openVSwitchSubject: Subject = {
   name: 'Open vSwitch',
+  versions: ['OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'],
 
   whyNot() {
     const missing = ['ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ovs-vsctl', 'ovs-ofctl'].filter((name) => onPath(name) === undefined)
@@ -36,7 +37,7 @@ export const openVSwitchSubject: Subject = {
     await vsctl('--no-wait', 'set', 'open_vswitch', '.', 'other_config:vlan-limit=2')
     await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=secure',
       `other-config:datapath-id=${options.datapathId ?? DATAPATH_ID}`,
-      'protocols=OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15',
+      `protocols=${openVSwitchSubject.versions.join(',')}`,
       ...options.ports.flatMap((port) =>
         ['--', 'add-port', 'br0', `p${port}`, '--', 'set', 'interface', `p${port}`, `ofport_request=${port}`]),
       '--', 'set-controller', 'br0', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...options.controllers ?? [],

@@ -14,6 +14,9 @@ const TARGET_PORT = 19_559
 /** The port of BMv2 that carries packet-ins and packet-outs. */
 const CPU_PORT = 510
 
+/** What --protocols offers by default. */
+const versions = ['OpenFlow10', 'OpenFlow13'] as const
+
 const whyNotBuilt = (): string | undefined => existsSync(main) ? undefined : 'ofswitchd is not built (src/cli)'
 
 /** Starts the command line of ofswitchd in a namespace. */
@@ -61,6 +64,7 @@ async function startAgent(
 
 export const embeddedSubject: Subject = {
   name: 'ofswitchd (embedded target)',
+  versions,
   whyNot: whyNotBuilt,
   async start(_sandbox, namespace, options) {
     return startAgent(embeddedSubject, namespace, 'embedded', options)
@@ -69,6 +73,7 @@ export const embeddedSubject: Subject = {
 
 export const remoteEmbeddedSubject: Subject = {
   name: 'ofswitchd (embedded target as a P4Runtime server)',
+  versions,
   whyNot: whyNotBuilt,
   async start(_sandbox, namespace, options) {
     const start = async (): Promise<Daemon> => {
@@ -83,10 +88,11 @@ export const remoteEmbeddedSubject: Subject = {
 
 export const bmv2Subject: Subject = {
   name: 'ofswitchd (BMv2)',
+  versions,
   whyNot: () => whyNotBuilt() ?? (onPath('simple_switch_grpc') === undefined ? 'BMv2 (simple_switch_grpc) is not on the PATH' : undefined),
   async start(_sandbox, namespace, options) {
     const start = async (): Promise<Daemon> => {
-      const target = namespace.daemon('simple_switch_grpc', 'simple_switch_grpc', ['--no-p4',
+      const target = namespace.daemon('simple_switch_grpc', 'simple_switch_grpc', ['--no-p4', '--device-id', '1',
         ...options.ports.flatMap((port) => ['-i', `${port}@p${port}`]),
         '--', '--grpc-server-addr', `127.0.0.1:${TARGET_PORT}`, '--cpu-port', String(CPU_PORT)])
       await listening(namespace, target, TARGET_PORT)

@@ -34,6 +34,8 @@ export interface RunningSwitch {
 
 export interface Subject {
   readonly name: string
+  /** The OpenFlow versions it offers, as `ovs-ofctl -O` names them. */
+  readonly versions: readonly string[]
   /** Why this switch cannot be run here; undefined where it can. */
   whyNot(): string | undefined
   start(sandbox: Sandbox, namespace: Namespace, options: SubjectOptions): Promise<RunningSwitch>

@@ -1,0 +1,44 @@
+/**
+ * ovs-ofctl at a switch: the same commands are given to Open vSwitch and to ofswitchd, and what they print is compared,
+ * apart from the differences listed (with their reasons) in ofctl/differences.ts.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Wire } from '../support/netns-frames.js'
+import { Sandbox } from '../support/netns.js'
+import { oracle, ownSubjects, skipReason } from '../support/subject-list.js'
+import type { RunningSwitch } from '../support/subject.js'
+import { hideDifferences } from './ofctl/differences.js'
+import { type Entry, runScript } from './ofctl/script.js'
+import { scripts } from './ofctl/scripts.js'
+
+const PORTS = [1, 2, 3, 4]
+
+const compared = process.env['OFSWITCHD_OFCTL_SELF'] === undefined ? ownSubjects : [oracle, ...ownSubjects]
+for (const subject of compared)
+  describe(`ovs-ofctl: ${subject.name} = ${oracle.name}`, { skip: skipReason(oracle, subject) }, () => {
+    const sandboxes: Sandbox[] = []
+    const benches: { sw: RunningSwitch, wire: Wire }[] = []
+
+    before(async () => {
+      for (const each of [oracle, subject]) {
+        const sandbox = new Sandbox()
+        sandboxes.push(sandbox)
+        const namespace = await sandbox.namespace('sw')
+        const wire = await Wire.attach(sandbox, namespace, PORTS)
+        benches.push({ sw: await each.start(sandbox, namespace, { ports: PORTS }), wire })
+      }
+    })
+    after(async () => { for (const sandbox of sandboxes) await sandbox.close() })
+
+    for (const script of scripts)
+      for (const version of script.versions.filter((each) => subject.versions.includes(each)))
+        it(`${script.name} (${version})`, async () => {
+          const [expected, actual] = await Promise.all(benches.map(({ sw, wire }) => runScript(script, version, sw, wire)))
+          if (process.env['OFSWITCHD_OFCTL_PRINT'] !== undefined) console.log(transcript(actual ?? [], (_, output) => output))
+          assert.equal(transcript(actual ?? []), transcript(expected ?? []))
+        })
+  })
+
+const transcript = (entries: readonly Entry[], normalise = hideDifferences): string =>
+  entries.map(({ step, output }) => `$ ${step}\n${normalise(step, output)}`).join('\n')
