@@ -19,6 +19,8 @@ export class RpcError extends Error {
 
 export interface P4RuntimeStream {
   send(message: p4.v1.IStreamMessageRequest): void
+  /** Bytes given to send() that have not left yet; whoever can wait or drop looks here. Absent = always 0. */
+  readonly pendingBytes?: number
   /** Ends the client side; onEnd is called once the stream is over. */
   end(): void
 }
