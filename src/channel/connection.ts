@@ -66,6 +66,8 @@ export class Connection {
   readonly #output: Output
   #state: 'greeting' | 'open' | 'closed' = 'greeting'
   #version: number
+  /** Bytes received while greeting. */
+  #seen = 0
   #nextXid = 1
 
   /** Requests that wait for the datapath. */
@@ -127,6 +129,7 @@ export class Connection {
       this.#finish(`the peer does not read: ${this.#output.size} bytes wait for it`)
       return false
     }
+    this.#steer()
     return true
   }
 
@@ -153,6 +156,7 @@ export class Connection {
     this.#lastActivity = monotonicNow()
     this.#probed = false
     this.#guarded('input', () => {
+      if (this.#state === 'greeting' && !this.#looksLikeHello(chunk)) return
       this.#framer.push(chunk)
       while (this.#state !== 'closed') {
         const frame = this.#nextFrame()
@@ -164,6 +168,17 @@ export class Connection {
     })
     this.#deliver()
     this.#steer()
+  }
+
+  /** Something else than OpenFlow is known by its first bytes; its "length" may be long in coming. */
+  #looksLikeHello(chunk: Uint8Array): boolean {
+    const at = this.#seen
+    this.#seen += chunk.length
+    const version = at === 0 ? chunk[0] : undefined
+    const type = at <= 1 ? chunk[1 - at] : undefined
+    if (version !== 0 && (type === undefined || type === HELLO || type === ERROR)) return true
+    this.#fail('OFPHFC_INCOMPATIBLE', version === 0 ? 'version 0 is no OpenFlow version' : `expected OFPT_HELLO, got a message of type ${type}`, null)
+    return false
   }
 
   /** Null at the end of the input, and when the stream cannot be cut into messages any more. */
@@ -178,11 +193,7 @@ export class Connection {
   }
 
   #greet(frame: Frame): void {
-    if (frame.type !== HELLO || frame.version === 0) {
-      if (frame.type === ERROR) return this.#finish(`the peer refused our OFPT_HELLO${errorText(frame)}`)
-      const text = frame.version === 0 ? 'version 0 is no OpenFlow version' : `expected OFPT_HELLO, got a message of type ${frame.type}`
-      return this.#fail('OFPHFC_INCOMPATIBLE', text, frame)
-    }
+    if (frame.type === ERROR) return this.#finish(`the peer refused our OFPT_HELLO${errorText(frame)}`)
     const decoded = decodeMessage(frame, null)
     if (!decoded.ok || decoded.message.type !== 'hello') {
       return this.#fail('OFPHFC_INCOMPATIBLE', decoded.ok ? 'not an OFPT_HELLO' : decoded.reason, frame)
