@@ -53,7 +53,7 @@ export interface GroupCounters { readonly total: Counters; readonly buckets: rea
 export type PortCounterValues = Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'>
 export interface TableCounters { readonly lookups: bigint; readonly matched: bigint }
 
-/** `what` repeats the kind of the read effect. A missing key means "not known", and is reported as such (all ones) or as 0 for flows and groups just made. */
+/** `what` repeats the kind of the read effect. A missing key means "not known": reported as all ones, for a flow as its last reading. */
 export type CounterAnswer =
   | { readonly what: 'flows'; readonly flows: ReadonlyMap<FlowId, Counters> }
   | { readonly what: 'groups'; readonly groups: ReadonlyMap<number, GroupCounters> }

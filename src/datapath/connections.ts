@@ -1,0 +1,135 @@
+/**
+ * Controller connections as the datapath sees them: role, asynchronous configuration, and the requests that wait.
+ * OF 1.3.5 §6.3 (several controllers), §7.3.9 (roles), §7.3.10 (asynchronous configuration).
+ *
+ * Which asynchronous messages a connection gets follows Open vSwitch where the text leaves it open: a service connection
+ * gets none until it has set a nonzero miss_send_len, INVALID_TTL packet-ins are off unless asked for, and a flow removed
+ * with its group is not reported to versions that lack the reason.
+ */
+import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
+import type { ConnId, ConnKind, Token } from './events.js'
+import type { Context } from './state.js'
+
+export const OF10 = 1
+export const OF11 = 2
+export const OF12 = 3
+export const OF13 = 4
+export const OF15 = 6
+
+/** A request, or one that the codec refused. */
+export type Pending =
+  | { readonly kind: 'message'; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
+  | { readonly kind: 'refused'; readonly xid: number; readonly error: `OFP${string}`; readonly raw: Uint8Array }
+
+/** What the head of a connection's queue waits for: every earlier request of the connection, or one commit. */
+export type Blocked = { readonly on: 'barrier' } | { readonly on: 'commit'; readonly token: Token }
+
+export interface Connection {
+  readonly id: ConnId
+  readonly version: number
+  readonly connKind: ConnKind
+  role: 'equal' | 'master' | 'slave'
+  missSendLen: number
+  /** OFPC_INVALID_TTL_TO_CONTROLLER, versions before 1.3. */
+  invalidTtl: boolean
+  async: AsyncConfig | null
+  readonly queue: Queue
+  blocked: Blocked | null
+  /** Requests whose outcome is not known yet: changes not acknowledged and counters being read. */
+  outstanding: number
+  /** Parts of multipart requests by xid. */
+  readonly parts: Map<number, Extract<Message, { type: 'stats_request' }>[]>
+}
+
+/** First in, first out, in constant time. */
+export class Queue {
+  #items: Pending[] = []
+  #head = 0
+  get length(): number { return this.#items.length - this.#head }
+  peek(): Pending | undefined { return this.#items[this.#head] }
+  push(item: Pending): void { this.#items.push(item) }
+  shift(): void {
+    this.#head++
+    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+/** Bits of the asynchronous configuration, by reason. OF 1.3.5 §7.3.10 */
+export const PacketInBit = { no_match: 1, action: 2, invalid_ttl: 4 } as const
+const portStatusBit: Record<PortStatus['reason'], number> = { add: 1, delete: 2, modify: 4 }
+const flowRemovedBit: Record<FlowRemovedReason, number> = { idle_timeout: 1, hard_timeout: 2, delete: 4, group_delete: 8 }
+
+/** Open vSwitch's: what a service connection gets when it configures asynchronous messages without a miss_send_len. */
+export const DEFAULT_MISS_SEND_LEN = 128
+
+export function asyncConfigOf(conn: Connection): AsyncConfig {
+  if (conn.async !== null) return conn.async
+  const packetIn = PacketInBit.no_match | PacketInBit.action | (conn.invalidTtl ? PacketInBit.invalid_ttl : 0)
+  return { packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF13 ? 15 : 7, 0] }
+}
+
+function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boolean {
+  if (conn.connKind === 'service' && conn.missSendLen === 0) return false
+  const masks = asyncConfigOf(conn)[kind]
+  return (masks[conn.role === 'slave' ? 1 : 0] & bit) !== 0
+}
+
+export const receivesPacketIn = (conn: Connection, bit: number): boolean => receives(conn, 'packetIn', bit)
+export const receivesPortStatus = (conn: Connection, reason: PortStatus['reason']): boolean =>
+  receives(conn, 'portStatus', portStatusBit[reason])
+export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason): boolean =>
+  receives(conn, 'flowRemoved', flowRemovedBit[reason])
+/** A packet that no flow matched: before 1.3 that goes to the controller, since 1.3 it is dropped. OF 1.3.5 §5.4 */
+export const receivesMisses = (conn: Connection): boolean =>
+  conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)
+
+export class Connections {
+  readonly #conns = new Map<ConnId, Connection>()
+  /** The greatest generation id seen; null before the first. OF 1.3.5 §7.3.9 */
+  generationId: bigint | null = null
+
+  get(id: ConnId): Connection | undefined { return this.#conns.get(id) }
+  all(): IterableIterator<Connection> { return this.#conns.values() }
+
+  open(id: ConnId, version: number, connKind: ConnKind): Connection {
+    const conn: Connection = {
+      id, version, connKind, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
+      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(),
+    }
+    this.#conns.set(id, conn)
+    return conn
+  }
+
+  close(id: ConnId): void { this.#conns.delete(id) }
+
+  /** A new master makes a slave of the previous one; the role of the others stays. OF 1.3.5 §6.3 */
+  setRole(conn: Connection, role: 'equal' | 'master' | 'slave'): void {
+    if (role === 'master') {
+      for (const other of this.#conns.values()) if (other !== conn && other.role === 'master') other.role = 'slave'
+    }
+    conn.role = role
+  }
+
+  /** Whether a request with this generation id is not older than the newest; remembers it. OF 1.3.5 §7.3.9 */
+  acceptGeneration(id: bigint): boolean {
+    if (this.generationId !== null && BigInt.asIntN(64, id - this.generationId) < 0n) return false
+    this.generationId = id
+    return true
+  }
+}
+
+/** Error data is the beginning of the request, as much as Open vSwitch returns. OF 1.3.5 §7.4.4 */
+const ERROR_DATA_BYTES = 64
+
+/** Sends to a connection if it still exists. */
+export function sendTo(ctx: Context, conn: ConnId, xid: number, message: Message): void {
+  if (ctx.conns.get(conn) !== undefined) ctx.emit({ kind: 'send', conn, xid, message })
+}
+
+export function sendError(ctx: Context, to: { readonly conn: ConnId; readonly xid: number; readonly raw: Uint8Array }, name: `OFP${string}`, reasons: readonly string[] = []): void {
+  ctx.emit({ kind: 'log', level: 'info', text: `request refused: ${name}`, detail: { conn: to.conn, xid: to.xid, reasons } })
+  sendTo(ctx, to.conn, to.xid, { type: 'error', name, data: to.raw.slice(0, ERROR_DATA_BYTES) })
+}

@@ -1,0 +1,158 @@
+/**
+ * The OpenFlow switch as a pure state machine: inputs in, effects out, time as an argument. No clock, no socket.
+ *
+ *   step(input, now): the input is applied ─▶ requests that waited go on ─▶ what has expired is removed
+ *                     ─▶ ports and miss behaviour follow
+ *
+ * Inputs and effects are declared in events.ts; the parts are: barrier.ts (order of requests), requests.ts (what each
+ * does), operations.ts (changes in flight), resync.ts (a target that was away), removal.ts (timeouts, flow-removed).
+ */
+import type { Millis } from '../base/clock.js'
+import { Table } from '../openflow/index.js'
+import type { PortDesc } from '../openflow/index.js'
+import { advance, receive } from './barrier.js'
+import { Capabilities } from './capabilities.js'
+import { Connections } from './connections.js'
+import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
+import { Expiry } from './expiry.js'
+import { FlowTables } from './flow-table.js'
+import { GroupTable } from './group-table.js'
+import { MissBehaviour } from './miss.js'
+import { Operations } from './operations.js'
+import { deliverPacketIn } from './packet-io.js'
+import type { FlowId, GroupRecord, Pipeline } from './pipeline.js'
+import { PortTable } from './port-table.js'
+import { portChanged, portRemoved } from './port-status.js'
+import { Reads } from './reads.js'
+import { expireFlows, noteIdle } from './removal.js'
+import { Resync } from './resync.js'
+import type { Context, Flow } from './state.js'
+
+const DEFAULT_MAX_HELD = 16384
+
+/** A flow as others may see it. */
+export type FlowView = Readonly<Pick<Flow, 'id' | 'tableId' | 'priority' | 'record' | 'flags' | 'hardTimeout' | 'createdAt' | 'last' | 'token'>>
+export interface ConnectionView {
+  readonly id: ConnId; readonly version: number; readonly role: 'equal' | 'master' | 'slave'
+  readonly backlog: number; readonly outstanding: number
+}
+
+export class Datapath {
+  readonly #ctx: Context & { now: Millis }
+  readonly #resync = new Resync()
+  #effects: Effect[] = []
+
+  constructor(config: DatapathConfig, pipeline: Pipeline, now: Millis) {
+    this.#ctx = {
+      config, pipeline, now,
+      capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
+      ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
+      reads: new Reads(), expiry: new Expiry(), miss: new MissBehaviour(),
+      emit: (effect) => { this.#effects.push(effect) },
+    }
+    // Planned now so that flows are checked against the ports; committed when the target is ready.
+    this.#follow()
+  }
+
+  /** Never throws for what a controller does; `now` does not go back. */
+  step(input: Input, now: Millis): Effect[] {
+    const ctx = this.#ctx
+    ctx.now = Math.max(now, ctx.now)
+    this.#apply(ctx, input)
+    expireFlows(ctx)
+    this.#resync.tick(ctx)
+    advance(ctx)
+    this.#follow()
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** When step({ kind: 'tick' }) has something to do; null = only another input can change anything. */
+  nextWakeup(): Millis | null {
+    const ctx = this.#ctx
+    const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
+    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), this.#resync.nextRetry(ctx)].filter((time) => time !== null)
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
+  /** Requests of a connection that wait; a channel stops reading when it grows. */
+  backlog(conn: ConnId): number { return this.#ctx.conns.get(conn)?.queue.length ?? 0 }
+  /** Changes the target has not acknowledged. */
+  get pendingChanges(): number { return this.#ctx.ops.pendingCount }
+  get targetState(): 'lost' | 'syncing' | 'ready' { return this.#ctx.ops.target }
+  get missToController(): boolean { return this.#ctx.miss.toController }
+
+  /** Flows of one table, or of all; without those whose removal is under way. */
+  * flows(tableId: number = Table.ALL): IterableIterator<FlowView> {
+    for (const flow of this.#ctx.flows.all()) if (!flow.deleting && (tableId === Table.ALL || flow.tableId === tableId)) yield flow
+  }
+  flow(id: FlowId): FlowView | null { return this.#ctx.flows.byId(id) ?? null }
+  flowCount(tableId: number): number { return this.#ctx.flows.liveCount(tableId) }
+  groups(): GroupRecord[] { return [...this.#ctx.groups.all()].filter((group) => !group.deleting).map((group) => group.record) }
+  group(groupId: number): GroupRecord | null { return this.#ctx.groups.get(groupId)?.record ?? null }
+  ports(): PortDesc[] { return this.#ctx.ports.descriptions() }
+  port(portNo: number): PortDesc | null { return this.#ctx.ports.get(portNo)?.desc ?? null }
+  connections(): ConnectionView[] {
+    return [...this.#ctx.conns.all()].map(({ id, version, role, queue, outstanding }) => ({ id, version, role, backlog: queue.length, outstanding }))
+  }
+
+  #apply(ctx: Context, input: Input): void {
+    switch (input.kind) {
+      case 'connected':
+        ctx.conns.open(input.conn, input.version, input.connKind)
+        return
+      case 'disconnected':
+        ctx.conns.close(input.conn)
+        return
+      case 'message': case 'refused': {
+        const conn = ctx.conns.get(input.conn)
+        if (conn !== undefined) receive(ctx, conn, input)
+        return
+      }
+      case 'committed':
+        if (ctx.ops.target === 'lost') return
+        if (this.#resync.owns(input.token)) this.#resync.committed(ctx, input.token)
+        else if (ctx.ops.target === 'ready') ctx.ops.committed(ctx, input.token, input.counters)
+        return
+      case 'rejected':
+        if (ctx.ops.target === 'lost') return
+        if (this.#resync.owns(input.token)) this.#resync.rejected(ctx, input.token, input.failures)
+        else if (ctx.ops.target === 'ready') ctx.ops.rejected(ctx, input.token, input.failures)
+        return
+      case 'counters':
+        ctx.reads.answered(ctx, input.token, input.answer)
+        return
+      case 'packet_in':
+        deliverPacketIn(ctx, input)
+        return
+      case 'idle':
+        noteIdle(ctx, input.flowIds)
+        return
+      case 'port_changed':
+        portChanged(ctx, input.port)
+        return
+      case 'port_removed':
+        portRemoved(ctx, input.portNo)
+        return
+      case 'target_lost':
+        this.#targetLost(ctx)
+        return
+      case 'target_ready':
+        if (ctx.ops.target !== 'lost') this.#targetLost(ctx)
+        this.#resync.ready(ctx, input.fresh)
+        return
+      case 'tick':
+    }
+  }
+
+  #targetLost(ctx: Context): void {
+    ctx.ops.target = 'lost'
+    ctx.reads.abandon(ctx)
+  }
+
+  #follow(): void {
+    this.#ctx.ports.follow(this.#ctx)
+    this.#ctx.miss.update(this.#ctx)
+  }
+}

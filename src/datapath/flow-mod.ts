@@ -1,0 +1,189 @@
+/**
+ * OFPT_FLOW_MOD. OF 1.3.5 §6.4, §7.3.4.1; what differs by version follows Open vSwitch's table of flow-mod behaviour.
+ *
+ *                                   1.0          1.1               1.2 and later
+ * modify of nothing                 adds         adds if no cookie does nothing
+ *                                                is matched on
+ * modify changes the cookie         yes          no                no
+ * cookie as a filter                no           not in add        not in add
+ * counters of a replaced flow       cleared      cleared           kept unless RESET_COUNTS
+ * counters of a modified flow       kept         kept              kept unless RESET_COUNTS
+ * out_port, out_group as a filter   only in deletes, in every version
+ *
+ * A modification restarts the hard timeout but not the duration; a replacement restarts both (as Open vSwitch).
+ */
+import { FlowModFlag, Group, NO_BUFFER, Port, Table, matchOverlaps } from '../openflow/index.js'
+import type { FlowMod } from '../openflow/index.js'
+import { OF10, OF11, OF12 } from './connections.js'
+import type { Connection } from './connections.js'
+import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import type { FlowFilter } from './flow-table.js'
+import type { Intent } from './operations.js'
+import type { Change, FlowRecord } from './pipeline.js'
+import { rearm, removal } from './removal.js'
+import { DONE, NO_COUNTERS, fail, waitFor } from './state.js'
+import type { Context, Flow, Outcome, Requester } from './state.js'
+import type { ActionProblem } from './validate-actions.js'
+import { checkFlags, checkInstructions, checkMatch } from './validate-flow.js'
+
+const STATE_FLAGS = FlowModFlag.SEND_FLOW_REM | FlowModFlag.NO_PKT_COUNTS | FlowModFlag.NO_BYT_COUNTS
+
+export function handleFlowMod(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
+  const wrong = checkFlags(flowMod.flags, conn.version)
+  if (wrong !== null) return failed(wrong)
+  switch (flowMod.command) {
+    case 'add': return addOrChange(ctx, conn, flowMod, () => add(ctx, conn, flowMod, requester))
+    case 'modify': case 'modify_strict': return addOrChange(ctx, conn, flowMod, () => modify(ctx, conn, flowMod, requester))
+    case 'delete': case 'delete_strict': return remove(ctx, conn, flowMod, requester)
+  }
+}
+
+const failed = ({ error, reason }: ActionProblem): Outcome => fail(error, reason)
+
+function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, carryOut: () => Outcome): Outcome {
+  const table = ctx.capabilities.tables[flowMod.tableId]
+  if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
+  const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
+  if (locked !== undefined) return waitFor(locked)
+  const wrong = (flowMod.command === 'add' ? checkMatch(flowMod.match, table) : null) ?? checkInstructions(ctx, flowMod, conn.version)
+  if (wrong !== null) return failed(wrong)
+  // Packets are never buffered, so no buffer id was ever given out. OF 1.3.5 §7.3.4.1
+  if (flowMod.bufferId !== NO_BUFFER) return fail('OFPBRC_BUFFER_UNKNOWN', `no buffer ${flowMod.bufferId}`)
+  return carryOut()
+}
+
+function add(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
+  const { tableId, priority, match } = flowMod
+  const key = flowKey(priority, match)
+  const existing = ctx.flows.get(tableId, key)
+  if (existing !== undefined && existing.token !== 0) return waitFor(existing.token)
+  if (existing !== undefined) return replace(ctx, conn, existing, flowMod, requester)
+  // Read literally, an identical entry overlaps itself and is refused; Open vSwitch replaces it and looks no further,
+  // and controllers that refresh flows with CHECK_OVERLAP rely on that. OF 1.3.5 §6.4
+  if ((flowMod.flags & FlowModFlag.CHECK_OVERLAP) !== 0) {
+    for (const other of ctx.flows.withPriority(tableId, priority)) {
+      if (!matchOverlaps(other.record.match, match)) continue
+      return other.token !== 0 ? waitFor(other.token) : fail('OFPFMFC_OVERLAP', `overlaps flow ${other.id}`)
+    }
+  }
+  const flow = newFlow(ctx, flowMod, key)
+  return ctx.ops.submit(ctx, {
+    changes: [{ op: 'add_flow', flow: flow.record }],
+    touches: [flow],
+    family: 'flow',
+    apply: () => { ctx.flows.insert(flow) },
+    settled: () => { rearm(ctx, flow) },
+    undo: () => { ctx.flows.remove(flow) },
+  }, requester)
+}
+
+function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
+  const { tableId, priority, match } = flowMod
+  const { low, high } = fieldsOf(match)
+  const id = ctx.flows.nextId()
+  return {
+    id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
+    record: recordOf(id, flowMod), previous: null, deleting: false, flags: flowMod.flags & STATE_FLAGS,
+    hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
+    base: NO_COUNTERS, last: NO_COUNTERS,
+  }
+}
+
+const recordOf = (id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod): FlowRecord =>
+  ({ id, tableId, priority, match, instructions, cookie, idleTimeout })
+
+/** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
+function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {
+  const resetCounters = conn.version < OF12 || (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
+  const { flags, hardTimeout } = flowMod
+  const record = recordOf(flow.id, flowMod)
+  const update = { flags: flags & STATE_FLAGS, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
+  return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'restart'), requester)
+}
+
+function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
+  const flows = ctx.flows.select(filterOf(flowMod, conn.version, false), 'changed')
+  const locked = lastToken(flows)
+  if (locked !== 0) return waitFor(locked)
+  if (flows.length === 0) {
+    const adds = conn.version === OF10 || (conn.version === OF11 && flowMod.cookieMask === 0n)
+    if (!adds) return DONE
+    const table = ctx.capabilities.tables[flowMod.tableId]
+    const wrong = table === undefined ? null : checkMatch(flowMod.match, table)
+    return wrong === null ? add(ctx, conn, flowMod, requester) : failed(wrong)
+  }
+  const resetCounters = conn.version >= OF12 && (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
+  const cookieOf = (flow: Flow): bigint => conn.version === OF10 ? flowMod.cookie : flow.record.cookie
+  const parts = flows.map((flow): Part => ({
+    flow,
+    record: { ...flow.record, instructions: flowMod.instructions, cookie: cookieOf(flow) },
+    update: { flags: flow.flags, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
+  }))
+  return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'go on'), requester)
+}
+
+interface Part {
+  readonly flow: Flow
+  readonly record: FlowRecord
+  readonly update: Pick<Flow, 'flags' | 'hardTimeout' | 'createdAt' | 'modifiedAt'>
+}
+
+/** New contents for flows that exist. `idleTime` says whether an idle report that crosses the change still counts. */
+function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, idleTime: 'restart' | 'go on'): Intent {
+  const before = parts.map(({ flow: { flags, hardTimeout, createdAt, modifiedAt, base, last } }) =>
+    ({ flags, hardTimeout, createdAt, modifiedAt, base, last }))
+  return {
+    changes: parts.map(({ flow, record }): Change => ({ op: 'modify_flow', flow: record, previous: flow.record, resetCounters })),
+    touches: parts.map(({ flow }) => flow),
+    family: 'flow',
+    apply: () => {
+      for (const { flow, record, update } of parts) {
+        ctx.flows.replace(flow, record)
+        Object.assign(flow, update, resetCounters ? { base: NO_COUNTERS, last: NO_COUNTERS } : {})
+        ctx.expiry.forget(flow)
+      }
+    },
+    settled: () => {
+      for (const { flow } of parts) {
+        ctx.flows.settle(flow)
+        if (idleTime === 'restart') flow.idle = false
+        rearm(ctx, flow)
+      }
+    },
+    undo: () => {
+      parts.forEach(({ flow }, index) => {
+        ctx.flows.revert(flow)
+        Object.assign(flow, before[index])
+        rearm(ctx, flow)
+      })
+    },
+  }
+}
+
+function remove(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
+  if (flowMod.tableId !== Table.ALL && flowMod.tableId >= ctx.flows.tableCount) {
+    return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
+  }
+  const flows = ctx.flows.select(filterOf(flowMod, conn.version, true), 'changed')
+  const locked = lastToken(flows)
+  if (locked !== 0) return waitFor(locked)
+  if (flows.length === 0) return DONE
+  return ctx.ops.submit(ctx, removal(ctx, flows.map((flow) => ({ flow, reason: 'delete' })), 'flow'), requester)
+}
+
+function filterOf(flowMod: FlowMod, version: number, deletes: boolean): FlowFilter {
+  const { tableId, match, cookie, cookieMask, outPort, outGroup, command, priority } = flowMod
+  const strict = command === 'modify_strict' || command === 'delete_strict'
+  return {
+    tableId, match, priority: strict ? priority : null,
+    cookie, cookieMask: version === OF10 ? 0n : cookieMask,
+    outPort: deletes ? outPort : Port.ANY, outGroup: deletes ? outGroup : Group.ANY,
+  }
+}
+
+/** The commit to wait for: the last one that holds any of these flows. */
+function lastToken(flows: readonly Flow[]): number {
+  let token = 0
+  for (const flow of flows) if (flow.token > token) token = flow.token
+  return token
+}

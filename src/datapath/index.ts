@@ -1,0 +1,5 @@
+/** Public face of the datapath: the state machine, what goes in and out, and what it needs of a pipeline. */
+export { Datapath } from './datapath.js'
+export type { ConnectionView, FlowView } from './datapath.js'
+export * from './events.js'
+export * from './pipeline.js'

@@ -1,0 +1,136 @@
+/**
+ * Changes on their way to the target: planned, committed, acknowledged or taken back.
+ *
+ *   submit() ── plan ──refused──▶ OFPT_ERROR, nothing changed
+ *                 └─ accepted ──▶ state changes at once, objects locked, `commit` out
+ *                                   ├ committed ─▶ unlocked; what depends on it is sent (flow-removed, port-status)
+ *                                   └ rejected  ─▶ pipeline and state undone, unlocked; OFPT_ERROR to exactly that request
+ *
+ * Isolation: an object (flow, group, the ports) has at most one change in flight. A request that touches or depends on a
+ * locked object is not carried out yet: it waits, and with it the later requests of its connection, so nothing is
+ * reordered. Hence undoing a change never meets a later change of the same object. Requests that share no object are
+ * not held up by one another.
+ *
+ * While the target is lost, changes are planned and become state as always, but their commits are held; barriers wait.
+ * When the target is back, resync.ts brings it up to date.
+ */
+import type { ErrorName } from '../openflow/index.js'
+import { sendError } from './connections.js'
+import type { TargetFailure, Token } from './events.js'
+import type { Change, Counters, FlowId, Plan } from './pipeline.js'
+import { DONE, fail, waitFor } from './state.js'
+import type { Context, Lockable, Outcome, Requester } from './state.js'
+
+export interface Intent {
+  readonly changes: readonly Change[]
+  /** Locked until the target has answered; none of them may be locked already. */
+  readonly touches: readonly Lockable[]
+  /** Which error codes a target that refuses is reported with; 'own' = nobody asked for it. */
+  readonly family: 'flow' | 'group' | 'port' | 'own'
+  /** Makes the change in the datapath's state. */
+  apply(): void
+  /** The target has it. `counters`: final counters of deleted flows, where wanted and known. */
+  settled(counters: ReadonlyMap<FlowId, Counters>): void
+  /** Takes apply() back. */
+  undo(): void
+}
+
+export interface Operation {
+  readonly token: Token
+  readonly plan: Plan
+  readonly intent: Intent
+  readonly requester: Requester | null
+}
+
+export type TargetState = 'lost' | 'syncing' | 'ready'
+
+/** What requests wait for while the whole state is being written; never the token of a commit. */
+export const SYNC_GATE: Token = -1
+const NONE: ReadonlyMap<FlowId, Counters> = new Map()
+
+export class Operations {
+  readonly #maxHeld: number
+  readonly #pending = new Map<Token, Operation>()
+  #lastToken = 0
+  target: TargetState = 'lost'
+
+  constructor(maxHeld: number) { this.#maxHeld = maxHeld }
+
+  nextToken(): Token { return ++this.#lastToken }
+  get pendingCount(): number { return this.#pending.size }
+  /** In the order in which they were made. */
+  pending(): IterableIterator<Operation> { return this.#pending.values() }
+  isPending(token: Token): boolean {
+    return token === SYNC_GATE ? this.target === 'syncing' : this.#pending.has(token)
+  }
+
+  submit(ctx: Context, intent: Intent, requester: Requester | null): Outcome {
+    if (this.target === 'syncing') return waitFor(SYNC_GATE)
+    if (this.target === 'lost' && requester !== null && this.#pending.size >= this.#maxHeld) {
+      return fail(refusalOf(intent.family, []), `the target is lost and ${this.#pending.size} changes wait for it already`)
+    }
+    const plan = ctx.pipeline.plan(intent.changes)
+    if (plan.refused) return fail(plan.error, ...plan.reasons)
+    const token = this.nextToken()
+    intent.apply()
+    for (const object of intent.touches) object.token = token
+    this.#pending.set(token, { token, plan, intent, requester })
+    this.#count(ctx, requester, 1)
+    if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
+    return DONE
+  }
+
+  committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE): void {
+    const operation = this.#pending.get(token)
+    if (operation === undefined) return
+    this.#close(ctx, operation)
+    operation.intent.settled(counters)
+  }
+
+  rejected(ctx: Context, token: Token, failures: readonly TargetFailure[]): void {
+    const operation = this.#pending.get(token)
+    if (operation === undefined) return
+    ctx.pipeline.undo(operation.plan)
+    this.withdraw(ctx, operation, failures)
+  }
+
+  /** Takes back a change whose plan the pipeline no longer holds. */
+  withdraw(ctx: Context, operation: Operation, failures: readonly TargetFailure[]): void {
+    const { intent, requester } = operation
+    this.#close(ctx, operation)
+    intent.undo()
+    const reasons = failures.map(describe)
+    if (requester !== null) sendError(ctx, requester, refusalOf(intent.family, failures), reasons)
+    else ctx.emit({ kind: 'log', level: 'error', text: 'the target refused a change of the switch\'s own', detail: { reasons } })
+  }
+
+  /** Issues what was in flight once more, to a target that has kept its state. */
+  commitAgain(ctx: Context): void {
+    for (const { token, plan } of this.#pending.values()) ctx.emit({ kind: 'commit', token, plan, again: true })
+  }
+
+  #close(ctx: Context, operation: Operation): void {
+    this.#pending.delete(operation.token)
+    for (const object of operation.intent.touches) object.token = 0
+    this.#count(ctx, operation.requester, -1)
+  }
+
+  #count(ctx: Context, requester: Requester | null, by: 1 | -1): void {
+    const conn = requester === null ? undefined : ctx.conns.get(requester.conn)
+    if (conn !== undefined) conn.outstanding += by
+  }
+}
+
+const describe = ({ subject, kind, message }: TargetFailure): string => {
+  const what = subject === 'other' ? '' : 'flow' in subject ? `flow ${subject.flow}: ` : `group ${subject.group}: `
+  return `${what}${kind}: ${message}`
+}
+
+function refusalOf(family: Intent['family'], failures: readonly TargetFailure[]): ErrorName {
+  const full = failures.some((failure) => failure.kind === 'target.full')
+  switch (family) {
+    case 'group': return full ? 'OFPGMFC_OUT_OF_GROUPS' : 'OFPGMFC_EPERM'
+    case 'port': return 'OFPPMFC_EPERM'
+    default: return full ? 'OFPFMFC_TABLE_FULL' : 'OFPFMFC_UNKNOWN'
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * OFPT_PACKET_IN to whoever wants it, and OFPT_PACKET_OUT checked before it is executed. OF 1.3.5 §6.1.2, §7.3.7, §7.4.1
+ *
+ * Packets are not buffered, so every packet-in carries the whole packet and neither max_len nor miss_send_len shortens it
+ * (OF 1.3.5 §6.1.2 demands that, and Open vSwitch does the same).
+ */
+import { NO_BUFFER, Port } from '../openflow/index.js'
+import type { FieldValue, Match, PacketOut } from '../openflow/index.js'
+import { extractFields } from '../packet/index.js'
+import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
+import type { Connection } from './connections.js'
+import type { PacketInInput } from './events.js'
+import { DONE, fail, waitFor } from './state.js'
+import type { Context, Flow, Outcome, Requester } from './state.js'
+import type { PacketView } from './validate-actions.js'
+import { checkActions } from './validate-actions.js'
+
+/** The cookie of a packet-in that no flow sent, as Open vSwitch has it. */
+const NO_COOKIE = 0xffff_ffff_ffff_ffffn
+/** Open vSwitch's largest plain port number; it need not exist. */
+const LAST_PLAIN_PORT = 0xfeff
+
+/** OF 1.3.5 §5.4: wildcards everything and has the lowest priority. */
+const isTableMiss = (flow: Flow): boolean => flow.priority === 0 && flow.record.match.length === 0
+
+export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
+  const flow = input.flowId === 0 ? undefined : ctx.flows.byId(input.flowId)
+  const tableId = flow?.tableId ?? input.tableId
+  const cookie = flow?.record.cookie ?? NO_COOKIE
+  const match = pipelineFields(input)
+  const totalLen = input.totalLen ?? input.data.length
+  const implicitMiss = input.reason === 'no_match' && input.flowId === 0
+  const explicitMiss = !implicitMiss && input.reason !== 'invalid_ttl' && flow !== undefined && isTableMiss(flow)
+  for (const conn of ctx.conns.all()) {
+    const bit = implicitMiss || explicitMiss ? PacketInBit.no_match : PacketInBit[input.reason]
+    if (implicitMiss ? !receivesMisses(conn) : !receivesPacketIn(conn, bit)) continue
+    // A table-miss flow is a flow like any other before 1.3.
+    const reason = explicitMiss ? (conn.version >= OF13 ? 'no_match' : 'action') : input.reason
+    sendTo(ctx, conn.id, 0, { type: 'packet_in', bufferId: NO_BUFFER, totalLen, reason, tableId, cookie, match, data: input.data })
+  }
+}
+
+/** OF 1.3.5 §7.4.1: in_port always; metadata and tunnel_id when not 0; in_phy_port when it is another port. */
+function pipelineFields({ inPort, inPhyPort, metadata, tunnelId }: PacketInInput): Match {
+  const fields: FieldValue[] = [{ field: 'in_port', value: BigInt(inPort), mask: null }]
+  if (inPhyPort !== undefined && inPhyPort !== inPort) fields.push({ field: 'in_phy_port', value: BigInt(inPhyPort), mask: null })
+  if (metadata !== 0n) fields.push({ field: 'metadata', value: metadata, mask: null })
+  if (tunnelId !== 0n) fields.push({ field: 'tunnel_id', value: tunnelId, mask: null })
+  return fields
+}
+
+export function handlePacketOut(ctx: Context, conn: Connection, packetOut: PacketOut, requester: Requester): Outcome {
+  const { inPort, bufferId, actions, data } = packetOut
+  const noPort = inPort === Port.CONTROLLER || inPort === Port.ANY || inPort === Port.LOCAL
+  if (!noPort && (inPort === 0 || inPort > LAST_PLAIN_PORT)) return fail('OFPBRC_BAD_PORT', `no packet comes in on port ${inPort}`)
+  if (bufferId !== NO_BUFFER) return fail('OFPBRC_BUFFER_UNKNOWN', `no buffer ${bufferId}`)
+  for (const action of actions) {
+    const locked = action.type === 'group' ? ctx.groups.get(action.groupId)?.token ?? 0 : 0
+    if (locked !== 0) return waitFor(locked)
+  }
+  const found = checkActions(actions, {
+    rules: ctx.capabilities.packetOut, packetOut: true, strict: true,
+    view: conn.version > OF10 ? viewOfPacket(data) : null,
+    groupExists: (groupId) => ctx.groups.get(groupId) !== undefined,
+  })
+  if (found !== null) return fail(found.error, found.reason)
+  ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut })
+  return DONE
+}
+
+/** The packet is at hand, so actions are checked against what it is. */
+function viewOfPacket(data: Uint8Array): PacketView {
+  const fields = extractFields(data)
+  const number = (value: bigint | undefined): number => Number(value ?? 0n)
+  return {
+    ethType: number(fields.get('eth_type')), ipProto: number(fields.get('ip_proto')), icmpv6Type: number(fields.get('icmpv6_type')),
+    tagged: (fields.get('vlan_vid') ?? 0n) !== 0n,
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Flows that go away: by timeout, by request, with their group, or because the target cannot hold them. OF 1.3.5 §5.5,
+ * §7.4.2. The OFPT_FLOW_REMOVED goes out when the target has acknowledged the removal, with the counters it had at the
+ * end; its duration ends when the removal was decided.
+ */
+import type { Millis } from '../base/clock.js'
+import { FlowModFlag } from '../openflow/index.js'
+import type { FlowRemovedReason } from '../openflow/index.js'
+import { receivesFlowRemoved, sendTo } from './connections.js'
+import { hardDeadline } from './expiry.js'
+import type { Intent } from './operations.js'
+import type { Change, Counters } from './pipeline.js'
+import { addCounters } from './state.js'
+import type { Context, Flow } from './state.js'
+
+/** OF 1.3.5 §5.8: durations are given in seconds and nanoseconds. */
+export function durationOf(since: Millis, until: Millis): { readonly durationSec: number; readonly durationNsec: number } {
+  const elapsed = Math.max(0, until - since)
+  const seconds = Math.floor(elapsed / 1000)
+  return { durationSec: seconds, durationNsec: Math.min(999_999_999, Math.floor((elapsed - seconds * 1000) * 1e6)) }
+}
+
+export const wantsRemovedMessage = (flow: Flow): boolean => (flow.flags & FlowModFlag.SEND_FLOW_REM) !== 0
+
+export const deletionOf = (flow: Flow): Change =>
+  ({ op: 'delete_flow', flow: flow.record, wantCounters: wantsRemovedMessage(flow) })
+
+const RETRY_AFTER: Millis = 1000
+
+/** Removes flows, each for its reason. */
+export function removal(ctx: Context, flows: readonly { readonly flow: Flow; readonly reason: FlowRemovedReason }[], family: Intent['family']): Intent {
+  const decidedAt = ctx.now
+  return {
+    changes: flows.map(({ flow }) => deletionOf(flow)),
+    touches: flows.map(({ flow }) => flow),
+    family,
+    apply: () => {
+      for (const { flow } of flows) {
+        ctx.flows.setDeleting(flow, true)
+        ctx.expiry.forget(flow)
+      }
+    },
+    settled: (counters) => {
+      for (const { flow, reason } of flows) {
+        const final = counters.get(flow.id)
+        if (final !== undefined) flow.last = addCounters(flow.base, final)
+        dropFlow(ctx, flow, reason, decidedAt)
+      }
+    },
+    undo: () => {
+      for (const { flow } of flows) {
+        ctx.flows.setDeleting(flow, false)
+        // An expired flow that the target would not let go is tried again a little later.
+        rearm(ctx, flow, ctx.now + RETRY_AFTER)
+      }
+    },
+  }
+}
+
+/** To be called when a flow is free for its timeouts to be looked at again. */
+export function rearm(ctx: Context, flow: Flow, notBefore: Millis = ctx.now): void {
+  if (ctx.flows.byId(flow.id) !== flow) return
+  if (flow.idle) ctx.expiry.watch(flow, notBefore)
+  else if (flow.hardTimeout > 0) ctx.expiry.watch(flow, Math.max(hardDeadline(flow), notBefore))
+  else ctx.expiry.forget(flow)
+}
+
+/** Takes a flow out of the tables and tells who wants to know. */
+export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at: Millis = ctx.now): void {
+  ctx.expiry.forget(flow)
+  if (ctx.flows.byId(flow.id) !== flow) return
+  ctx.flows.remove(flow)
+  if (!wantsRemovedMessage(flow)) return
+  const { cookie, priority, tableId, idleTimeout, match } = flow.record
+  const counters: Counters = flow.last
+  for (const conn of ctx.conns.all()) {
+    if (!receivesFlowRemoved(conn, reason)) continue
+    sendTo(ctx, conn.id, 0, {
+      type: 'flow_removed', cookie, priority, reason, tableId, ...durationOf(flow.createdAt, at), idleTimeout,
+      hardTimeout: flow.hardTimeout, packetCount: counters.packets, byteCount: counters.bytes, match,
+    })
+  }
+}
+
+/** Removes what has expired. A flow with a change in flight is looked at again when that is answered. */
+export function expireFlows(ctx: Context): void {
+  if (ctx.ops.target === 'syncing') return
+  const due = ctx.expiry.due(ctx.now).filter((flow) => flow.token === 0)
+  if (due.length === 0) return
+  const expired = due.map((flow) => ({ flow, reason: reasonOf(flow, ctx.now) }))
+  const outcome = ctx.ops.submit(ctx, removal(ctx, expired, 'own'), null)
+  if (outcome.kind !== 'error') return
+  ctx.emit({ kind: 'log', level: 'error', text: `the pipeline would not remove expired flows: ${outcome.error}`, detail: { reasons: outcome.reasons } })
+  for (const flow of due) rearm(ctx, flow, ctx.now + RETRY_AFTER)
+}
+
+const reasonOf = (flow: Flow, now: Millis): FlowRemovedReason =>
+  flow.hardTimeout > 0 && hardDeadline(flow) <= now ? 'hard_timeout' : 'idle_timeout'
+
+/** Idle flows found by the target; they are removed by the expireFlows() of this step, or when they are free. */
+export function noteIdle(ctx: Context, flowIds: readonly number[]): void {
+  for (const id of flowIds) {
+    const flow = ctx.flows.byId(id)
+    if (flow === undefined || flow.deleting || flow.record.idleTimeout === 0) continue
+    flow.idle = true
+    if (flow.token === 0) rearm(ctx, flow)
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What each request does: the dispatcher, and the requests that need no file of their own.
+ * OF 1.3.5 §6.1.1, §7.3.1 to §7.3.3, §7.3.6, §7.3.8 to §7.3.10.
+ */
+import { Port, Table } from '../openflow/index.js'
+import type { Action, AsyncConfig, Message, SwitchConfig } from '../openflow/index.js'
+import type { Connection } from './connections.js'
+import { DEFAULT_MISS_SEND_LEN, OF13, asyncConfigOf, sendTo } from './connections.js'
+import { handleFlowMod } from './flow-mod.js'
+import { handleGroupMod } from './group-mod.js'
+import { assemble } from './multipart.js'
+import { handlePacketOut } from './packet-io.js'
+import { handlePortMod } from './port-status.js'
+import { DONE, fail } from './state.js'
+import type { Context, Outcome, Requester } from './state.js'
+import { handleStats } from './statistics.js'
+
+/** Flow, table and port statistics, and group statistics. Packets are not reassembled, there are no queues. */
+const CAPABILITIES = 1 | 2 | 4 | 8
+const FRAGMENT_MASK = 3
+/** Versions before 1.3. OF 1.1 §A.3.2 */
+const INVALID_TTL_TO_CONTROLLER = 4
+const NO_GENERATION = 0xffff_ffff_ffff_ffffn
+
+/** What a slave may not do. OF 1.3.5 §6.3: requests that change the switch, and packet-outs. */
+function isControl(message: Message): boolean {
+  switch (message.type) {
+    case 'packet_out': case 'flow_mod': case 'group_mod': case 'port_mod': case 'table_mod': case 'meter_mod': return true
+    case 'stats_request': return message.body.kind === 'table_features' && (message.more || message.body.tables.length > 0)
+    default: return false
+  }
+}
+
+export function handleRequest(ctx: Context, conn: Connection, message: Message, requester: Requester): Outcome {
+  if (conn.role === 'slave' && isControl(message)) return fail('OFPBRC_IS_SLAVE', 'the connection has the slave role')
+  const reply = (answer: Message): Outcome => {
+    sendTo(ctx, requester.conn, requester.xid, answer)
+    return DONE
+  }
+  switch (message.type) {
+    case 'flow_mod': return handleFlowMod(ctx, conn, message, requester)
+    case 'group_mod': return handleGroupMod(ctx, conn, message, requester)
+    case 'port_mod': return handlePortMod(ctx, conn, message, requester)
+    case 'packet_out': return handlePacketOut(ctx, conn, message, requester)
+    case 'meter_mod':
+      // max_meter is 0, so there is never room for one; deleting what does not exist is no error. OF 1.3.5 §6.6
+      if (message.command === 'delete') return DONE
+      return message.command === 'add' ? fail('OFPMMFC_OUT_OF_METERS', 'there are no meters') : fail('OFPMMFC_UNKNOWN_METER', `no meter ${message.meterId}`)
+    case 'table_mod':
+      if (message.tableId !== Table.ALL && message.tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${message.tableId}`)
+      return message.config === 0 ? DONE : fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${message.config.toString(16)}`)
+    case 'stats_request': {
+      const whole = assemble(conn, message, requester.xid)
+      return 'kind' in whole ? whole : handleStats(ctx, conn, whole.body, requester)
+    }
+    case 'features_request': return reply(features(ctx))
+    case 'get_config_request': return reply({ type: 'get_config_reply', ...configOf(conn) })
+    case 'set_config': return setConfig(conn, message)
+    case 'queue_get_config_request':
+      return ctx.ports.get(message.portNo) === undefined && message.portNo !== Port.ANY
+        ? fail('OFPQOFC_BAD_PORT', `no port ${message.portNo}`)
+        : reply({ type: 'queue_get_config_reply', portNo: message.portNo, queues: [] })
+    case 'role_request': return setRole(ctx, conn, message, reply)
+    case 'get_async_request': return reply({ type: 'get_async_reply', ...asyncConfigOf(conn) })
+    case 'set_async': return setAsync(conn, message)
+    case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `nothing of experimenter 0x${message.experimenter.toString(16)}`)
+    case 'echo_request': return reply({ type: 'echo_reply', data: message.data })
+    case 'hello': case 'echo_reply': return DONE
+    case 'error': case 'peer_error':
+      ctx.emit({ kind: 'log', level: 'warn', text: 'the controller reports an error', detail: { conn: conn.id, ...peerError(message) } })
+      return DONE
+    case 'barrier_request': return reply({ type: 'barrier_reply' })
+    case 'barrier_reply': case 'features_reply': case 'get_config_reply': case 'packet_in': case 'flow_removed':
+    case 'port_status': case 'stats_reply': case 'queue_get_config_reply': case 'role_reply': case 'get_async_reply':
+      return fail('OFPBRC_BAD_TYPE', `a controller does not send ${message.type}`)
+  }
+}
+
+function peerError(message: Extract<Message, { type: 'error' | 'peer_error' }>): Record<string, unknown> {
+  return message.type === 'error' ? { name: message.name } : { errorType: message.errorType, code: message.code }
+}
+
+function features(ctx: Context): Message {
+  const actions = new Set<Action['type']>()
+  for (const table of ctx.pipeline.features.tables) for (const action of table.applyActions) actions.add(action)
+  if (actions.has('push_vlan')) actions.add('set_vlan_vid').add('set_vlan_pcp')
+  if (actions.has('set_queue')) actions.add('enqueue')
+  return {
+    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: 0, nTables: ctx.flows.tableCount, auxiliaryId: 0,
+    capabilities: CAPABILITIES, ports: ctx.ports.descriptions(), actions: [...actions],
+  }
+}
+
+const configOf = (conn: Connection): SwitchConfig =>
+  ({ flags: conn.invalidTtl && conn.version < OF13 ? INVALID_TTL_TO_CONTROLLER : 0, missSendLen: conn.missSendLen })
+
+/** Fragments are neither dropped nor reassembled. OF 1.3.5 §7.3.2 */
+function setConfig(conn: Connection, { flags, missSendLen }: SwitchConfig): Outcome {
+  const known = conn.version < OF13 ? FRAGMENT_MASK | INVALID_TTL_TO_CONTROLLER : FRAGMENT_MASK
+  if ((flags & ~known) !== 0 || (flags & FRAGMENT_MASK) !== 0) return fail('OFPSCFC_BAD_FLAGS', `no configuration flags 0x${flags.toString(16)}`)
+  if (conn.version < OF13) conn.invalidTtl = (flags & INVALID_TTL_TO_CONTROLLER) !== 0
+  conn.missSendLen = missSendLen
+  return DONE
+}
+
+/** Generation ids only count in requests for master and slave. OF 1.3.5 §7.3.9 */
+function setRole(ctx: Context, conn: Connection, { role, generationId }: Extract<Message, { type: 'role_request' }>, reply: (message: Message) => Outcome): Outcome {
+  if ((role === 'master' || role === 'slave') && !ctx.conns.acceptGeneration(generationId)) {
+    return fail('OFPRRFC_STALE', `generation ${generationId} is older than ${ctx.conns.generationId}`)
+  }
+  if (role !== 'nochange') ctx.conns.setRole(conn, role)
+  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION })
+}
+
+/** Bits of reasons that do not exist are not kept. As Open vSwitch, a service connection thereby asks for messages. */
+function setAsync(conn: Connection, { packetIn, portStatus, flowRemoved }: AsyncConfig): Outcome {
+  const within = ([first, second]: readonly [number, number], bits: number): [number, number] => [first & bits, second & bits]
+  conn.async = { packetIn: within(packetIn, 7), portStatus: within(portStatus, 7), flowRemoved: within(flowRemoved, 15) }
+  if (conn.connKind === 'service' && conn.missSendLen === 0) conn.missSendLen = DEFAULT_MISS_SEND_LEN
+  return DONE
+}

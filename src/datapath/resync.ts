@@ -1,0 +1,199 @@
+/**
+ * Bringing the target up to date after it was away.
+ *
+ *   lost ──ready, kept its state──▶ ready      commits in flight are issued again
+ *     └───ready, empty────────────▶ syncing    one plan with the whole state; nothing else is begun until it is answered
+ *                                     ├ committed ─▶ ready: every change that was in flight is now in the target
+ *                                     └ rejected  ─▶ what does not fit is taken out of the state, the rest is written
+ *
+ * The pipeline still holds what it reserved for entries that are gone. It is made to give that back by planning the
+ * removal of everything and throwing that plan away; after it, the pipeline is as empty as the target.
+ */
+import type { Millis } from '../base/clock.js'
+import type { TargetFailure, Token } from './events.js'
+import { dropFlow } from './removal.js'
+import type { Change, Plan } from './pipeline.js'
+import type { Operation } from './operations.js'
+import type { Context, Flow, GroupEntry } from './state.js'
+
+interface SyncPart { readonly token: Token; readonly plan: Plan; readonly changes: readonly Change[] }
+const RETRY_AFTER: Millis = 1000
+
+export class Resync {
+  readonly #parts = new Map<Token, SyncPart>()
+  #everSynced = false
+  #again = false
+  /** What the target would not take for no reason that can be dealt with; tried again a little later. */
+  #unwritten: Change[] = []
+  #retryAt: Millis | null = null
+
+  nextRetry(ctx: Context): Millis | null { return ctx.ops.target === 'syncing' ? this.#retryAt : null }
+  owns(token: Token): boolean { return this.#parts.has(token) }
+
+  ready(ctx: Context, fresh: boolean): void {
+    if (fresh || !this.#everSynced && this.#parts.size === 0 && this.#unwritten.length === 0) {
+      ctx.ops.target = 'syncing'
+      this.#again = !fresh
+      this.#parts.clear()
+      this.#unwritten = []
+      this.#retryAt = null
+      forgetEverything(ctx)
+      for (const flow of ctx.flows.all()) flow.base = flow.last
+      this.#write(ctx, wholeState(ctx))
+      return
+    }
+    this.#again = true
+    if (this.#parts.size === 0 && this.#unwritten.length === 0) {
+      ctx.ops.target = 'ready'
+      ctx.ops.commitAgain(ctx)
+      return
+    }
+    ctx.ops.target = 'syncing'
+    for (const { token, plan } of this.#parts.values()) ctx.emit({ kind: 'commit', token, plan, again: true })
+    this.#retry(ctx)
+  }
+
+  committed(ctx: Context, token: Token): void {
+    if (!this.#parts.delete(token) || this.#parts.size > 0) return
+    this.#finish(ctx)
+  }
+
+  rejected(ctx: Context, token: Token, failures: readonly TargetFailure[]): void {
+    const part = this.#parts.get(token)
+    if (part === undefined) return
+    this.#parts.delete(token)
+    ctx.pipeline.undo(part.plan)
+    for (const { subject, kind, message } of failures) {
+      ctx.emit({ kind: 'log', level: 'error', text: `the target does not take back what it had: ${kind}: ${message}`, detail: { subject } })
+    }
+    const dropped = failures.filter((failure) => drop(ctx, failure)).length
+    if (dropped > 0) this.#write(ctx, part.changes)
+    else {
+      this.#unwritten.push(...part.changes)
+      this.#retryAt = ctx.now + RETRY_AFTER
+    }
+  }
+
+  tick(ctx: Context): void {
+    if (this.#retryAt !== null && ctx.now >= this.#retryAt && ctx.ops.target === 'syncing') this.#retry(ctx)
+  }
+
+  #retry(ctx: Context): void {
+    const changes = this.#unwritten
+    this.#unwritten = []
+    this.#retryAt = null
+    if (changes.length > 0) this.#write(ctx, changes)
+  }
+
+  /** Plans what is still true of these changes, in one plan if possible, else one by one. */
+  #write(ctx: Context, changes: readonly Change[]): void {
+    const valid = changes.map((change) => currentForm(ctx, change)).filter((change) => change !== null)
+    const whole = ctx.pipeline.plan(valid)
+    if (!whole.refused) {
+      this.#commit(ctx, whole, valid)
+      return
+    }
+    for (const change of valid) {
+      const current = currentForm(ctx, change)
+      if (current === null) continue
+      const plan = ctx.pipeline.plan([current])
+      if (!plan.refused) {
+        this.#commit(ctx, plan, [current])
+        continue
+      }
+      const failure: TargetFailure = { subject: subjectOf(current), kind: 'target.rejected', message: plan.reasons.join('; ') }
+      ctx.emit({ kind: 'log', level: 'error', text: `the pipeline does not take back ${current.op}: ${plan.error}`, detail: { reasons: plan.reasons } })
+      drop(ctx, failure)
+    }
+    if (this.#parts.size === 0) this.#finish(ctx)
+  }
+
+  #commit(ctx: Context, plan: Plan, changes: readonly Change[]): void {
+    const token = ctx.ops.nextToken()
+    this.#parts.set(token, { token, plan, changes })
+    ctx.emit({ kind: 'commit', token, plan, again: this.#again })
+  }
+
+  #finish(ctx: Context): void {
+    if (this.#unwritten.length > 0) return
+    this.#everSynced = true
+    ctx.ops.target = 'ready'
+    ctx.emit({ kind: 'log', level: 'info', text: 'the target has the whole state' })
+    for (const operation of [...ctx.ops.pending()]) ctx.ops.committed(ctx, operation.token)
+  }
+}
+
+function forgetEverything(ctx: Context): void {
+  const flows = [...ctx.flows.all()].filter((flow) => !flow.deleting)
+  const groups = ctx.groups.dependenciesFirst(liveGroups(ctx)).reverse()
+  const changes: Change[] = [
+    ...flows.map((flow): Change => ({ op: 'delete_flow', flow: flow.record, wantCounters: false })),
+    ...groups.map((group): Change => ({ op: 'delete_group', group })),
+    { op: 'set_miss', toController: false },
+    { op: 'set_ports', ports: [] },
+  ]
+  if (!ctx.pipeline.plan(changes).refused) return
+  // Something in the state is not in the pipeline (a part that was never written): forget the rest all the same.
+  for (const change of changes) ctx.pipeline.plan([change])
+}
+
+const liveGroups = (ctx: Context): GroupEntry['record'][] =>
+  [...ctx.groups.all()].filter((group) => !group.deleting).map((group) => group.record)
+
+function wholeState(ctx: Context): Change[] {
+  const groups = ctx.groups.dependenciesFirst(liveGroups(ctx))
+  const flows = [...ctx.flows.all()].filter((flow) => !flow.deleting)
+  const changes: Change[] = [
+    ctx.ports.change(ctx),
+    ctx.miss.change(ctx),
+    ...groups.map((group): Change => ({ op: 'add_group', group })),
+    ...flows.map((flow): Change => ({ op: 'add_flow', flow: flow.record })),
+  ]
+  ctx.ports.written()
+  ctx.miss.written()
+  return changes
+}
+
+/** The change as the state now has it; null when its object is gone. */
+function currentForm(ctx: Context, change: Change): Change | null {
+  if (change.op === 'add_flow') {
+    const flow = ctx.flows.byId(change.flow.id)
+    return flow === undefined || flow.deleting ? null : { op: 'add_flow', flow: flow.record }
+  }
+  if (change.op === 'add_group') {
+    const group = ctx.groups.get(change.group.groupId)
+    return group === undefined || group.deleting ? null : { op: 'add_group', group: group.record }
+  }
+  return change
+}
+
+function subjectOf(change: Change): TargetFailure['subject'] {
+  if (change.op === 'add_flow') return { flow: change.flow.id }
+  return change.op === 'add_group' ? { group: change.group.groupId } : 'other'
+}
+
+/** Takes what the target cannot hold out of the state; a request that is still open gets its error. */
+function drop(ctx: Context, failure: TargetFailure): boolean {
+  const { subject } = failure
+  if (subject === 'other') return false
+  if ('flow' in subject) {
+    const flow = ctx.flows.byId(subject.flow)
+    return flow !== undefined && dropLocked(ctx, flow, failure, () => { dropFlow(ctx, flow, 'delete') })
+  }
+  const group = ctx.groups.get(subject.group)
+  return group !== undefined && dropLocked(ctx, group, failure, () => { dropGroup(ctx, group) })
+}
+
+function dropLocked(ctx: Context, object: Flow | GroupEntry, failure: TargetFailure, dropIt: () => void): boolean {
+  const operation: Operation | undefined = [...ctx.ops.pending()].find((candidate) => candidate.token === object.token)
+  if (operation !== undefined) ctx.ops.withdraw(ctx, operation, [failure])
+  else dropIt()
+  return true
+}
+
+/** With the flows and groups that refer to it: none of them can be written without it. */
+function dropGroup(ctx: Context, group: GroupEntry): void {
+  ctx.groups.remove(group)
+  for (const flow of [...ctx.flows.referringTo(group.groupId)]) dropFlow(ctx, flow, 'group_delete')
+  for (const parent of ctx.groups.referringTo(group.groupId)) dropGroup(ctx, parent)
+}

@@ -1,0 +1,100 @@
+/**
+ * The objects the datapath keeps, and what its parts share. Nothing here decides anything.
+ *
+ * Everything the target must be told about carries a `token`: 0 when the target has acknowledged it, else the commit in
+ * flight. A request that touches (or depends on) an object whose token is not 0 waits until that commit is answered, so
+ * undoing a refused commit never has to untangle later requests. See operations.ts.
+ */
+import type { ErrorName } from '../openflow/index.js'
+import type { Millis } from '../base/clock.js'
+import type { Capabilities } from './capabilities.js'
+import type { Connections } from './connections.js'
+import type { DatapathConfig, Effect, Token } from './events.js'
+import type { Expiry } from './expiry.js'
+import type { FlowTables } from './flow-table.js'
+import type { GroupTable } from './group-table.js'
+import type { MissBehaviour } from './miss.js'
+import type { Operations } from './operations.js'
+import type { Counters, FlowId, FlowRecord, GroupRecord, Pipeline } from './pipeline.js'
+import type { PortTable } from './port-table.js'
+import type { Reads } from './reads.js'
+
+/** Something that has at most one unacknowledged change. */
+export interface Lockable { token: Token }
+
+export const NO_COUNTERS: Counters = { packets: 0n, bytes: 0n }
+export const addCounters = (a: Counters, b: Counters): Counters =>
+  ({ packets: a.packets + b.packets, bytes: a.bytes + b.bytes })
+
+/** A flow entry. OF 1.3.5 §5.2 */
+export interface Flow extends Lockable {
+  readonly id: FlowId
+  readonly tableId: number
+  readonly priority: number
+  /** Identity within the table: priority and match. */
+  readonly key: string
+  /** Which fields the match names, as two words of bits: a cheap first test of subsumption. */
+  readonly fieldsLow: number
+  readonly fieldsHigh: number
+  /** What the target has, or will have once `token` is acknowledged. */
+  record: FlowRecord
+  /** While a modification is in flight: the record it replaces. */
+  previous: FlowRecord | null
+  /** While its removal is in flight: no longer reported, but its key is still taken. */
+  deleting: boolean
+  /** The flow-mod flags that are state: SEND_FLOW_REM, NO_PKT_COUNTS, NO_BYT_COUNTS. */
+  flags: number
+  hardTimeout: number
+  createdAt: Millis
+  /** When the hard timeout began to run: creation or last modification. */
+  modifiedAt: Millis
+  /** The target has found it idle, and it is still to be removed. */
+  idle: boolean
+  /** Kept by expiry.ts. */
+  deadline: Millis
+  heapIndex: number
+  /** Counted before the target lost its state; what the target counts is added to it. */
+  base: Counters
+  /** base + the last reading. */
+  last: Counters
+}
+
+export interface GroupEntry extends Lockable {
+  readonly groupId: number
+  record: GroupRecord
+  previous: GroupRecord | null
+  deleting: boolean
+  readonly createdAt: Millis
+}
+
+/** Who asked, for replies and errors. */
+export interface Requester { readonly conn: number; readonly xid: number; readonly raw: Uint8Array }
+
+/** What became of a request. */
+export type Outcome =
+  /** Answered, or needs no answer, or its answer comes with an acknowledgement. */
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly error: ErrorName; readonly reasons: readonly string[] }
+  /** Nothing has been done; to be tried again once this commit is answered. */
+  | { readonly kind: 'wait'; readonly token: Token }
+
+export const DONE: Outcome = { kind: 'done' }
+export const fail = (error: ErrorName, ...reasons: string[]): Outcome => ({ kind: 'error', error, reasons })
+export const waitFor = (token: Token): Outcome => ({ kind: 'wait', token })
+
+export interface Context {
+  readonly config: DatapathConfig
+  readonly pipeline: Pipeline
+  readonly capabilities: Capabilities
+  readonly flows: FlowTables
+  readonly groups: GroupTable
+  readonly ports: PortTable
+  readonly conns: Connections
+  readonly ops: Operations
+  readonly reads: Reads
+  readonly expiry: Expiry
+  readonly miss: MissBehaviour
+  /** Of the step being carried out. */
+  readonly now: Millis
+  emit(effect: Effect): void
+}

@@ -1,0 +1,173 @@
+/**
+ * Statistics ("multipart" since 1.3) requests. OF 1.3.5 §7.3.5
+ *
+ * What the switch knows itself is answered at once; counters are asked of the target, and the reply is made when they
+ * come, of the objects that were selected at the time of the request and still exist.
+ */
+import { Group, Port, Table } from '../openflow/index.js'
+import type { FlowStats, FlowStatsFilter, PortStats, StatsReplyBody, StatsRequestBody } from '../openflow/index.js'
+import { OF10, sendTo } from './connections.js'
+import type { Connection } from './connections.js'
+import type { CounterAnswer } from './events.js'
+import type { FlowFilter } from './flow-table.js'
+import { groupsInBuckets } from './group-table.js'
+import { durationOf } from './removal.js'
+import { DONE, addCounters, fail } from './state.js'
+import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
+import { requestTables } from './table-features.js'
+
+/** The value of a counter that is not available. OF 1.3.5 §5.8 */
+const UNKNOWN = 0xffff_ffff_ffff_ffffn
+const QUEUE_ALL = 0xffffffff
+const METER_ALL = 0xffffffff
+/** 1.0's table of emergency flows: there is none, so it is empty. OF 1.0 §5.3.5 */
+const TABLE_EMERGENCY = 0xfe
+/** Up to here flows are read one by one, beyond it by table. */
+const FEW_FLOWS = 32
+
+export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBody, requester: Requester): Outcome {
+  const reply = (reply: StatsReplyBody): Outcome => {
+    sendTo(ctx, requester.conn, requester.xid, { type: 'stats_reply', body: reply })
+    return DONE
+  }
+  switch (body.kind) {
+    case 'desc': return reply({ kind: 'desc', ...ctx.config.description })
+    case 'flow': return selectFlows(ctx, conn, body, requester, (flows) => {
+      reply({ kind: 'flow', flows: flows.map((flow) => flowStats(ctx, flow)) })
+    })
+    case 'aggregate': return selectFlows(ctx, conn, body, requester, (flows) => {
+      const sum = flows.reduce((total, flow) => addCounters(total, flow.last), { packets: 0n, bytes: 0n })
+      reply({ kind: 'aggregate', packetCount: sum.packets, byteCount: sum.bytes, flowCount: flows.length })
+    })
+    case 'table': return tableStats(ctx, requester, reply)
+    case 'port': return portStats(ctx, body.portNo, requester, reply)
+    case 'queue': return queueStats(ctx, body.portNo, body.queueId, reply)
+    case 'group': return groupStats(ctx, body.groupId, requester, reply)
+    case 'group_desc': return reply({ kind: 'group_desc', groups: liveGroups(ctx, Group.ALL).map(({ record }) => record) })
+    case 'group_features': return reply({ kind: 'group_features', ...ctx.pipeline.features.groups })
+    case 'meter': case 'meter_config':
+      return body.meterId === METER_ALL ? reply({ kind: body.kind, meters: [] }) : fail('OFPMMFC_UNKNOWN_METER', `no meter ${body.meterId}`)
+    case 'meter_features': return reply({ kind: 'meter_features', maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 })
+    case 'table_features': {
+      const problem = body.tables.length === 0 ? null : requestTables(ctx, body.tables)
+      return problem === null ? reply({ kind: 'table_features', tables: ctx.capabilities.tableFeatures() }) : fail(problem.error, problem.reason)
+    }
+    case 'port_desc': return reply({ kind: 'port_desc', ports: ctx.ports.descriptions() })
+    case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `no statistics of experimenter 0x${body.experimenter.toString(16)}`)
+  }
+}
+
+function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, requester: Requester, finish: (flows: readonly Flow[]) => void): Outcome {
+  const { tableId, match, cookie, cookieMask, outPort, outGroup } = filter
+  const emergency = conn.version === OF10 && tableId === TABLE_EMERGENCY
+  if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount && !emergency) return fail('OFPBRC_BAD_TABLE_ID', `no table ${tableId}`)
+  const criteria: FlowFilter = { tableId, match, priority: null, cookie, cookieMask, outPort, outGroup }
+  const selected = emergency ? [] : ctx.flows.select(criteria, 'reported')
+  if (selected.length === 0) {
+    finish([])
+    return DONE
+  }
+  const tableIds = [...new Set(selected.map((flow) => flow.tableId))].sort((a, b) => a - b)
+  const flowIds = selected.length <= FEW_FLOWS ? selected.map((flow) => flow.id) : null
+  ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_flow_counters', token, tableIds, flowIds }), (_, answer) => {
+    const alive = selected.filter((flow) => !flow.deleting && ctx.flows.byId(flow.id) === flow)
+    if (answer?.what === 'flows') for (const flow of alive) noteCounters(flow, answer)
+    finish(alive)
+  })
+  return DONE
+}
+
+function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows' }>): void {
+  const read = answer.flows.get(flow.id)
+  if (read !== undefined) flow.last = addCounters(flow.base, read)
+}
+
+function flowStats(ctx: Context, flow: Flow): FlowStats {
+  const { tableId, priority, idleTimeout, cookie, match, instructions } = flow.record
+  return {
+    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags,
+    cookie, packetCount: flow.last.packets, byteCount: flow.last.bytes, match, instructions,
+  }
+}
+
+/** `lookup_count` is hits and misses of the table, where the target counts them. OF 1.3.5 §7.3.5.4 */
+function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  const tableIds = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
+  ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_table_counters', token, tableIds }), (_, answer) => {
+    const known = answer?.what === 'tables' ? answer.tables : null
+    reply({
+      kind: 'table',
+      tables: tableIds.map((tableId) => ({
+        tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0,
+        activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.get(tableId)?.lookups ?? UNKNOWN,
+        matchedCount: known?.get(tableId)?.matched ?? UNKNOWN,
+      })),
+    })
+  })
+  return DONE
+}
+
+const noPortCounters: Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'> = {
+  rxPackets: UNKNOWN, txPackets: UNKNOWN, rxBytes: UNKNOWN, txBytes: UNKNOWN, rxDropped: UNKNOWN, txDropped: UNKNOWN,
+  rxErrors: UNKNOWN, txErrors: UNKNOWN, rxFrameErr: UNKNOWN, rxOverErr: UNKNOWN, rxCrcErr: UNKNOWN, collisions: UNKNOWN,
+}
+
+/** A port that does not exist has no statistics: the reply is empty, as Open vSwitch's. OF 1.3.5 §7.3.5.6 */
+function portStats(ctx: Context, portNo: number, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  const portNos = ctx.ports.all().map(({ desc }) => desc.portNo).filter((each) => portNo === Port.ANY || each === portNo)
+  if (portNos.length === 0) return reply({ kind: 'port', ports: [] })
+  ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_port_counters', token, portNos }), (_, answer) => {
+    const known = answer?.what === 'ports' ? answer.ports : null
+    const ports: PortStats[] = []
+    for (const each of portNos) {
+      const port = ctx.ports.get(each)
+      if (port === undefined) continue
+      ports.push({ portNo: each, ...(known?.get(each) ?? noPortCounters), ...durationOf(port.createdAt, ctx.now) })
+    }
+    reply({ kind: 'port', ports })
+  })
+  return DONE
+}
+
+/** No port has queues, so a particular queue does not exist. OF 1.3.5 §7.3.5.8 */
+function queueStats(ctx: Context, portNo: number, queueId: number, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  if (portNo !== Port.ANY && ctx.ports.get(portNo) === undefined) return fail('OFPQOFC_BAD_PORT', `no port ${portNo}`)
+  if (queueId !== QUEUE_ALL) return fail('OFPQOFC_BAD_QUEUE', `no queue ${queueId}`)
+  return reply({ kind: 'queue', queues: [] })
+}
+
+const liveGroups = (ctx: Context, groupId: number): GroupEntry[] =>
+  [...ctx.groups.all()].filter((group) => !group.deleting && (groupId === Group.ALL || group.groupId === groupId))
+
+/** A group that does not exist has no statistics: the reply is empty, as Open vSwitch's. OF 1.3.5 §7.3.5.9 */
+function groupStats(ctx: Context, groupId: number, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  const selected = liveGroups(ctx, groupId)
+  if (selected.length === 0) return reply({ kind: 'group', groups: [] })
+  const groups = selected.map((group) => group.record)
+  ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_group_counters', token, groups }), (_, answer) => {
+    const known = answer?.what === 'groups' ? answer.groups : null
+    const alive = selected.filter((group) => !group.deleting && ctx.groups.get(group.groupId) === group)
+    reply({
+      kind: 'group',
+      groups: alive.map((group) => {
+        const counted = known?.get(group.groupId)
+        return {
+          groupId: group.groupId, refCount: referencesTo(ctx, group.groupId), ...durationOf(group.createdAt, ctx.now),
+          packetCount: counted?.total.packets ?? UNKNOWN, byteCount: counted?.total.bytes ?? UNKNOWN,
+          buckets: group.record.buckets.map((_, index) => ({
+            packetCount: counted?.buckets[index]?.packets ?? UNKNOWN, byteCount: counted?.buckets[index]?.bytes ?? UNKNOWN,
+          })),
+        }
+      }),
+    })
+  })
+  return DONE
+}
+
+/** "Number of flows or groups that directly forward to this group." OF 1.3.5 §7.3.5.9 */
+function referencesTo(ctx: Context, groupId: number): number {
+  let count = 0
+  for (const flow of ctx.flows.referringTo(groupId)) if (!flow.deleting) count++
+  for (const group of ctx.groups.all()) if (!group.deleting && groupsInBuckets(group.record.buckets).includes(groupId)) count++
+  return count
+}

@@ -1,0 +1,84 @@
+/**
+ * Checks of a flow-mod that need no look at the flows: flags, table, match fields, instructions. OF 1.3.5 §6.4.
+ * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
+ */
+import { FlowModFlag } from '../openflow/index.js'
+import type { FlowMod, Instructions, Match } from '../openflow/index.js'
+import type { ActionRules, TableCapabilities } from './capabilities.js'
+import { OF10, OF12, OF13 } from './connections.js'
+import type { ActionProblem, PacketView } from './validate-actions.js'
+import { checkActions, viewOfMatch } from './validate-actions.js'
+import type { Context } from './state.js'
+
+const bad = (error: ActionProblem['error'], reason: string): ActionProblem => ({ error, reason })
+
+/** Flags are those of the connection's version. OF 1.0 §5.3.3, OF 1.2 §A.3.4.1, OF 1.3.5 §7.3.4.1 */
+export function checkFlags(flags: number, version: number): ActionProblem | null {
+  let known: number = FlowModFlag.SEND_FLOW_REM | FlowModFlag.CHECK_OVERLAP
+  if (version >= OF12) known |= FlowModFlag.RESET_COUNTS
+  if (version >= OF13) known |= FlowModFlag.NO_PKT_COUNTS | FlowModFlag.NO_BYT_COUNTS
+  return (flags & ~known) === 0 ? null : bad('OFPFMFC_BAD_FLAGS', `unknown flags 0x${(flags & ~known).toString(16)}`)
+}
+
+export function checkMatch(match: Match, table: TableCapabilities): ActionProblem | null {
+  for (const { field, mask } of match) {
+    const maskable = table.match.get(field)
+    if (maskable === undefined) return bad('OFPBMC_BAD_FIELD', `the table does not match on ${field}`)
+    if (mask !== null && !maskable) return bad('OFPBMC_BAD_MASK', `the table does not match on a part of ${field}`)
+  }
+  const missing = table.required.find((field) => !match.some((entry) => entry.field === field))
+  return missing === undefined ? null : bad('OFPBMC_BAD_WILDCARDS', `the table does not leave out ${missing}`)
+}
+
+/** A flow-mod that would add or change a flow. `tableId` exists. */
+export function checkInstructions(ctx: Context, flowMod: FlowMod, version: number): ActionProblem | null {
+  const { instructions, tableId } = flowMod
+  const table = ctx.capabilities.tables[tableId]
+  if (table === undefined) return bad('OFPFMFC_BAD_TABLE_ID', `no table ${tableId}`)
+  const view = version > OF10 ? viewOfMatch(flowMod.match) : null
+  return unsupportedInstruction(instructions, table)
+    ?? badMeter(instructions)
+    ?? checkList(ctx, instructions.apply, table.apply, view, true)
+    // The set is executed in its own order, so only prerequisites of set-fields are checked. As Open vSwitch does it.
+    ?? checkList(ctx, instructions.write, table.write, view, false)
+    ?? badMetadata(instructions, table)
+    ?? badGoto(ctx, instructions, tableId, table)
+}
+
+function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRules, view: PacketView | null, strict: boolean): ActionProblem | null {
+  if (actions === null) return null
+  const groupExists = (groupId: number): boolean => ctx.groups.get(groupId) !== undefined
+  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists })
+}
+
+function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {
+  const lacks = (name: string): ActionProblem => bad('OFPBIC_UNSUP_INST', `the table has no ${name}`)
+  if (instructions.meter !== null && !can.has('meter')) return lacks('meter')
+  if (instructions.apply !== null && !can.has('apply_actions')) return lacks('apply_actions')
+  if (instructions.clear && !can.has('clear_actions')) return lacks('clear_actions')
+  if (instructions.write !== null && !can.has('write_actions')) return lacks('write_actions')
+  if (instructions.writeMetadata !== null && !can.has('write_metadata')) return lacks('write_metadata')
+  // The last table lacks the instruction because there is nowhere to go: then the table id is what is wrong.
+  if (instructions.gotoTable !== null && !can.has('goto_table') && can.size > 0) {
+    return bad('OFPBIC_BAD_TABLE_ID', `table ${instructions.gotoTable} cannot be reached from here`)
+  }
+  return null
+}
+
+/** There are no meters (max_meter is 0), so none can be referred to. OF 1.3.5 §5.7 */
+const badMeter = ({ meter }: Instructions): ActionProblem | null =>
+  meter === null ? null : bad('OFPMMFC_UNKNOWN_METER', `no meter ${meter}`)
+
+function badMetadata({ writeMetadata }: Instructions, { metadataWrite }: TableCapabilities): ActionProblem | null {
+  if (writeMetadata === null || (writeMetadata.mask & ~metadataWrite) === 0n) return null
+  return metadataWrite === 0n
+    ? bad('OFPBIC_UNSUP_METADATA', 'the table does not write metadata')
+    : bad('OFPBIC_UNSUP_METADATA_MASK', `metadata is written within 0x${metadataWrite.toString(16)}`)
+}
+
+/** Only onward: OF 1.3.5 §5.9. */
+function badGoto(ctx: Context, { gotoTable }: Instructions, tableId: number, { nextTables }: TableCapabilities): ActionProblem | null {
+  if (gotoTable === null) return null
+  if (gotoTable > tableId && gotoTable < ctx.flows.tableCount && nextTables.has(gotoTable)) return null
+  return bad('OFPBIC_BAD_TABLE_ID', `table ${gotoTable} cannot be reached from table ${tableId}`)
+}
