@@ -34,14 +34,16 @@ export const openVSwitchSubject: Subject = {
     const control = join(folder, 'vs.ctl')
     const daemon = namespace.daemon('ovs-vswitchd', 'ovs-vswitchd', [`unix:${database}`, `--unixctl=${control}`, '-vconsole:info'], env)
 
+    const controllers = [`ptcp:${LISTEN_PORT}:127.0.0.1`, ...options.controllers ?? []]
     await vsctl('--no-wait', 'set', 'open_vswitch', '.', 'other_config:vlan-limit=2')
     await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=secure',
       `other-config:datapath-id=${options.datapathId ?? DATAPATH_ID}`,
       `protocols=${openVSwitchSubject.versions.join(',')}`,
       ...options.ports.flatMap((port) =>
         ['--', 'add-port', 'br0', `p${port}`, '--', 'set', 'interface', `p${port}`, `ofport_request=${port}`]),
-      '--', 'set-controller', 'br0', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...options.controllers ?? [],
-      '--', 'set', 'controller', 'br0', 'connection-mode=out-of-band', 'max_backoff=1000')
+      ...controllers.flatMap((target, index) => ['--', `--id=@c${index}`, 'create', 'controller', `target="${target}"`,
+        'connection_mode=out-of-band', 'max_backoff=1000']),
+      '--', 'set', 'bridge', 'br0', `controller=[${controllers.map((_, index) => `@c${index}`).join(',')}]`)
     const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
     await until(() => `Open vSwitch to listen: ${daemon.log}`, async () => (await ofctl(namespace, listener, ['show', 'TARGET'])).code === 0)
 

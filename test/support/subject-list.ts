@@ -10,6 +10,8 @@ export const subjects: readonly Subject[] = [openVSwitchSubject, embeddedSubject
 export const oracle: Subject = openVSwitchSubject
 /** The subjects that are compared with the oracle. */
 export const ownSubjects: readonly Subject[] = [embeddedSubject, bmv2Subject]
+/** With a real controller; Open vSwitch shows that the scenario itself works. */
+export const controllerSubjects: readonly Subject[] = [openVSwitchSubject, embeddedSubject, bmv2Subject]
 export const targetSubjects: readonly Subject[] = [remoteEmbeddedSubject, bmv2Subject]
 
 /** The reason to skip a test with these subjects here, in the form node:test takes. */

@@ -1,0 +1,115 @@
+/**
+ * Real controllers as processes: Faucet, and the learning switches that come with os-ken. They live in a Python virtual
+ * environment outside the repository, which .ci/controllers makes; OFSWITCHD_CONTROLLERS names another folder.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Daemon, isExecutable, until } from './netns-process.js'
+import type { Namespace, Sandbox } from './netns.js'
+
+export const controllerFolder = process.env['OFSWITCHD_CONTROLLERS']
+  ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ofswitchd-ci', 'venv')
+const program = (name: string): string => join(controllerFolder, 'bin', name)
+
+export const CONTROLLER_PORT = 6653
+export const controllerAddress = `tcp:127.0.0.1:${CONTROLLER_PORT}`
+const PROMETHEUS_PORT = 9302
+
+export const whyNoFaucet = (): string | undefined =>
+  isExecutable(program('faucet')) ? undefined : `Faucet is not installed in ${controllerFolder} (.ci/controllers does it)`
+
+export type OsKenApp = 'simple_switch' | 'simple_switch_13'
+
+export const whyNoOsKen = (): string | undefined =>
+  isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'simple_switch_13.py')) ? undefined
+    : `os-ken and its applications are not installed in ${controllerFolder} (.ci/controllers does it)`
+
+export class Faucet {
+  readonly #namespace: Namespace
+  readonly #folder: string
+  readonly daemon: Daemon
+
+  private constructor(namespace: Namespace, folder: string, daemon: Daemon) {
+    this.#namespace = namespace
+    this.#folder = folder
+    this.daemon = daemon
+  }
+
+  /** Starts Faucet with a configuration and waits until it listens. */
+  static async start(sandbox: Sandbox, namespace: Namespace, config: string): Promise<Faucet> {
+    const folder = mkdtempSync(join(tmpdir(), 'ofs-faucet-'))
+    sandbox.onClose(async () => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'faucet.yaml'), config)
+    const daemon = namespace.daemon('faucet', program('faucet'),
+      [`--ryu-ofp-tcp-listen-port=${CONTROLLER_PORT}`, '--ryu-ofp-listen-host=127.0.0.1'], {
+        ...environment(),
+        FAUCET_CONFIG: join(folder, 'faucet.yaml'),
+        FAUCET_LOG: join(folder, 'faucet.log'),
+        FAUCET_EXCEPTION_LOG: join(folder, 'exception.log'),
+        FAUCET_PROMETHEUS_ADDR: '127.0.0.1',
+        FAUCET_PROMETHEUS_PORT: String(PROMETHEUS_PORT),
+      })
+    const faucet = new Faucet(namespace, folder, daemon)
+    await until(() => `Faucet to start:\n${daemon.log}\n${faucet.log()}`, async () => {
+      if (!daemon.running) throw new Error(`Faucet ended while starting\n${daemon.log}`)
+      return (await faucet.metrics()) !== undefined
+    }, 30_000, 200)
+    return faucet
+  }
+
+  /** Waits until Faucet has configured the switch. */
+  async connected(): Promise<void> {
+    await until(() => `Faucet to configure the switch:\n${this.log()}`, async () => /^dp_status\{.*\} 1\.0$/m.test(await this.metrics() ?? ''), 30_000, 200)
+  }
+
+  /** Replaces the configuration as the tutorial does, and waits until it is in force. */
+  async reload(config: string): Promise<void> {
+    const applied = async (): Promise<number> => Number(/^faucet_config_reload_requests_total ([\d.]+)$/m.exec(await this.metrics() ?? '')?.[1] ?? 0)
+    const before = await applied()
+    writeFileSync(join(this.#folder, 'faucet.yaml'), config)
+    this.daemon.kill('SIGHUP')
+    await until(() => `Faucet to reload:\n${this.log()}`, async () => await applied() > before, 20_000, 100)
+    await this.connected()
+  }
+
+  log(): string { return this.#read('faucet.log') }
+
+  /** Everything Faucet has to complain about: exceptions, error messages of the switch, lines of its log. */
+  async complaints(): Promise<string[]> {
+    const errors = [...(await this.metrics() ?? '').matchAll(/^of_errors_total\{.*\} ([\d.]+)$/gm)].filter(([, count]) => Number(count) > 0).map(([line]) => line)
+    const lines = this.log().split('\n').filter((line) => /\bERROR\b|OFError|OFPErrorMsg|CRITICAL/.test(line) && !beforeConnection.test(line))
+    return [...errors, ...lines, ...this.#read('exception.log').split('\n').filter((line) => line !== '')]
+  }
+
+  async metrics(): Promise<string | undefined> {
+    const done = await this.#namespace.run('python3', ['-c', FETCH, `http://127.0.0.1:${PROMETHEUS_PORT}/metrics`])
+    return done.code === 0 ? done.stdout : undefined
+  }
+
+  #read(name: string): string {
+    const file = join(this.#folder, name)
+    return existsSync(file) ? readFileSync(file, 'utf8') : ''
+  }
+}
+
+/** The line of os-ken's log that says that the OpenFlow handshake is over. */
+export const OS_KEN_CONNECTED = 'move onto main mode'
+
+/** One of os-ken's learning switches: `simple_switch` speaks OpenFlow 1.0, `simple_switch_13` 1.3. */
+export function startOsKen(namespace: Namespace, app: OsKenApp): Daemon {
+  return namespace.daemon(app, program('osken-manager'),
+    ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), join(controllerFolder, 'apps', `${app}.py`)], environment())
+}
+
+/** Programs of the environment start each other by name. */
+const environment = (): NodeJS.ProcessEnv =>
+  ({ ...process.env, PATH: `${join(controllerFolder, 'bin')}:${process.env['PATH'] ?? ''}` })
+
+/** Faucet's timers send before the first connection, with any switch. */
+const beforeConnection = /send_flow_msgs: DP not up/
+
+const FETCH = `
+import sys, urllib.request
+sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
+`
