@@ -1,0 +1,112 @@
+/**
+ * Reading counters: which entities to ask for, and whose counter an answer is. Used by the session in the queue's order.
+ * P4RT 1.4 §9.1.6, §9.3
+ */
+import type { NamedEntity, NamedTableEntry } from '../compiler/ir.js'
+import type { P4InfoIndex, TableInfo } from '../p4info/index.js'
+import type { p4 } from '../p4proto/generated.js'
+import { toBigInt } from '../p4proto/int64.js'
+import { RpcError } from '../p4proto/service.js'
+import { codes } from './codes.js'
+import { encodeKey, keyText } from './encode.js'
+import type { TargetLimits } from './encode.js'
+import type { DirectCounter } from './southbound.js'
+
+export type ReadEntities = (entities: p4.v1.IEntity[]) => Promise<p4.v1.IEntity[]>
+
+/** The counters of all entries of a table; the entries that carry no controllerMetadata are left out. */
+export async function readTable(read: ReadEntities, table: TableInfo): Promise<DirectCounter[]> {
+  const entities = await read([wholeTable(table.id)])
+  return entities.flatMap(({ tableEntry: entry }) => {
+    const controllerMetadata = entry ? flowIdOf(entry) : 0
+    return entry && controllerMetadata !== 0 ? [counterOf(controllerMetadata, entry.counterData)] : []
+  })
+}
+
+/** controllerMetadata of an entry; 0 where there is none, or one that is not ours because it is no exact number. */
+export function flowIdOf(entry: p4.v1.ITableEntry): number {
+  const value = Number(toBigInt(entry.controllerMetadata))
+  return Number.isSafeInteger(value) ? value : 0
+}
+
+export interface EntryReads {
+  /** Entries that can be read one by one, by the text of their key. */
+  readonly single: readonly { readonly entity: p4.v1.IEntity; readonly key: string; readonly controllerMetadata: number }[]
+  /**
+   * Entries that match everything. PI takes an empty match for the whole table, whatever the priority, so the entry is
+   * picked out of all of them. By table id.
+   */
+  readonly wildcard: ReadonlyMap<number, ReadonlyMap<string, number>>
+  /** What cannot be asked for, as reasons. */
+  readonly refused: readonly string[]
+}
+
+export function planEntryReads(entries: readonly NamedEntity[], index: P4InfoIndex, limits: TargetLimits): EntryReads {
+  const single: EntryReads['single'][number][] = []
+  const wildcard = new Map<number, Map<string, number>>()
+  const refused: string[] = []
+  for (const entry of entries) {
+    const key = entry.kind === 'table' ? keyOfCounted(entry, index, limits) : { ok: false as const, reason: `a ${entry.kind} entity has no direct counter` }
+    if (!key.ok) {
+      refused.push(key.reason)
+      continue
+    }
+    const { controllerMetadata } = entry as NamedTableEntry
+    const tableId = key.value.tableId ?? 0
+    if ((key.value.match ?? []).length > 0) {
+      single.push({ entity: { directCounterEntry: { tableEntry: key.value } }, key: keyText(key.value), controllerMetadata })
+    } else {
+      const keys = wildcard.get(tableId) ?? new Map<string, number>()
+      wildcard.set(tableId, keys.set(keyText(key.value), controllerMetadata))
+    }
+  }
+  return { single, wildcard, refused }
+}
+
+function keyOfCounted(entry: NamedTableEntry, index: P4InfoIndex, limits: TargetLimits): ReturnType<typeof encodeKey> {
+  if (index.tables.get(entry.table)?.directCounter === null) return { ok: false, reason: `table '${entry.table}' has no direct counter` }
+  return encodeKey(entry, index, limits)
+}
+
+/** Entries that are not in the target are left out of the result. Rejects with RpcError. */
+export async function readEntries(read: ReadEntities, plan: EntryReads): Promise<DirectCounter[]> {
+  const results: DirectCounter[] = []
+  await readSingle(read, plan.single, results)
+  for (const [tableId, keys] of plan.wildcard) {
+    for (const { tableEntry: entry } of await read([wholeTable(tableId)])) {
+      const controllerMetadata = entry && (entry.match ?? []).length === 0 ? keys.get(keyText(entry)) : undefined
+      if (controllerMetadata !== undefined) results.push(counterOf(controllerMetadata, entry?.counterData))
+    }
+  }
+  return results
+}
+
+const MAX_ENTITIES = 1000
+
+/** One missing entry fails a whole Read, so a failed one is halved until the missing entries stand alone. */
+async function readSingle(read: ReadEntities, wanted: EntryReads['single'], results: DirectCounter[]): Promise<void> {
+  if (wanted.length === 0) return
+  if (wanted.length <= MAX_ENTITIES) {
+    try {
+      const byKey = new Map(wanted.map(({ key, controllerMetadata }) => [key, controllerMetadata]))
+      for (const { directCounterEntry: counter } of await read(wanted.map(({ entity }) => entity))) {
+        const controllerMetadata = counter?.tableEntry ? byKey.get(keyText(counter.tableEntry)) : undefined
+        if (controllerMetadata !== undefined) results.push(counterOf(controllerMetadata, counter?.data))
+      }
+      return
+    } catch (error) {
+      const missing = error instanceof RpcError && (error.code === codes.notFound || error.code === codes.invalidArgument || error.code === codes.unknown)
+      if (!missing) throw error
+      if (wanted.length === 1) return
+    }
+  }
+  const half = wanted.length >> 1
+  await readSingle(read, wanted.slice(0, half), results)
+  await readSingle(read, wanted.slice(half), results)
+}
+
+/** `counter_data` in the request asks for the counters along with the entries. */
+const wholeTable = (tableId: number): p4.v1.IEntity => ({ tableEntry: { tableId, counterData: {} } })
+
+const counterOf = (controllerMetadata: number, data: p4.v1.ICounterData | null | undefined): DirectCounter =>
+  ({ controllerMetadata, packets: toBigInt(data?.packetCount), bytes: toBigInt(data?.byteCount) })

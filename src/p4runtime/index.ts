@@ -1,0 +1,11 @@
+/** The P4Runtime client: a Southbound over any P4RuntimeService, and that service over gRPC, both sides. */
+export { bmv2Limits } from './encode.js'
+export type { TargetLimits } from './encode.js'
+export { serveP4Runtime } from './grpc-server.js'
+export type { GrpcServerHandle } from './grpc-server.js'
+export { GrpcService } from './grpc-service.js'
+export type { GrpcServiceOptions } from './grpc-service.js'
+export { cookieOf } from './pipeline-config.js'
+export { Session } from './session.js'
+export type { SessionOptions, SessionStatistics } from './session.js'
+export type { DirectCounter, Southbound, SouthboundEvent, TargetPacketIn, UpdateFailure } from './southbound.js'

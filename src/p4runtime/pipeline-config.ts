@@ -1,0 +1,28 @@
+/**
+ * The pipeline that a session wants in the target, and its cookie: the first 64 bits of SHA-256 over both parts, so that a
+ * session knows its pipeline again in a target that it meets. P4RT 1.4 §13
+ */
+import { createHash } from 'node:crypto'
+import { P4InfoIndex } from '../p4info/index.js'
+import { parseMessage } from '../p4info/p4info-index.js'
+import type { p4 } from '../p4proto/generated.js'
+
+export interface PipelineConfig {
+  readonly index: P4InfoIndex
+  readonly p4info: p4.config.v1.P4Info
+  readonly deviceConfig: Uint8Array
+  readonly cookie: bigint
+}
+
+/** Throws P4InfoError. */
+export function pipelineConfig(p4infoText: string, deviceConfig: Uint8Array): PipelineConfig {
+  const p4info = parseMessage(p4infoText)
+  return { index: P4InfoIndex.of(p4info), p4info, deviceConfig, cookie: cookieOf(p4infoText, deviceConfig) }
+}
+
+export function cookieOf(p4infoText: string, deviceConfig: Uint8Array): bigint {
+  const text = Buffer.from(p4infoText)
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64BE(BigInt(text.length))
+  return createHash('sha256').update(length).update(text).update(deviceConfig).digest().readBigUInt64BE(0)
+}

@@ -1,0 +1,352 @@
+/**
+ * The agent's side of one P4Runtime target, see southbound.ts. P4RT 1.4 §5, §9 … §15
+ *
+ *            connect ──► arbitration ──► primary ──► cookie? ── ours ─────► empty the target ──► ready
+ *               ▲             │ ▲                       └── other, none ──► push the pipeline ──► ready
+ *               │             ▼ │ (promoted)
+ *               │           standby ◄── demoted
+ *               └── back-off, at most 1 s ◄── connection over, Write of unknown outcome, failed step
+ *
+ * A session that has been ready says 'lost' when it stops being so, and fails everything that has no answer; nothing is kept
+ * for the next time, because the agent writes everything again into tables that are empty then.
+ */
+import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
+import { SwitchError } from '../base/errors.js'
+import { limitRepeats, silentLogger } from '../base/logger.js'
+import type { LimitedLog, Logger } from '../base/logger.js'
+import type { P4InfoIndex } from '../p4info/index.js'
+import type { p4 } from '../p4proto/generated.js'
+import { toBigInt, toNumber } from '../p4proto/int64.js'
+import { RpcError } from '../p4proto/service.js'
+import type { P4RuntimeService } from '../p4proto/service.js'
+import { clearReplication, clearTarget } from './clear.js'
+import { codeName, codes } from './codes.js'
+import { Connection } from './connection.js'
+import type { ElectionId } from './connection.js'
+import { flowIdOf, planEntryReads, readEntries, readTable } from './counters.js'
+import { bmv2Limits, encodeCounter, encodeUpdate } from './encode.js'
+import type { TargetLimits } from './encode.js'
+import { Occupancy } from './occupancy.js'
+import { PacketIo } from './packet-io.js'
+import { pipelineConfig } from './pipeline-config.js'
+import type { PipelineConfig } from './pipeline-config.js'
+import { OperationQueue } from './queue.js'
+import type { QueuedUpdate } from './queue.js'
+import type { DirectCounter, Southbound, SouthboundEvent, UpdateFailure } from './southbound.js'
+
+export interface SessionOptions {
+  /** A new service for each attempt to connect; the session closes each of them. */
+  readonly connect: () => P4RuntimeService
+  readonly deviceId: number | bigint
+  /** The text that p4c writes. The constructor throws P4InfoError if it cannot be used. */
+  readonly p4info: string
+  /** What the target loads: for BMv2 and the embedded target the JSON that p4c writes. */
+  readonly deviceConfig: Uint8Array
+  /** Fixed for all attempts. By default made of the time, and higher with each attempt, so that the newest session wins. */
+  readonly electionId?: ElectionId
+  readonly logger?: Logger
+  readonly limits?: TargetLimits
+  readonly backoffMs?: { readonly first: number; readonly most: number }
+  readonly heartbeatMs?: number
+  readonly arbitrationTimeoutMs?: number
+}
+
+export interface SessionStatistics {
+  writes: number
+  updates: number
+  updateFailures: number
+  reads: number
+  packetsIn: number
+  packetsOut: number
+  packetsOutDropped: number
+  streamErrors: number
+  connects: number
+  losses: number
+}
+
+/** A target that takes packets more slowly than they come loses packets, not the agent's memory. */
+const MAX_PENDING_PACKET_BYTES = 4 * 1024 * 1024
+
+interface Ready { readonly connection: Connection; readonly queue: OperationQueue }
+
+export class Session implements Southbound {
+  readonly #options: SessionOptions
+  readonly #pipeline: PipelineConfig
+  readonly #limits: TargetLimits
+  readonly #packetIo: PacketIo
+  readonly #logger: Logger
+  readonly #limited: LimitedLog
+  readonly #electionBase: ElectionId
+  readonly #statistics: SessionStatistics = {
+    writes: 0, updates: 0, updateFailures: 0, reads: 0, packetsIn: 0, packetsOut: 0, packetsOutDropped: 0, streamErrors: 0, connects: 0, losses: 0,
+  }
+  #listener: ((event: SouthboundEvent) => void) | null = null
+  #connection: Connection | null = null
+  /** The connection on which we are primary. */
+  #primary: Connection | null = null
+  #preparation: { readonly done: Promise<void> } | null = null
+  #ready: Ready | null = null
+  /** Counts promotions and demotions; a step of an earlier one stops when it sees another number. */
+  #term = 0
+  #attempts = 0
+  #failuresInARow = 0
+  #retry: NodeJS.Timeout | null = null
+  #closed = false
+
+  /** Throws P4InfoError. */
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#pipeline = pipelineConfig(options.p4info, options.deviceConfig)
+    this.#limits = options.limits ?? bmv2Limits
+    this.#packetIo = new PacketIo(this.#pipeline.index)
+    this.#logger = options.logger ?? silentLogger
+    this.#limited = limitRepeats(this.#logger)
+    this.#electionBase = options.electionId ?? { high: BigInt(Date.now()), low: BigInt(Math.floor(Math.random() * 2 ** 32)) << 20n }
+  }
+
+  /** What the target's program offers. */
+  get p4info(): P4InfoIndex {
+    return this.#pipeline.index
+  }
+  get isReady(): boolean {
+    return this.#ready !== null
+  }
+  get statistics(): Readonly<SessionStatistics> {
+    const queue = this.#ready?.queue.statistics
+    const { writes, updates, updateFailures, reads } = this.#statistics
+    return {
+      ...this.#statistics, writes: writes + (queue?.writes ?? 0), updates: updates + (queue?.updates ?? 0),
+      updateFailures: updateFailures + (queue?.failures ?? 0), reads: reads + (queue?.reads ?? 0),
+    }
+  }
+
+  start(listener: (event: SouthboundEvent) => void): void {
+    if (this.#listener !== null || this.#closed) throw new SwitchError('bug.session', 'a session is started once')
+    this.#listener = listener
+    this.#connect()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#listener = null
+    await this.#connection?.end('the session is closed')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  // ---------------------------------------------------------------- operations
+
+  write(updates: readonly NamedUpdate[]): Promise<readonly UpdateFailure[]> {
+    const ready = this.#ready
+    if (ready === null) {
+      return Promise.resolve(updates.map((_, index) => ({ index, code: codes.unavailable, message: 'the target is not ready', kind: 'target.lost' as const })))
+    }
+    const queued: QueuedUpdate[] = []
+    const refused: UpdateFailure[] = []
+    for (const [index, update] of updates.entries()) {
+      const encoded = encodeUpdate(update, this.#pipeline.index, this.#limits)
+      if (encoded.ok) queued.push({ index, update: encoded.value })
+      else refused.push({ index, code: codes.invalidArgument, message: encoded.reason, kind: 'target.rejected' })
+    }
+    if (refused.length > 0) {
+      this.#limited.log('error', 'encode', { reasons: refused.map(({ message }) => message).slice(0, 5), count: refused.length }, 'entries that no target can take')
+    }
+    return ready.queue.write(queued, refused)
+  }
+
+  readTableCounters(table: string): Promise<readonly DirectCounter[]> {
+    const info = this.#pipeline.index.tables.get(table)
+    if (info === undefined) throw new SwitchError('bug.name', `there is no table '${table}'`)
+    return this.#read(`counters of table '${table}'`, (connection) => readTable((entities) => connection.read(entities), info))
+  }
+
+  readEntryCounters(entries: readonly NamedEntity[]): Promise<readonly DirectCounter[]> {
+    const plan = planEntryReads(entries, this.#pipeline.index, this.#limits)
+    if (plan.refused.length > 0) this.#limited.log('error', 'read', { reasons: plan.refused.slice(0, 5), count: plan.refused.length }, 'counters that cannot be read')
+    return this.#read('counters of entries', (connection) => readEntries((entities) => connection.read(entities), plan))
+  }
+
+  readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]> {
+    const entities = (indices ?? [undefined]).map((cell) => {
+      const encoded = encodeCounter(counter, cell, this.#pipeline.index)
+      if (!encoded.ok) throw new SwitchError('bug.name', encoded.reason)
+      return { counterEntry: encoded.value }
+    })
+    if (entities.length === 0) return Promise.resolve([])
+    return this.#read(`counter '${counter}'`, async (connection) =>
+      (await connection.read(entities)).flatMap(({ counterEntry: cell }) => cell
+        ? [{ index: toNumber(cell.index?.index), packets: toBigInt(cell.data?.packetCount), bytes: toBigInt(cell.data?.byteCount) }] : []))
+  }
+
+  packetOut(payload: Uint8Array, metadata: Readonly<Record<string, bigint>>): void {
+    const connection = this.#ready?.connection
+    if (connection === undefined || connection.pendingBytes > MAX_PENDING_PACKET_BYTES) {
+      this.#statistics.packetsOutDropped++
+      return
+    }
+    const packet = this.#packetIo.encode(payload, metadata)
+    if (!packet.ok) {
+      this.#statistics.packetsOutDropped++
+      this.#limited.log('error', 'packet-out', { reason: packet.reason }, 'packet-out cannot be sent')
+      return
+    }
+    this.#statistics.packetsOut++
+    connection.send({ packet: packet.value })
+  }
+
+  /** In the order of the queue; [] when the target is lost or refuses the Read. */
+  async #read<T>(what: string, run: (connection: Connection) => Promise<T[]>): Promise<T[]> {
+    const ready = this.#ready
+    if (ready === null) return []
+    try {
+      return await ready.queue.read(() => run(ready.connection)) ?? []
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error
+      if (!ready.connection.isOver) this.#limited.log('warn', 'read', { code: codeName(error.code), reason: error.message }, `cannot read ${what}`)
+      return []
+    }
+  }
+
+  // ---------------------------------------------------------------- life
+
+  #connect(): void {
+    this.#retry = null
+    this.#statistics.connects++
+    const step = this.#options.electionId === undefined ? BigInt(this.#attempts++) : 0n
+    const { high, low } = this.#electionBase
+    let service: P4RuntimeService
+    try {
+      service = this.#options.connect()
+    } catch (error) {
+      this.#over(`cannot connect: ${error instanceof Error ? error.message : String(error)}`)
+      return
+    }
+    const connection: Connection = new Connection(service, {
+      deviceId: BigInt(this.#options.deviceId), electionId: { high, low: low + step }, arbitrationTimeoutMs: this.#options.arbitrationTimeoutMs ?? 10_000,
+    }, {
+      onPrimary: () => this.#onPrimary(connection),
+      onStandby: (reason) => this.#onStandby(reason),
+      onMessage: (message) => this.#onMessage(message),
+      onEnd: (reason) => this.#over(reason),
+    })
+    this.#connection = connection
+    this.#preparation = null
+    connection.open()
+  }
+
+  /** The connection has ended, whoever ended it. */
+  #over(reason: string): void {
+    this.#connection = null
+    this.#primary = null
+    this.#term++
+    this.#leaveReady(reason)
+    if (this.#closed) return
+    const { first, most } = this.#options.backoffMs ?? { first: 50, most: 1000 }
+    const delay = Math.min(most, first * 2 ** Math.min(this.#failuresInARow++, 20))
+    this.#limited.log('warn', 'connect', { reason, retryMs: delay }, 'no session with the P4Runtime target')
+    this.#retry = setTimeout(() => this.#connect(), delay)
+  }
+
+  #leaveReady(reason: string): void {
+    const ready = this.#ready
+    if (ready === null) return
+    this.#ready = null
+    this.#statistics.losses++
+    ready.queue.close(reason)
+    const { writes, updates, failures, reads } = ready.queue.statistics
+    this.#statistics.writes += writes
+    this.#statistics.updates += updates
+    this.#statistics.updateFailures += failures
+    this.#statistics.reads += reads
+    this.#listener?.({ kind: 'lost', reason })
+  }
+
+  #onStandby(reason: string): void {
+    this.#primary = null
+    this.#term++
+    this.#logger.warn({ reason }, 'standby: another client controls the P4Runtime target')
+    this.#leaveReady('another client has become primary')
+  }
+
+  #onPrimary(connection: Connection): void {
+    // Targets repeat the message when other clients come and go.
+    if (this.#primary === connection) {
+      if (this.#ready !== null) this.#heartbeat(connection)
+      return
+    }
+    this.#primary = connection
+    const term = ++this.#term
+    const previous = this.#preparation
+    const preparation = (async (): Promise<void> => {
+      // The calls of an earlier term on this connection must not fall among those of this one.
+      await previous?.done
+      if (term === this.#term) await this.#prepare(connection, term)
+    })()
+    this.#preparation = { done: preparation.catch(() => {}) }
+    preparation.then(
+      () => {
+        if (term === this.#term) this.#enterReady(connection)
+      },
+      (error: unknown) => {
+        if (term === this.#term) void connection.end(error instanceof RpcError ? `${codeName(error.code)}: ${error.message}` : `cannot prepare the target: ${String(error)}`)
+      })
+  }
+
+  /** Afterwards our pipeline is in the target and its tables are empty. */
+  async #prepare(connection: Connection, term: number): Promise<void> {
+    const { cookie, index, p4info, deviceConfig } = this.#pipeline
+    const found = await connection.cookie()
+    if (found === cookie && term === this.#term) {
+      try {
+        const removed = await clearTarget(connection, index, p4info)
+        this.#logger.info({ removed }, 'attached to a P4Runtime target that has our pipeline')
+        return
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error
+        this.#logger.warn({ reason: error.message }, 'the target cannot be emptied, pushing the pipeline again')
+      }
+    }
+    if (found !== null && term === this.#term) {
+      try {
+        await clearReplication(connection)
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error
+        this.#logger.warn({ reason: error.message }, 'multicast groups of the previous pipeline cannot be removed')
+      }
+    }
+    if (term !== this.#term) return
+    await connection.push(p4info, deviceConfig, cookie)
+    this.#logger.info({ cookie: cookie.toString(16) }, 'pushed the pipeline to the P4Runtime target')
+  }
+
+  #enterReady(connection: Connection): void {
+    const queue = new OperationQueue(connection, new Occupancy(this.#pipeline.index), (reason) => void connection.end(reason))
+    this.#ready = { connection, queue }
+    this.#failuresInARow = 0
+    this.#heartbeat(connection)
+    this.#listener?.({ kind: 'ready', freshPipeline: true })
+  }
+
+  #heartbeat(connection: Connection): void {
+    connection.startHeartbeat(this.#options.heartbeatMs ?? 5000, this.#pipeline.cookie)
+  }
+
+  #onMessage(message: p4.v1.StreamMessageResponse): void {
+    if (message.packet) {
+      this.#statistics.packetsIn++
+      if (this.#ready !== null) this.#listener?.({ kind: 'packet_in', packet: this.#packetIo.decode(message.packet) })
+    } else if (message.idleTimeoutNotification) {
+      const controllerMetadata = (message.idleTimeoutNotification.tableEntry ?? [])
+        .map(flowIdOf).filter((value) => value !== 0)
+      if (this.#ready !== null && controllerMetadata.length > 0) this.#listener?.({ kind: 'idle', controllerMetadata })
+    } else if (message.error) {
+      this.#statistics.streamErrors++
+      this.#limited.log('warn', 'stream', { code: codeName(message.error.canonicalCode ?? 0), reason: message.error.message }, 'the target refused a stream message')
+    } else {
+      this.#limited.log('debug', 'stream', { fields: Object.keys(message) }, 'stream message of a kind that is not used')
+    }
+  }
+}
