@@ -80,7 +80,6 @@ export interface ChannelSetStatus {
 interface Entry { readonly id: number; readonly connection: Connection; readonly kind: ConnectionKind; readonly peer: string; openSince: Millis | null }
 interface OpenListener { readonly listener: Listener; readonly kind: ConnectionKind }
 
-/** close() gives the last messages this long to leave, see LINGER_MS. */
 export class ChannelSet {
   readonly #options: ChannelSetOptions
   readonly #connectionOptions: ConnectionOptions
@@ -179,7 +178,7 @@ export class ChannelSet {
     }
   }
 
-  /** Ends everything; resolves when every socket is gone, after about a second at the latest. */
+  /** Ends everything; resolves when every socket is gone, after about half a second at the latest. */
   async close(): Promise<void> {
     this.#closed = true
     for (const connector of this.#connectors) connector.stop()

@@ -53,7 +53,7 @@ const ECHO_REPLY = 3
 /** What a held request takes apart from its bytes, about. */
 const FRAME_OVERHEAD = 128
 /** For the last bytes to leave after an orderly close. */
-const LINGER_MS = 1000
+const LINGER_MS = 500
 
 export class Connection {
   readonly counters: ConnectionCounters = { received: 0, sent: 0, droppedPacketIns: 0, droppedOthers: 0 }
@@ -144,7 +144,7 @@ export class Connection {
     this.#continueSoon()
   }
 
-  /** What was sent before still leaves, if the peer takes it within a second. */
+  /** What was sent before still leaves, if the peer takes it within half a second. */
   close(reason: string): void {
     this.#finish(reason)
   }
@@ -194,7 +194,7 @@ export class Connection {
 
   #greet(frame: Frame): void {
     if (frame.type === ERROR) return this.#finish(`the peer refused our OFPT_HELLO${errorText(frame)}`)
-    const decoded = decodeMessage(frame, null)
+    const decoded = decodeMessage(frame, frame.version)
     if (!decoded.ok || decoded.message.type !== 'hello') {
       return this.#fail('OFPHFC_INCOMPATIBLE', decoded.ok ? 'not an OFPT_HELLO' : decoded.reason, frame)
     }
@@ -209,7 +209,8 @@ export class Connection {
 
   /** What concerns only the connection is done at once, the rest is held for the datapath. */
   #accept(frame: Frame): void {
-    if (frame.type === ECHO_REQUEST && frame.version === this.#version) {
+    // In any version: OpenFlow 1.0's and 1.3's echo are the same, and Open vSwitch answers both.
+    if (frame.type === ECHO_REQUEST) {
       const decoded = decodeMessage(frame, this.#version)
       if (decoded.ok && decoded.message.type === 'echo_request') this.#emit({ type: 'echo_reply', data: decoded.message.data }, frame.xid)
       return
