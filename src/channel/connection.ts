@@ -14,8 +14,10 @@ import { monotonicNow } from '../base/clock.js'
 import type { Millis } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
+import { TokenBucket } from '../base/token-bucket.js'
 import { Framer, decodeMessage, encodeMessage } from '../openflow/index.js'
 import type { ErrorName, Frame, Message } from '../openflow/index.js'
+import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
@@ -50,8 +52,6 @@ const HELLO = 0
 const ERROR = 1
 const ECHO_REQUEST = 2
 const ECHO_REPLY = 3
-/** What a held request takes apart from its bytes, about. */
-const FRAME_OVERHEAD = 128
 /** For the last bytes to leave after an orderly close. */
 const LINGER_MS = 500
 
@@ -70,10 +70,7 @@ export class Connection {
   #seen = 0
   #nextXid = 1
 
-  /** Requests that wait for the datapath. */
-  #held: Frame[] = []
-  #heldHead = 0
-  #heldBytes = 0
+  readonly #held = new HeldInput()
   #paused = false
   #delivering = false
   #continuation: NodeJS.Immediate | null = null
@@ -81,8 +78,7 @@ export class Connection {
   #timer: NodeJS.Timeout | null = null
   #lastActivity: Millis
   #probed = false
-  #packetInTokens: number
-  #packetInTokensAt: Millis
+  readonly #packetIns: TokenBucket | null
 
   constructor(socket: Socket, options: ConnectionOptions, events: ConnectionEvents, log: Logger, limitedLog: LimitedLog) {
     this.#socket = socket
@@ -91,8 +87,7 @@ export class Connection {
     this.#log = log
     this.#limitedLog = limitedLog
     this.#lastActivity = monotonicNow()
-    this.#packetInTokens = options.packetInRate ?? 0
-    this.#packetInTokensAt = this.#lastActivity
+    this.#packetIns = options.packetInRate === null ? null : new TokenBucket(options.packetInRate, this.#lastActivity)
     this.#output = new Output(socket, () => this.#onProgress())
     const { version, hello } = ourHello(options.versions)
     this.#version = version
@@ -216,8 +211,7 @@ export class Connection {
       return
     }
     if (frame.type === ECHO_REPLY || frame.type === HELLO) return
-    this.#held.push(frame)
-    this.#heldBytes += frame.length + FRAME_OVERHEAD
+    this.#held.put(frame)
   }
 
   #deliver(): void {
@@ -226,22 +220,16 @@ export class Connection {
     const until = monotonicNow() + this.#options.limits.sliceMs
     let count = 0
     while (this.#mayDeliver()) {
-      const frame = this.#held[this.#heldHead] as Frame
-      this.#held[this.#heldHead++] = undefined as unknown as Frame
-      this.#heldBytes -= frame.length + FRAME_OVERHEAD
-      this.#guarded('a message', () => this.#deliverOne(frame))
+      const frame = this.#held.take()
+      if (frame !== undefined) this.#guarded('a message', () => this.#deliverOne(frame))
       if (++count % 32 === 0 && monotonicNow() > until) break
     }
     this.#delivering = false
-    if (this.#heldHead === this.#held.length || this.#heldHead > 4096) {
-      this.#held = this.#held.slice(this.#heldHead)
-      this.#heldHead = 0
-    }
     if (this.#mayDeliver()) this.#continueSoon()
   }
 
   #mayDeliver(): boolean {
-    return this.#state === 'open' && !this.#paused && this.#heldHead < this.#held.length
+    return this.#state === 'open' && !this.#paused && !this.#held.isEmpty
       && this.#output.size < this.#options.limits.outputHighBytes
   }
 
@@ -264,7 +252,7 @@ export class Connection {
   /** Reads from the peer, or stops reading. */
   #steer(): void {
     if (this.#state === 'closed') return
-    const stop = this.#heldBytes >= this.#options.limits.heldBytes || this.#output.size >= this.#options.limits.outputHighBytes
+    const stop = this.#held.bytes >= this.#options.limits.heldBytes || this.#output.size >= this.#options.limits.outputHighBytes
     if (stop && !this.#socket.isPaused()) this.#socket.pause()
     else if (!stop && this.#socket.isPaused()) this.#socket.resume()
   }
@@ -285,9 +273,9 @@ export class Connection {
   }
 
   #dropped(message: Message): boolean {
-    const { limits, packetInRate } = this.#options
+    const { limits } = this.#options
     if (message.type === 'packet_in') {
-      if (this.#output.size <= limits.packetInBytes && (packetInRate === null || this.#takePacketInToken(packetInRate))) return false
+      if (this.#output.size <= limits.packetInBytes && (this.#packetIns === null || this.#packetIns.take(monotonicNow()))) return false
       this.counters.droppedPacketIns++
       return true
     }
@@ -299,21 +287,11 @@ export class Connection {
     return false
   }
 
-  /** One second's worth may come at once. */
-  #takePacketInToken(rate: number): boolean {
-    const now = monotonicNow()
-    this.#packetInTokens = Math.min(rate, this.#packetInTokens + (now - this.#packetInTokensAt) * rate / 1000)
-    this.#packetInTokensAt = now
-    if (this.#packetInTokens < 1) return false
-    this.#packetInTokens -= 1
-    return true
-  }
-
   #onProgress(): void {
     // A peer that reads is alive, even while we do not read from it.
     if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()
     if (this.#output.size >= this.#options.limits.outputHighBytes / 2) return
-    if (this.#heldHead < this.#held.length) this.#continueSoon()
+    if (!this.#held.isEmpty) this.#continueSoon()
     this.#steer()
   }
 
@@ -332,7 +310,7 @@ export class Connection {
   #onTimer(): void {
     const interval = this.#options.inactivityProbeMs
     // While requests wait for our own datapath and the socket is not read, silence is not the peer's.
-    if (this.#heldBytes >= this.#options.limits.heldBytes) this.#lastActivity = monotonicNow()
+    if (this.#held.bytes >= this.#options.limits.heldBytes) this.#lastActivity = monotonicNow()
     const idle = monotonicNow() - this.#lastActivity
     if (idle < interval - 1) return this.#arm(interval - idle)
     if (!this.#probed) {
@@ -383,9 +361,7 @@ export class Connection {
     this.#clearTimer()
     if (this.#continuation !== null) clearImmediate(this.#continuation)
     this.#continuation = null
-    this.#held = []
-    this.#heldHead = 0
-    this.#heldBytes = 0
+    this.#held.clear()
     this.#endSocket()
     try {
       this.#events.onClosed(reason)
