@@ -1,2 +1,11 @@
 /** Public face of the wire codec. */
 export * from './model.js'
+export { type Decoded, decodeMessage, type DecodeResult, encodeMessage } from './codec.js'
+export { Unencodable, WireError, type WireErrorCode } from './fault.js'
+export { Frame, frameOf, Framer, HEADER_SIZE } from './framer.js'
+export { type CanonicalResult, canonicalMatch, EMPTY_MATCH, fieldOf, matchKey, matchOverlaps, matchSubsumes } from './match.js'
+export { errorName, errorNames, errorNumbers, type ErrorNumbers } from './schema/errors.js'
+export { OXM, OXM_BY_NUMBER, OXM_FIELDS, type OxmField, type Prerequisite, type TextForm } from './schema/oxm.js'
+export { formatActions, formatInstructions, formatMatch } from './text.js'
+export { formatMessage } from './text-message.js'
+export { SUPPORTED_VERSIONS, Version, versionName } from './versions.js'

@@ -196,6 +196,18 @@ export interface GroupStats {
   readonly durationSec: number; readonly durationNsec: number
   readonly buckets: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[]
 }
+export interface QueueStats {
+  readonly portNo: number; readonly queueId: number; readonly txBytes: bigint; readonly txPackets: bigint; readonly txErrors: bigint
+  readonly durationSec: number; readonly durationNsec: number
+}
+export interface MeterStats {
+  readonly meterId: number; readonly flowCount: number; readonly packetInCount: bigint; readonly byteInCount: bigint
+  readonly durationSec: number; readonly durationNsec: number
+  readonly bands: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[]
+}
+export interface MeterConfig { readonly flags: number; readonly meterId: number; readonly bands: readonly MeterBand[] }
+/** Rates in 1/10 of a percent; null = not configured. OF 1.3.5 §7.2.2. */
+export interface PacketQueue { readonly queueId: number; readonly portNo: number; readonly minRate: number | null; readonly maxRate: number | null }
 export interface GroupDesc { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly Bucket[] }
 /** `actions[t]` lists the action names a bucket of that type may hold, as ActionName. */
 export interface GroupFeatures {
@@ -226,17 +238,21 @@ export type StatsReplyBody =
   | { readonly kind: 'aggregate'; readonly packetCount: bigint; readonly byteCount: bigint; readonly flowCount: number }
   | { readonly kind: 'table'; readonly tables: readonly TableStats[] }
   | { readonly kind: 'port'; readonly ports: readonly PortStats[] }
-  | { readonly kind: 'queue'; readonly queues: readonly never[] }
+  | { readonly kind: 'queue'; readonly queues: readonly QueueStats[] }
   | { readonly kind: 'group'; readonly groups: readonly GroupStats[] }
   | { readonly kind: 'group_desc'; readonly groups: readonly GroupDesc[] }
   | ({ readonly kind: 'group_features' } & GroupFeatures)
-  | { readonly kind: 'meter'; readonly meters: readonly never[] }
-  | { readonly kind: 'meter_config'; readonly meters: readonly never[] }
+  | { readonly kind: 'meter'; readonly meters: readonly MeterStats[] }
+  | { readonly kind: 'meter_config'; readonly meters: readonly MeterConfig[] }
   | { readonly kind: 'meter_features'; readonly maxMeter: number; readonly bandTypes: number; readonly capabilities: number; readonly maxBands: number; readonly maxColor: number }
   | { readonly kind: 'table_features'; readonly tables: readonly TableFeatures[] }
   | { readonly kind: 'port_desc'; readonly ports: readonly PortDesc[] }
 /** The codec splits a reply that would exceed 64 KiB into several messages with REPLY_MORE (OF 1.3.5 §7.3.5). */
-export interface StatsReply { readonly type: 'stats_reply'; readonly body: StatsReplyBody }
+export interface StatsReply {
+  readonly type: 'stats_reply'; readonly body: StatsReplyBody
+  /** Set by the decoder: further messages of the same reply follow. Ignored by the encoder. */
+  readonly more?: boolean
+}
 
 // ---- Everything else --------------------------------------------------------------------------------------------
 
@@ -270,7 +286,7 @@ export type Message =
   | StatsRequest | StatsReply
   | { readonly type: 'barrier_request' } | { readonly type: 'barrier_reply' }
   | { readonly type: 'queue_get_config_request'; readonly portNo: number }
-  | { readonly type: 'queue_get_config_reply'; readonly portNo: number; readonly queues: readonly never[] }
+  | { readonly type: 'queue_get_config_reply'; readonly portNo: number; readonly queues: readonly PacketQueue[] }
   | { readonly type: 'role_request'; readonly role: Role; readonly generationId: bigint }
   | { readonly type: 'role_reply'; readonly role: Role; readonly generationId: bigint }
   | { readonly type: 'get_async_request' } | ({ readonly type: 'get_async_reply' } & AsyncConfig) | ({ readonly type: 'set_async' } & AsyncConfig)

@@ -1,0 +1,187 @@
+/**
+ * Messages ↔ bytes: the common header, the choice of the declaration by type and version, statistics with their
+ * splitting, and the turning of decoding faults into returned refusals. OF 1.3.5 §7.1, §7.3.5.
+ */
+import { Reader, Writer } from './buffer.js'
+import { Fault, Unencodable } from './fault.js'
+import { type Frame, HEADER_SIZE } from './framer.js'
+import type { ErrorName, Message, MessageType, StatsReply, StatsRequest } from './model.js'
+import { encodeError } from './schema/hello.js'
+import { type MessageRow, MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from './schema/messages.js'
+import { isItemList, type ItemList, STATS, type StatsRow } from './schema/stats.js'
+import { inRange, pick, SUPPORTED_VERSIONS, versionName } from './versions.js'
+
+export interface Decoded { readonly version: number; readonly xid: number; readonly message: Message }
+export type DecodeResult =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly error: ErrorName; readonly reason: string }
+
+const MAX_MESSAGE = 0xffff
+const MORE = 1
+/** What every version has in the same form, so that it is understood before and despite negotiation. OF 1.3.5 §6.3.1. */
+const ANY_VERSION = 3
+
+interface VersionTable {
+  readonly byCode: readonly (MessageRow | undefined)[]
+  readonly byType: ReadonlyMap<MessageType, { readonly row: MessageRow; readonly code: number }>
+  readonly statsRequest: number
+  readonly statsReply: number
+}
+const tables = new Map<number, VersionTable>()
+
+function tableFor(version: number): VersionTable {
+  let table = tables.get(version)
+  if (table !== undefined) return table
+  const byCode: (MessageRow | undefined)[] = []
+  const byType = new Map<MessageType, { row: MessageRow; code: number }>()
+  for (const row of MESSAGES) {
+    const code = pick(row.codes, version)
+    if (code === undefined) continue
+    byCode[code] = row
+    byType.set(row.type, { row, code })
+  }
+  table = { byCode, byType, statsRequest: pick(STATS_REQUEST_CODES, version) ?? -1, statsReply: pick(STATS_REPLY_CODES, version) ?? -1 }
+  tables.set(version, table)
+  return table
+}
+
+/** Never throws for what a peer can send. The message refers to the frame's bytes (packet data, opaque bodies). */
+export function decodeMessage(frame: Frame, negotiated: number): DecodeResult {
+  const { version, type, offset } = frame
+  const common = type <= ANY_VERSION
+  if (!common && (version !== negotiated || !SUPPORTED_VERSIONS.includes(version))) {
+    return { ok: false, error: 'OFPBRC_BAD_VERSION', reason: `version ${version}, agreed on ${negotiated}` }
+  }
+  const reader = new Reader(frame.view, frame.chunk, version, offset)
+  const end = offset + frame.length
+  try {
+    const message = decodeBody(reader, type, offset + HEADER_SIZE, end, common)
+    if (reader.at !== end) return { ok: false, error: 'OFPBRC_BAD_LEN', reason: `${end - reader.at} bytes after a ${message.type}` }
+    return { ok: true, message }
+  } catch (fault) {
+    if (fault instanceof Fault) return { ok: false, error: fault.error, reason: fault.reason }
+    throw fault
+  }
+}
+
+function decodeBody(r: Reader, type: number, at: number, end: number, common: boolean): Message {
+  const table = tableFor(common ? 1 : r.version)
+  if (!common && type === table.statsRequest) return decodeStats(r, at, end, 'stats_request')
+  if (!common && type === table.statsReply) return decodeStats(r, at, end, 'stats_reply')
+  const row = table.byCode[type]
+  if (row === undefined) throw new Fault('OFPBRC_BAD_TYPE', `message type ${type} in OpenFlow ${versionName(r.version)}`)
+  return row.body.decode(r, at, end)
+}
+
+/** 1.0's header is half as long as that of its successors. */
+const statsHeader = (version: number): number => version === 1 ? 4 : 8
+
+function decodeStats(r: Reader, at: number, end: number, type: 'stats_request' | 'stats_reply'): Message {
+  const header = statsHeader(r.version)
+  if (end - at < header) throw new Fault('OFPBRC_BAD_LEN', `${end - at} bytes are too few for a ${type}`)
+  const code = r.view.getUint16(at)
+  const more = (r.view.getUint16(at + 2) & MORE) !== 0
+  const row = STATS.find((candidate) => candidate.code === code && inRange(candidate.versions, r.version))
+  if (row === undefined) throw new Fault(r.version < 4 ? 'OFPBRC_BAD_STAT' : 'OFPBRC_BAD_MULTIPART', `statistics type ${code}`)
+  const isReply = type === 'stats_reply'
+  if (isReply && row.kind === 'experimenter') throw new Fault('OFPBRC_BAD_EXPERIMENTER', 'statistics of an experimenter')
+  r.loose = isReply
+  r.at = at + header
+  const form = isReply ? row.reply : row.request
+  const body = isItemList(form) ? { kind: row.kind, ...decodeItems(r, form, end) } : { kind: row.kind, ...form.decode(r, r.at, end) as object }
+  if (isReply) return { type, body, ...more ? { more } : {} } as StatsReply
+  return { type, more, body } as StatsRequest
+}
+
+function decodeItems(r: Reader, { key, item }: ItemList, end: number): Readonly<Record<string, readonly unknown[]>> {
+  const out: unknown[] = []
+  while (r.at < end) out.push(item.decode(r, r.at, end))
+  return { [key]: out }
+}
+
+const writer = new Writer()
+
+/** Several messages only for statistics that do not fit one; throws Unencodable for what the version cannot say. */
+export function encodeMessage(message: Message, version: number, xid: number): Uint8Array[] {
+  const table = tableFor(version)
+  writer.reset(version)
+  if (message.type === 'stats_request' || message.type === 'stats_reply') return encodeStats(table, message, version, xid)
+  if (message.type !== 'hello' && message.type !== 'error' && message.type !== 'peer_error') checkVersion(message.type, version)
+  writer.reserve(HEADER_SIZE)
+  if (message.type === 'error') {
+    encodeError(writer, message)
+    return [finish(message.type, 1, xid, 0)]
+  }
+  const found = table.byType.get(message.type)
+  if (found === undefined) throw new Unencodable(message.type, '*', version, 'the version has no such message')
+  found.row.body.encode(writer, message)
+  return [finish(message.type, found.code, xid, 0)]
+}
+
+function checkVersion(type: MessageType, version: number): void {
+  if (type === 'echo_request' || type === 'echo_reply' || SUPPORTED_VERSIONS.includes(version)) return
+  throw new Unencodable(type, '*', version, 'the version is not supported')
+}
+
+/** Completes the header of the message that starts at `start` and copies it out of the writer. */
+function finish(type: MessageType, code: number, xid: number, start: number): Uint8Array {
+  const length = writer.at - start
+  if (length > MAX_MESSAGE) throw new Unencodable(type, 'length', writer.version, `${length} bytes`)
+  const { view } = writer
+  view.setUint8(start, writer.version)
+  view.setUint8(start + 1, code)
+  view.setUint16(start + 2, length)
+  view.setUint32(start + 4, xid)
+  return writer.bytes.slice(start, writer.at)
+}
+
+function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, version: number, xid: number): Uint8Array[] {
+  checkVersion(message.type, version)
+  const isReply = message.type === 'stats_reply'
+  const { body } = message
+  const row = STATS.find((candidate) => candidate.kind === body.kind && inRange(candidate.versions, version))
+  if (row === undefined) throw new Unencodable(message.type, body.kind, version, 'the version has no such statistics')
+  const type = isReply ? table.statsReply : table.statsRequest
+  const form = isReply ? row.reply : row.request
+  writer.lossy = isReply && version === 1
+  const moreAtEnd = !isReply && message.more
+  if (!isItemList(form)) {
+    beginStats(row, version)
+    form.encode(writer, body)
+    return [finishStats(message.type, type, xid, 0, moreAtEnd)]
+  }
+  return encodeItems(message.type, type, xid, row, form, (body as unknown as Record<string, readonly unknown[]>)[form.key] ?? [], moreAtEnd)
+}
+
+function beginStats(row: StatsRow, version: number): void {
+  const at = writer.reserve(HEADER_SIZE + statsHeader(version))
+  writer.view.setUint16(at + HEADER_SIZE, row.code)
+}
+
+function finishStats(type: MessageType, code: number, xid: number, start: number, more: boolean): Uint8Array {
+  writer.view.setUint16(start + HEADER_SIZE + 2, more ? MORE : 0)
+  return finish(type, code, xid, start)
+}
+
+/** Fills messages with whole items; an item that does not fit goes to the next one. */
+function encodeItems(
+  type: MessageType, code: number, xid: number, row: StatsRow, form: ItemList, items: readonly unknown[], moreAtEnd: boolean,
+): Uint8Array[] {
+  const { version } = writer
+  const messages: Uint8Array[] = []
+  beginStats(row, version)
+  const empty = writer.at
+  for (const item of items) {
+    const before = writer.at
+    form.item.encode(writer, item)
+    if (writer.at <= MAX_MESSAGE || before === empty) continue
+    const overflow = writer.bytes.slice(before, writer.at)
+    writer.at = before
+    messages.push(finishStats(type, code, xid, 0, true))
+    writer.at = 0
+    beginStats(row, version)
+    writer.append(overflow)
+  }
+  messages.push(finishStats(type, code, xid, 0, moreAtEnd))
+  return messages
+}

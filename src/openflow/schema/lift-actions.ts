@@ -1,0 +1,139 @@
+/**
+ * Where action lists of versions differ in kind, not only in numbers:
+ * - OF 1.0 has a set action per field, whose transport ports do not say which protocol they are of;
+ * - OF 1.0 pushes a VLAN tag as a side effect of setting its id, later versions with an action of its own;
+ * - OF 1.0 names port and queue in one action;
+ * - what 1.0 cannot say at all is left out of a switch's statements about flows, as Open vSwitch does, and is
+ *   Unencodable in a request.
+ */
+import type { Reader, Writer } from '../buffer.js'
+import { Unencodable } from '../fault.js'
+import type { Layout } from '../layout.js'
+import { f, layout, n32, n48, pad, u16, u8 } from '../layout.js'
+import type { Action, OxmName } from '../model.js'
+
+type Value = bigint | number
+export interface LegacySet {
+  readonly code: number
+  readonly fields: readonly OxmName[]
+  readonly layout: Layout<{ readonly value: Value }>
+  /** To the field's value; null for one that it cannot have. */
+  lift(value: bigint): bigint | null
+  lower(value: bigint): Value
+}
+
+const same = (value: bigint): bigint => value
+const ERR = { lengthError: 'OFPBAC_BAD_LEN' } as const
+const mac = (code: number, name: string, field: OxmName): LegacySet =>
+  ({ code, fields: [field], layout: layout(name, { '1.0': [f('value', n48), pad(6)] }, ERR), lift: same, lower: same })
+const address = (code: number, name: string, field: OxmName): LegacySet =>
+  ({ code, fields: [field], layout: layout(name, { '1.0': [f('value', n32)] }, ERR), lift: same, lower: same })
+const transport = (code: number, name: string, fields: readonly OxmName[]): LegacySet =>
+  ({ code, fields, layout: layout(name, { '1.0': [f('value', u16), pad(2)] }, ERR), lift: same, lower: Number })
+
+/** OF 1.0 §5.2.4 */
+export const legacySets: readonly LegacySet[] = [
+  mac(4, 'OFPAT_SET_DL_SRC', 'eth_src'),
+  mac(5, 'OFPAT_SET_DL_DST', 'eth_dst'),
+  address(6, 'OFPAT_SET_NW_SRC', 'ipv4_src'),
+  address(7, 'OFPAT_SET_NW_DST', 'ipv4_dst'),
+  {
+    code: 8, fields: ['ip_dscp'], layout: layout('OFPAT_SET_NW_TOS', { '1.0': [f('value', u8), pad(3)] }, ERR),
+    // The upper six bits of the ToS byte; OF 1.0 gives the other two no meaning.
+    lift: (value) => (value & 3n) === 0n ? value >> 2n : null,
+    lower: (value) => Number(value << 2n),
+  },
+  transport(9, 'OFPAT_SET_TP_SRC', ['tcp_src', 'udp_src', 'sctp_src']),
+  transport(10, 'OFPAT_SET_TP_DST', ['tcp_dst', 'udp_dst', 'sctp_dst']),
+]
+
+const PROTOCOLS: Readonly<Record<number, number>> = { 6: 0, 17: 1, 132: 2 }
+
+/**
+ * What SET_TP_* sets: the port of the protocol that the match requires; without one the port of whichever header the
+ * packet has, so a set of each (the two that OF 1.0 §5.2.4 speaks of).
+ */
+export function protocolFields(fields: readonly OxmName[], protocol: number): readonly OxmName[] {
+  if (fields.length === 1) return fields
+  const index = PROTOCOLS[protocol]
+  return index === undefined ? fields.slice(0, 2) : fields.slice(index, index + 1)
+}
+
+/** NXM_NX_IP_TTL, 8 bits from bit 0, in Open vSwitch's reg_load: how 1.0 says set_nw_ttl. */
+const NXM_IP_TTL = 0x00013a01
+const WHOLE_BYTE = 7
+export const setNwTtlLoad = {
+  key: 'set_nw_ttl', codes: { '1.0': { nicira: 7 } } as const,
+  /** Leaves any other reg_load to be an opaque extension action. */
+  decode(r: Reader, at: number, end: number, out: Action[]): void {
+    r.at = end
+    if (end - at !== 14 || r.view.getUint16(at) !== WHOLE_BYTE || r.view.getUint32(at + 2) !== NXM_IP_TTL) return
+    const value = r.view.getBigUint64(at + 6)
+    if (value <= 0xffn) out.push({ type: 'set_nw_ttl', ttl: Number(value) })
+  },
+  encode(w: Writer, action: Action): void {
+    const at = w.reserve(14)
+    w.view.setUint16(at, WHOLE_BYTE)
+    w.view.setUint32(at + 2, NXM_IP_TTL)
+    if (action.type === 'set_nw_ttl') w.view.setBigUint64(at + 6, BigInt(action.ttl))
+  },
+}
+
+const VLAN_PRESENT = 0x1000n
+
+export function lowerActions(list: readonly Action[], w: Writer): readonly Action[] {
+  return w.version === 1 ? lowerTo10(list, w) : lowerTo11(list, w)
+}
+
+function lowerTo10(list: readonly Action[], w: Writer): readonly Action[] {
+  const out: Action[] = []
+  for (const action of list) {
+    const last = out.at(-1)
+    switch (action.type) {
+      case 'push_vlan': case 'push_pbb': case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in':
+        if (!w.lossy) throw new Unencodable('actions', action.type, w.version, 'the version has no such action')
+        break
+      case 'set_field':
+        if (action.mask === null && action.field === 'vlan_vid') out.push({ type: 'set_vlan_vid', vid: Number(action.value & 0xfffn) })
+        else if (action.mask === null && action.field === 'vlan_pcp') out.push({ type: 'set_vlan_pcp', pcp: Number(action.value) })
+        else if (!(last?.type === 'set_field' && last.value === action.value && isOtherProtocol(last.field, action.field))) out.push(action)
+        break
+      default: out.push(action)
+    }
+  }
+  return out
+}
+
+/** The second half of what protocolFields() made of one SET_TP_*. */
+const isOtherProtocol = (first: OxmName, second: OxmName): boolean =>
+  (first === 'tcp_src' && second === 'udp_src') || (first === 'tcp_dst' && second === 'udp_dst')
+
+function lowerTo11(list: readonly Action[], w: Writer): readonly Action[] {
+  if (!list.some(({ type }) => type === 'enqueue' || type === 'set_vlan_vid' || type === 'set_vlan_pcp')) return list
+  const out: Action[] = []
+  let tagged = w.matchVlan
+  const push = (): void => {
+    if (!tagged) out.push({ type: 'push_vlan', ethertype: 0x8100 })
+    tagged = true
+  }
+  for (const action of list) {
+    switch (action.type) {
+      case 'enqueue':
+        out.push({ type: 'set_queue', queueId: action.queueId }, { type: 'output', port: action.port, maxLen: 0xffff })
+        break
+      case 'set_vlan_vid':
+        push()
+        out.push({ type: 'set_field', field: 'vlan_vid', value: BigInt(action.vid) | VLAN_PRESENT, mask: null })
+        break
+      case 'set_vlan_pcp':
+        push()
+        out.push({ type: 'set_field', field: 'vlan_pcp', value: BigInt(action.pcp), mask: null })
+        break
+      default:
+        if (action.type === 'push_vlan') tagged = true
+        if (action.type === 'pop_vlan') tagged = false
+        out.push(action)
+    }
+  }
+  return out
+}
