@@ -36,6 +36,7 @@ control Continuation(inout headers_t h, inout metadata_t m) {
     } else if (m.resume == RESUME_EMISSION) {
       m.done = 1;
     } else if (m.continuation != 0) {
+      m.next_table = TABLE_NONE;
       continuation.apply();
       execute.apply(h, m);
     }

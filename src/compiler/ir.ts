@@ -36,5 +36,7 @@ export interface NamedMulticastGroup {
   readonly groupId: number
   readonly replicas: readonly { readonly port: number; readonly instance: number }[]
 }
-export type NamedEntity = NamedTableEntry | NamedDefaultEntry | NamedMulticastGroup
+/** Sets one cell of an indirect counter to zero; always op 'modify'. */
+export interface NamedCounterReset { readonly kind: 'counter_reset'; readonly counter: string; readonly index: number }
+export type NamedEntity = NamedTableEntry | NamedDefaultEntry | NamedMulticastGroup | NamedCounterReset
 export interface NamedUpdate { readonly op: 'insert' | 'modify' | 'delete'; readonly entity: NamedEntity }

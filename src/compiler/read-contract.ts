@@ -106,7 +106,7 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
     const names = oxmList(field.annotations, 'of_match', 'oxm', `field ${field.name} of ${table.name}`, gaps)
     if (names.length === 0) gaps.push(`field ${field.name} of flow table ${table.name} has no @of_match`)
     for (const name of names) {
-      if (OXM[name].width > field.bitwidth) gaps.push(`field ${field.name} of ${table.name} is too narrow for ${name}`)
+      if (OXM[name].bits > field.bitwidth) gaps.push(`field ${field.name} of ${table.name} is too narrow for ${name}`)
       matches.set(name, { field: field.name, bitwidth: field.bitwidth, kind: field.kind })
     }
   }

@@ -1,0 +1,190 @@
+/**
+ * The compiler: OpenFlow flows, groups and ports → named entries for one pipeline. It keeps what is in the target (which
+ * programs, replicas and multicast groups there are, and who uses them) and never talks to it.
+ */
+import type { Change, FlowRecord, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
+import { refusal } from '../datapath/pipeline.js'
+import type { Contract } from './contract.js'
+import { exactly, tableEntry } from './entries.js'
+import { Emissions } from './emission.js'
+import { Executions } from './execution.js'
+import { featuresOf } from './features.js'
+import { FlowCompiler, type CompiledFlow } from './flow.js'
+import { GroupTables } from './groups.js'
+import { release, type Handle } from './interned.js'
+import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import { CannotPlan, Planning, type CompiledPlan } from './planning.js'
+import { PortTables } from './ports.js'
+import { SharedState } from './shared-state.js'
+
+export interface CompilerOptions {
+  readonly contract: Contract
+  /** OpenFlow port number → port of the program. */
+  readonly targetPorts: ReadonlyMap<number, number>
+}
+
+export class Compiler implements Pipeline {
+  readonly features: PipelineFeatures
+  readonly contract: Contract
+  readonly #state: SharedState
+  readonly #emissions: Emissions
+  readonly #flowCompiler: FlowCompiler
+  readonly #groups: GroupTables
+  readonly #ports: PortTables
+  readonly #flows = new Map<number, CompiledFlow>()
+  /** Whether the entries that every target needs have been planned. */
+  #prepared = false
+  #missToController = false
+
+  constructor({ contract, targetPorts }: CompilerOptions) {
+    this.contract = contract
+    this.features = featuresOf(contract)
+    this.#state = new SharedState(contract)
+    const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
+    this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
+    this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions)
+    this.#groups = new GroupTables(contract, this.#state, this.#emissions)
+    this.#ports = new PortTables(contract, targetPorts)
+  }
+
+  plan(changes: readonly Change[]): CompiledPlan | Refusal {
+    const planning = new Planning()
+    const dying = new Set<Handle>()
+    try {
+      this.#prepare(planning)
+      for (const change of changes) this.#change(planning, change, dying)
+      for (const handle of dying) handle.pool.collect(planning, handle, dying)
+      return planning.done()
+    } catch (error) {
+      planning.revert()
+      if (error instanceof CannotPlan) return refusal(error.error, ...error.reasons)
+      throw error
+    }
+  }
+
+  undo(plan: Plan): void {
+    (plan as CompiledPlan).revert()
+  }
+
+  /** The target is empty: forget what was in it. */
+  reset(): void {
+    this.#state.reset()
+    this.#emissions.reset()
+    this.#groups.reset()
+    this.#ports.reset()
+    this.#flows.clear()
+    this.#prepared = false
+    this.#missToController = false
+  }
+
+  /** The home entry of a flow, for reading its counters; null when it is not installed. */
+  entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
+  /** Cells of the bucket counter, one for each bucket. */
+  bucketCells(groupId: number): readonly number[] { return this.#groups.cells(groupId) }
+
+  #change(planning: Planning, change: Change, dying: Set<Handle>): void {
+    switch (change.op) {
+      case 'add_flow': return this.#addFlow(planning, change.flow, dying)
+      case 'modify_flow': return this.#modifyFlow(planning, change.flow, change.resetCounters, dying)
+      case 'delete_flow': return this.#deleteFlow(planning, change.flow, change.wantCounters, dying)
+      case 'add_group': return this.#groups.add(planning, change.group, dying)
+      case 'modify_group': return this.#groups.modify(planning, change.group, dying)
+      case 'delete_group': return this.#groups.delete(planning, change.group, dying)
+      case 'set_miss': return this.#setMiss(planning, change.toController)
+      case 'set_ports': {
+        const before = this.#state.ports
+        this.#state.ports = change.ports
+        planning.changed(() => { this.#state.ports = before })
+        this.#ports.set(planning, change.ports)
+        return this.#emissions.refresh(planning, null, dying)
+      }
+    }
+  }
+
+  #addFlow(planning: Planning, record: FlowRecord, dying: Set<Handle>): void {
+    const table = this.contract.tables[record.tableId]
+    if (table === undefined) throw new CannotPlan('OFPFMFC_BAD_TABLE_ID', `there is no table ${record.tableId}`)
+    this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
+    const flow = this.#flowCompiler.compile(planning, record)
+    this.#remember(planning, flow, undefined)
+    this.#countWriter(planning, flow.writes ? 1 : 0, dying)
+    planning.main({ op: 'insert', entity: flow.entry }, { op: 'delete', entity: flow.entry }, { flow: record.id })
+  }
+
+  #modifyFlow(planning: Planning, record: FlowRecord, resetCounters: boolean, dying: Set<Handle>): void {
+    const old = this.#flows.get(record.id)
+    if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
+    const flow = this.#flowCompiler.compile(planning, record)
+    this.#remember(planning, flow, old)
+    this.#countWriter(planning, Number(flow.writes) - Number(old.writes), dying)
+    planning.main({ op: 'modify', entity: { ...flow.entry, resetCounters } }, { op: 'modify', entity: old.entry }, { flow: record.id })
+    for (const used of old.uses) release(planning, used, dying)
+  }
+
+  #deleteFlow(planning: Planning, record: FlowRecord, wantCounters: boolean, dying: Set<Handle>): void {
+    const old = this.#flows.get(record.id)
+    if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
+    const table = this.contract.tables[record.tableId]
+    if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
+    this.#flows.delete(record.id)
+    planning.changed(() => this.#flows.set(record.id, old))
+    if (wantCounters) planning.want(old.entry)
+    planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { flow: record.id })
+    for (const used of old.uses) release(planning, used, dying)
+    this.#countWriter(planning, old.writes ? -1 : 0, dying)
+  }
+
+  #remember(planning: Planning, flow: CompiledFlow, before: CompiledFlow | undefined): void {
+    this.#flows.set(flow.record.id, flow)
+    planning.changed(() => {
+      if (before === undefined) this.#flows.delete(flow.record.id)
+      else this.#flows.set(flow.record.id, before)
+    })
+  }
+
+  /** With the first write-actions, lists that end after an output have to hand the packet on to the action set. */
+  #countWriter(planning: Planning, by: number, dying: Set<Handle>): void {
+    if (by === 0) return
+    const first = this.#state.writers === 0
+    this.#state.writers += by
+    planning.changed(() => { this.#state.writers -= by })
+    if (!first) return
+    for (const flow of [...this.#flows.values()]) {
+      if (flow.dependsOnWriters) this.#modifyFlow(planning, flow.record, false, dying)
+    }
+  }
+
+  #setMiss(planning: Planning, toController: boolean): void {
+    const before = this.#missToController
+    if (before === toController) return
+    for (const table of this.contract.tables) {
+      if (table.missDrop === null || table.missToController === null) continue
+      const to = (controller: boolean): NamedUpdate => {
+        const name = controller ? table.missToController : table.missDrop
+        return { op: 'modify', entity: { kind: 'default', table: table.table, action: { name: name ?? '', params: [] } } }
+      }
+      planning.main(to(toController), to(before), 'other')
+    }
+    this.#missToController = toController
+    planning.changed(() => { this.#missToController = before })
+  }
+
+  /** The fork of "emit, then execute the action set" is the same for all flows. */
+  #prepare(planning: Planning): void {
+    const { fork, replica, continuation } = this.contract
+    if (this.#prepared || fork === null || replica === null || continuation === null) return
+    this.#prepared = true
+    planning.changed(() => { this.#prepared = false })
+    const insert = (entity: NamedUpdate['entity']) => planning.create({ op: 'insert', entity }, { op: 'delete', entity }, () => false)
+    for (const [kind, instance] of [['fork_emit', fork.emit], ['fork_action_set', fork.actionSet]] as const) {
+      const action = replica.actions.find((candidate) => candidate.kind === kind)
+      if (action === undefined) throw new Error(`the pipeline has a fork group but no replica action of kind ${kind}`)
+      insert(tableEntry(replica.table, exactly(replica.key, instance), { name: action.name, params: [] }))
+    }
+    const { firstPort, lastPort } = continuation
+    insert({
+      kind: 'multicast', groupId: fork.group,
+      replicas: [{ port: firstPort, instance: fork.emit }, { port: lastPort, instance: fork.actionSet }],
+    })
+  }
+}

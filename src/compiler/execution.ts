@@ -1,0 +1,163 @@
+/**
+ * Compiles an action list into what one pass through the pipeline does, and what is left for the passes after it.
+ *
+ *   list:   r r r │ output │ r r │ output │ … │ goto            (r = rewrite operation)
+ *           └─ program of this pass     └─ program of that copy, in egress
+ *                    └───────────────┴─ copies of one multicast group ─┘   └─ one more copy, on a continuation port
+ *
+ * What does not fit one program, and every TTL decrement after an output, goes on in a continuation.
+ */
+import type { Contract, Scope } from './contract.js'
+import type { Emissions, Leaf } from './emission.js'
+import type { Handle } from './interned.js'
+import type { Step, Target } from './operations.js'
+import { CannotPlan, type Planning } from './planning.js'
+import { acquireProgram, NO_PROGRAM, type Program } from './programs.js'
+import { fitRound, isDecrement, supports, type RewriteOp } from './rounds.js'
+import type { SharedState } from './shared-state.js'
+
+/** What follows the list: a table, the end of the pipeline (where the action set is executed), or nothing at all. */
+export type Tail = { readonly kind: 'goto'; readonly table: number } | { readonly kind: 'end' } | { readonly kind: 'alone' }
+/** `inPort`: the ingress port where the match fixes it, so that IN_PORT is a port like any other. */
+export interface ListContext { readonly inPort: number | null }
+
+/** Values by role for an execute action, and what they refer to. */
+export interface Execution { readonly roles: ReadonlyMap<string, bigint>; readonly uses: readonly Handle[]; readonly dependsOnWriters: boolean }
+
+export class Executions {
+  readonly #contract: Contract
+  readonly #state: SharedState
+  readonly #emissions: () => Emissions
+
+  constructor(contract: Contract, state: SharedState, emissions: () => Emissions) {
+    this.#contract = contract
+    this.#state = state
+    this.#emissions = emissions
+  }
+
+  compile(planning: Planning, steps: readonly Step[], scope: Scope, tail: Tail, context: ListContext): Execution {
+    const draft = new Draft(this.#contract)
+    const firstEmit = steps.findIndex((step) => step.kind === 'emit')
+    const head = rewrites(firstEmit < 0 ? steps : steps.slice(0, firstEmit))
+    this.#requireSupport(head, scope)
+    const round = fitRound(head, scope, true)
+    draft.program(acquireProgram(this.#state, planning, scope, round.entries))
+    if (round.beforeDecrement !== null) draft.ttl(acquireProgram(this.#state, planning, scope, round.beforeDecrement))
+
+    const rest = steps.slice(round.used)
+    if (round.used < head.length) {
+      this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
+      draft.next(this.#contract.tableContinued)
+      return draft.done(false)
+    }
+    const { leaves, dependsOnWriters } = this.#leaves(rest, tail, scope === this.#contract.continuation?.scope)
+    this.#emit(planning, draft, leaves, context)
+    const handedOn = leaves.some(({ target }) => target.kind === 'continue')
+    if (tail.kind === 'goto') draft.next(handedOn && leaves.some(({ target }) => target.kind === 'continue' && target.steps.length > 0) ? this.#contract.tableContinued : tail.table)
+    else if (tail.kind === 'alone' || handedOn) draft.next(this.#contract.tableContinued)
+    return draft.done(dependsOnWriters)
+  }
+
+  /** The copies that the rest of the list asks for, each with the operations since the head. */
+  #leaves(rest: readonly Step[], tail: Tail, inContinuation: boolean): { leaves: readonly Leaf[]; dependsOnWriters: boolean } {
+    const leaves: Leaf[] = []
+    const prefix: RewriteOp[] = []
+    for (const [index, step] of rest.entries()) {
+      if (step.kind === 'emit') {
+        leaves.push({ prefix: [...prefix], target: step.target, counters: [] })
+      } else if (isDecrement(step.op)) {
+        leaves.push(this.#continueWith(prefix, rest.slice(index), tail))
+        return { leaves, dependsOnWriters: false }
+      } else {
+        prefix.push(step.op)
+      }
+    }
+    if (leaves.length === 0) return { leaves, dependsOnWriters: false }
+    if (tail.kind === 'goto') leaves.push(this.#continueWith(prefix, [], tail))
+    // The action set, if there is one, works on the packet as the whole list has left it. A flow is compiled again when
+    // the first write-actions appear; a continuation is not known to the flow, so it is prepared from the start.
+    const changedSince = tail.kind === 'end' && prefix.length > 0
+    if (changedSince && (inContinuation || this.#state.writers > 0)) leaves.push(this.#continueWith(prefix, [], tail))
+    return { leaves, dependsOnWriters: changedSince && !inContinuation }
+  }
+
+  #continueWith(prefix: readonly RewriteOp[], steps: readonly Step[], tail: Tail): Leaf {
+    if (this.#contract.continuation === null) {
+      throw new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', 'the pipeline has no continuation: nothing can follow an output, and a list has to fit one program')
+    }
+    return { prefix: [...prefix], target: { kind: 'continue', steps: [...steps], tail }, counters: [] }
+  }
+
+  #emit(planning: Planning, draft: Draft, leaves: readonly Leaf[], context: ListContext): void {
+    const [leaf] = leaves
+    if (leaf === undefined) return
+    const direct = leaves.length === 1 && leaf.prefix.length === 0 ? this.#direct(leaf.target) : null
+    if (direct !== null) {
+      for (const [role, value] of direct) draft.set(role, value)
+      return
+    }
+    const { id, handle } = this.#emissions().acquire(planning, leaves, context)
+    draft.multicast(id, handle)
+  }
+
+  /** One copy without a program of its own needs no multicast group. */
+  #direct(target: Leaf['target']): ReadonlyMap<string, bigint> | null {
+    const contract = this.#contract
+    switch (target.kind) {
+      case 'port': {
+        const port = this.#emissions().targetPort(target.port)
+        return port === null ? new Map() : new Map([['port', BigInt(port)]])
+      }
+      case 'controller': return new Map([['port', BigInt(contract.cpuPort)], ['max_len', BigInt(target.maxLen)], ['reason', 1n]])
+      case 'in_port': return new Map([['to_in_port', 1n]])
+      case 'group': return contract.group === null ? null : new Map([['group', BigInt(target.groupId)]])
+      default: return null
+    }
+  }
+
+  #requireSupport(ops: readonly RewriteOp[], scope: Scope): void {
+    const unsupported = ops.find((op) => !supports(scope, op))
+    if (unsupported === undefined) return
+    if (unsupported.kind === 'set') throw new CannotPlan('OFPBAC_BAD_SET_TYPE', `the pipeline cannot set ${unsupported.field} in ${scope.name}`)
+    throw new CannotPlan('OFPBAC_BAD_TYPE', `the pipeline has no ${unsupported.op} in ${scope.name}`)
+  }
+}
+
+export const rewrites = (steps: readonly Step[]): readonly RewriteOp[] => steps.flatMap((step) => (step.kind === 'rewrite' ? [step.op] : []))
+export type LeafTarget = Target | { readonly kind: 'continue'; readonly steps: readonly Step[]; readonly tail: Tail } | { readonly kind: 'nowhere' }
+
+class Draft {
+  readonly #roles = new Map<string, bigint>()
+  readonly #uses: Handle[] = []
+
+  constructor(contract: Contract) {
+    this.#roles.set('next_table', BigInt(contract.tableNone))
+  }
+  set(role: string, value: bigint): void {
+    this.#roles.set(role, value)
+  }
+  next(table: number): void {
+    this.set('next_table', BigInt(table))
+  }
+  program(program: Program): void {
+    this.#use(program, 'program', 'stages')
+  }
+  ttl(program: Program): void {
+    this.#roles.set('ttl_program', 0n)
+    this.#roles.set('ttl_stages', 0n)
+    this.#use(program, 'ttl_program', 'ttl_stages')
+  }
+  multicast(id: number, handle: Handle): void {
+    this.set('multicast', BigInt(id))
+    this.#uses.push(handle)
+  }
+  done(dependsOnWriters: boolean): Execution {
+    return { roles: this.#roles, uses: this.#uses, dependsOnWriters }
+  }
+  #use(program: Program, idRole: string, stagesRole: string): void {
+    if (program === NO_PROGRAM || program.handle === null) return
+    this.#roles.set(idRole, BigInt(program.id))
+    this.#roles.set(stagesRole, BigInt(program.stages))
+    this.#uses.push(program.handle)
+  }
+}

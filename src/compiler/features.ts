@@ -1,0 +1,95 @@
+/**
+ * What the pipeline lets OpenFlow do, as OpenFlow's own features: derived from the contract, so it is exactly what plan()
+ * accepts. OF 1.3.5 §7.3.5.5, §7.3.5.11
+ */
+import type { ActionName, GroupFeatures, GroupType, InstructionName, OxmName, TableFeatures } from '../openflow/model.js'
+import type { PipelineFeatures } from '../datapath/pipeline.js'
+import { OXM } from '../openflow/index.js'
+import type { Contract, FlowTable, Scope } from './contract.js'
+
+const rewriteActions = [
+  'copy_ttl_out', 'copy_ttl_in', 'set_mpls_ttl', 'dec_mpls_ttl', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'set_nw_ttl', 'dec_nw_ttl',
+  'push_pbb', 'pop_pbb',
+] as const satisfies readonly ActionName[]
+
+export function featuresOf(contract: Contract): PipelineFeatures {
+  const tables = contract.tables.map((table) => tableFeatures(contract, table))
+  const groups = groupFeatures(contract)
+  const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
+  return { nTables: contract.tables.length, tables, groups, packetOutActions: packetOutActions(groups, settable) }
+}
+
+function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
+  const roles = new Set(table.actions.flatMap((action) => [...action.roles.keys()]))
+  const next = roles.has('next_table') ? contract.tables.map(({ number }) => number).filter((number) => number > table.number) : []
+  const instructions: InstructionName[] = ['apply_actions']
+  if (next.length > 0) instructions.unshift('goto_table')
+  if (roles.has('metadata')) instructions.push('write_metadata')
+  if (roles.has('write') && table.write !== null) instructions.push('write_actions')
+  if (roles.has('clear')) instructions.push('clear_actions')
+  const applyActions = applyActionsOf(contract, table, roles)
+  const applySetField = settableIn(table.scope)
+  if (applySetField.length > 0) applyActions.push('set_field')
+  const write = writeFeatures(contract, table)
+  const metadata = roles.has('metadata') ? OXM.metadata.ones : 0n
+  const fields = [...table.matches].map(([field, { kind }]) => ({ field, maskable: kind === 'ternary' || kind === 'lpm' }))
+  const wildcards = [...table.matches].filter(([, { kind }]) => kind !== 'exact').map(([field]) => field)
+  return {
+    tableId: table.number, name: `table${table.number}`, metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
+    config: 0, maxEntries: table.size, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
+    writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
+    writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField,
+  }
+}
+
+function applyActionsOf(contract: Contract, table: FlowTable, roles: ReadonlySet<string>): ActionName[] {
+  const actions: ActionName[] = []
+  if (roles.has('port')) actions.push('output')
+  actions.push(...rewriteActions.filter((name) => scopeDoes(table.scope, name) && (name !== 'dec_nw_ttl' || roles.has('ttl_program'))))
+  if (contract.group !== null && roles.has('group')) actions.push('group')
+  return actions
+}
+
+function writeFeatures(contract: Contract, table: FlowTable): { actions: ActionName[]; fields: OxmName[] } {
+  if (table.write === null) return { actions: [], fields: [] }
+  const ops = new Set(table.write.actions.flatMap((action) => action.ops))
+  const fields = [...new Set(table.write.actions.flatMap((action) => [...action.sets.keys()]))]
+  const actions: ActionName[] = []
+  if (ops.has('output')) actions.push('output')
+  actions.push(...rewriteActions.filter((name) => ops.has(name)))
+  if (table.write.actions.some((action) => action.roles.has('write_ttl'))) actions.push('set_nw_ttl')
+  if (ops.has('group') && contract.group !== null) actions.push('group')
+  if (fields.length > 0) actions.push('set_field')
+  return { actions, fields }
+}
+
+const scopeDoes = (scope: Scope, name: string): boolean => scope.stages.some((stage) => stage.actions.some((action) => action.ops.includes(name)))
+const settableIn = (scope: Scope): OxmName[] => [...new Set(scope.stages.flatMap((stage) => stage.actions.flatMap((action) => [...action.sets.keys()])))]
+
+/** OFPGFC_CHAINING | OFPGFC_CHAINING_CHECKS */
+const CHAINING = 4 | 8
+
+function groupFeatures(contract: Contract): GroupFeatures {
+  const { group, replica, continuation } = contract
+  const none: Record<GroupType, number> = { all: 0, select: 0, indirect: 0, ff: 0 }
+  if (group === null || replica === null) {
+    return { types: [], capabilities: 0, maxGroups: none, actions: { all: [], select: [], indirect: [], ff: [] } }
+  }
+  const actions: ActionName[] = ['output', 'group']
+  const alone = continuation?.actions.some((action) => action.roles.has('ttl_program')) === true
+  actions.push(...rewriteActions.filter((name) => (name === 'dec_nw_ttl' ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
+  if (settableIn(replica.scope).length > 0) actions.push('set_field')
+  const count = Math.min(group.size, contract.multicastGroups)
+  return {
+    types: ['all', 'indirect'], capabilities: CHAINING, maxGroups: { ...none, all: count, indirect: count },
+    actions: { all: actions, select: [], indirect: actions, ff: [] },
+  }
+}
+
+/** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */
+function packetOutActions(groups: GroupFeatures, settable: readonly OxmName[]): readonly ActionName[] {
+  const actions: ActionName[] = ['output', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'set_mpls_ttl', 'dec_mpls_ttl', 'copy_ttl_in', 'copy_ttl_out', 'set_nw_ttl', 'dec_nw_ttl']
+  if (groups.types.length > 0) actions.push('group')
+  if (settable.length > 0) actions.push('set_field')
+  return actions
+}

@@ -1,0 +1,117 @@
+/**
+ * Compiles one flow: its home entry in a flow table and everything shared that the entry refers to. OF 1.3.5 §5.9
+ */
+import type { Action, Instructions } from '../openflow/model.js'
+import type { FlowRecord } from '../datapath/pipeline.js'
+import type { Contract, FlowTable } from './contract.js'
+import { actionCall, chooseAction, missingRoles, type Defaults } from './entries.js'
+import type { Emissions } from './emission.js'
+import type { Executions, ListContext, Tail } from './execution.js'
+import type { Handle } from './interned.js'
+import type { NamedTableEntry } from './ir.js'
+import { compileMatch, targetPriority } from './match.js'
+import { stepsOf } from './operations.js'
+import { CannotPlan, type Planning } from './planning.js'
+import type { SharedState } from './shared-state.js'
+import { acquireWrite } from './write-actions.js'
+
+export interface CompiledFlow {
+  readonly record: FlowRecord
+  readonly entry: NamedTableEntry
+  readonly uses: readonly Handle[]
+  /** Has write-actions. */
+  readonly writes: boolean
+  /** Must be compiled again when the first flow with write-actions appears. */
+  readonly dependsOnWriters: boolean
+}
+
+/** The error for an instruction or action that no action of the table can carry out. */
+const refusals: Readonly<Record<string, 'OFPBIC_UNSUP_INST' | 'OFPBAC_BAD_OUT_PORT' | 'OFPBAC_BAD_TYPE' | 'OFPBAC_UNSUPPORTED_ORDER' | 'OFPBIC_UNSUP_METADATA'>> = {
+  next_table: 'OFPBIC_UNSUP_INST', metadata: 'OFPBIC_UNSUP_INST', metadata_mask: 'OFPBIC_UNSUP_INST', write: 'OFPBIC_UNSUP_INST', clear: 'OFPBIC_UNSUP_INST',
+  port: 'OFPBAC_BAD_OUT_PORT', to_in_port: 'OFPBAC_BAD_OUT_PORT', group: 'OFPBAC_BAD_TYPE', ttl_program: 'OFPBAC_BAD_TYPE', multicast: 'OFPBAC_UNSUPPORTED_ORDER',
+}
+
+export class FlowCompiler {
+  readonly #contract: Contract
+  readonly #state: SharedState
+  readonly #executions: Executions
+  readonly #emissions: Emissions
+  readonly #defaults: Defaults
+
+  constructor(contract: Contract, state: SharedState, executions: Executions, emissions: Emissions) {
+    this.#contract = contract
+    this.#state = state
+    this.#executions = executions
+    this.#emissions = emissions
+    this.#defaults = { next_table: BigInt(contract.tableNone) }
+  }
+
+  compile(planning: Planning, record: FlowRecord): CompiledFlow {
+    const table = this.#table(record.tableId)
+    if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
+    const match = compileMatch(record.match, table)
+    const uses: Handle[] = []
+    const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
+    const action = chooseAction(table.actions, roles, this.#defaults)
+    if (action === null) throw this.#noAction(table, roles)
+    const entry: NamedTableEntry = {
+      kind: 'table', table: table.table, match, priority: targetPriority(record.priority), action: actionCall(action, roles, this.#defaults),
+      idleTimeout: record.idleTimeout * 1000, controllerMetadata: record.id, metadata: new Uint8Array(0), resetCounters: false,
+    }
+    const writes = (record.instructions.write?.length ?? 0) > 0
+    return { record, entry, uses, writes, dependsOnWriters }
+  }
+
+  #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
+    const { instructions } = record
+    if (instructions.meter !== null) throw new CannotPlan('OFPBIC_UNSUP_INST', 'meters are not supported')
+    const context: ListContext = { inPort: inPortOf(record) }
+    const list = stepsOf(instructions.apply ?? [])
+    if (!list.ok) throw new CannotPlan(list.error, list.reason)
+    const execution = this.#executions.compile(planning, list.steps, table.scope, this.#tail(instructions, table), context)
+    uses.push(...execution.uses)
+    const roles = new Map(execution.roles)
+    roles.set('flow', BigInt(record.id))
+    if (instructions.writeMetadata !== null) {
+      const { value, mask } = instructions.writeMetadata
+      roles.set('metadata', value & mask)
+      roles.set('metadata_mask', mask)
+    }
+    if (instructions.clear) roles.set('clear', 1n)
+    if (instructions.write !== null && instructions.write.length > 0) roles.set('write', this.#write(planning, instructions.write, table, uses))
+    return { roles, dependsOnWriters: execution.dependsOnWriters }
+  }
+
+  #write(planning: Planning, actions: readonly Action[], table: FlowTable, uses: Handle[]): bigint {
+    if (table.write === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no write-actions`)
+    const handle = acquireWrite(this.#contract, this.#state, this.#emissions, planning, table.write, actions)
+    uses.push(handle)
+    return BigInt(handle.id)
+  }
+
+  #tail(instructions: Instructions, table: FlowTable): Tail {
+    if (instructions.gotoTable === null) return { kind: 'end' }
+    if (instructions.gotoTable <= table.number || instructions.gotoTable >= this.#contract.tables.length) {
+      throw new CannotPlan('OFPBIC_BAD_TABLE_ID', `there is no way from table ${table.number} to table ${instructions.gotoTable}`)
+    }
+    return { kind: 'goto', table: instructions.gotoTable }
+  }
+
+  #table(number: number): FlowTable {
+    const table = this.#contract.tables[number]
+    if (table === undefined) throw new CannotPlan('OFPFMFC_BAD_TABLE_ID', `there is no table ${number}`)
+    return table
+  }
+
+  #noAction(table: FlowTable, roles: ReadonlyMap<string, bigint>): CannotPlan {
+    const missing = missingRoles(table.actions, roles, this.#defaults)
+    const [first] = missing
+    if (first === undefined) return new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', `no action of table ${table.number} does all of ${[...roles.keys()].join(', ')}`)
+    return new CannotPlan(refusals[first] ?? 'OFPBAC_UNSUPPORTED_ORDER', `table ${table.number} lacks ${missing.join(', ')}`)
+  }
+}
+
+const inPortOf = ({ match }: FlowRecord): number | null => {
+  const field = match.find((entry) => entry.field === 'in_port')
+  return field === undefined || field.mask !== null ? null : Number(field.value)
+}

@@ -1,0 +1,5 @@
+/** Public face of the compiler. */
+export { Compiler, type CompilerOptions } from './compiler.js'
+export { ContractError, type Contract } from './contract.js'
+export type { CompiledPlan, PlannedUpdate, Subject } from './planning.js'
+export { readContract } from './read-contract.js'

@@ -1,0 +1,49 @@
+/** An OpenFlow match as the key of a flow table's entry. A field that the pipeline lacks, or cannot mask, is refused. */
+import type { Match } from '../openflow/model.js'
+import { OXM } from '../openflow/index.js'
+import type { FlowTable } from './contract.js'
+import type { NamedMatch } from './ir.js'
+import { CannotPlan } from './planning.js'
+
+/**
+ * P4Runtime priorities start at 1 and higher wins, as OpenFlow's do; one level is kept below priority 0.
+ * ADR-0007; P4RT 1.4 §9.1.1
+ */
+export const targetPriority = (priority: number): number => priority + 2
+
+export function compileMatch(match: Match, table: FlowTable): readonly NamedMatch[] {
+  const named: NamedMatch[] = []
+  for (const { field, value, mask } of match) {
+    const target = table.matches.get(field)
+    if (target === undefined) throw new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} cannot match ${field}`)
+    const all = (1n << BigInt(OXM[field].bits)) - 1n
+    const bits = mask ?? all
+    switch (target.kind) {
+      case 'ternary':
+        // Bits of the key that the field does not have are 0 in every packet, so an exact match may compare them all or not.
+        named.push({ field: target.field, kind: 'ternary', value: value & bits, mask: bits })
+        break
+      case 'exact': case 'optional':
+        if (bits !== all) throw new CannotPlan('OFPBMC_BAD_MASK', `table ${table.number} cannot mask ${field}`)
+        named.push({ field: target.field, kind: target.kind, value })
+        break
+      case 'lpm': {
+        const length = prefixLength(bits, OXM[field].bits)
+        if (length === null) throw new CannotPlan('OFPBMC_BAD_MASK', `table ${table.number} matches ${field} by prefix only`)
+        named.push({ field: target.field, kind: 'lpm', value: value & bits, prefixLength: length })
+        break
+      }
+      default: throw new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} matches ${field} in a way that OpenFlow cannot express`)
+    }
+  }
+  for (const [field, { kind, field: name }] of table.matches) {
+    if (kind === 'exact' && !named.some((entry) => entry.field === name)) throw new CannotPlan('OFPBMC_BAD_WILDCARDS', `table ${table.number} needs ${field}`)
+  }
+  return named
+}
+
+function prefixLength(mask: bigint, width: number): number | null {
+  const ones = mask.toString(2).padStart(width, '0')
+  const length = ones.indexOf('0') < 0 ? width : ones.indexOf('0')
+  return ones.slice(length).includes('1') ? null : length
+}

@@ -1,0 +1,90 @@
+/**
+ * From OpenFlow actions to what the compiler works on: rewrite operations and emissions, in list order. OF 1.3.5 §5.12
+ */
+import { Port, type Action, type OxmName } from '../openflow/model.js'
+import { fullMask, type RewriteOp } from './rounds.js'
+
+export type Target =
+  | { readonly kind: 'port'; readonly port: number }
+  | { readonly kind: 'controller'; readonly maxLen: number }
+  | { readonly kind: 'in_port' }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'flood' }
+  | { readonly kind: 'group'; readonly groupId: number }
+export type Step = { readonly kind: 'rewrite'; readonly op: RewriteOp } | { readonly kind: 'emit'; readonly target: Target }
+
+/** `unsupported` holds the first action that has no meaning here, with the error that says so. */
+export type Steps = { readonly ok: true; readonly steps: readonly Step[] } | { readonly ok: false; readonly error: 'OFPBAC_BAD_TYPE' | 'OFPBAC_BAD_OUT_PORT'; readonly reason: string }
+
+export function stepsOf(actions: readonly Action[]): Steps {
+  const steps: Step[] = []
+  let tagged = false  // a tag is certainly there, so that "add one if there is none" does nothing
+  for (const action of actions) {
+    if (action.type === 'output') {
+      const target = targetOf(action.port, action.maxLen)
+      if (target === null) return { ok: false, error: 'OFPBAC_BAD_OUT_PORT', reason: `output to port 0x${action.port.toString(16)} is not supported in flows` }
+      steps.push({ kind: 'emit', target })
+    } else if (action.type === 'group') {
+      steps.push({ kind: 'emit', target: { kind: 'group', groupId: action.groupId } })
+    } else {
+      const ops = opsOf(action)
+      if (ops === null) return { ok: false, error: 'OFPBAC_BAD_TYPE', reason: `action ${action.type} is not supported` }
+      for (const op of ops) {
+        if (op.kind === 'op' && op.op === 'ensure_vlan' && tagged) continue
+        if (op.kind === 'op' && op.op.endsWith('_vlan')) tagged = op.op !== 'pop_vlan'
+        steps.push({ kind: 'rewrite', op })
+      }
+    }
+  }
+  return { ok: true, steps }
+}
+
+/** Reserved ports that a flow may output to. OF 1.3.5 §4.5; TABLE is for packet-outs only, NORMAL is not supported. */
+function targetOf(port: number, maxLen: number): Target | null {
+  switch (port) {
+    case Port.CONTROLLER: return { kind: 'controller', maxLen }
+    case Port.IN_PORT: return { kind: 'in_port' }
+    case Port.ALL: return { kind: 'all' }
+    case Port.FLOOD: return { kind: 'flood' }
+    case Port.TABLE: case Port.NORMAL: case Port.ANY: return null
+    default: return { kind: 'port', port }
+  }
+}
+
+const set = (field: OxmName, value: bigint): RewriteOp => ({ kind: 'set', field, value, mask: fullMask(field) })
+const op = (name: string, value: number | bigint = 0n): RewriteOp => ({ kind: 'op', op: name, value: BigInt(value) })
+
+function opsOf(action: Action): readonly RewriteOp[] | null {
+  switch (action.type) {
+    case 'set_field': {
+      const all = fullMask(action.field)
+      return [{ kind: 'set', field: action.field, value: action.value & (action.mask ?? all) & all, mask: (action.mask ?? all) & all }]
+    }
+    case 'push_vlan': case 'push_mpls': case 'push_pbb': case 'pop_mpls': return [op(action.type, action.ethertype)]
+    case 'pop_vlan': case 'pop_pbb': case 'dec_nw_ttl': case 'dec_mpls_ttl': case 'copy_ttl_in': case 'copy_ttl_out': return [op(action.type)]
+    case 'set_nw_ttl': case 'set_mpls_ttl': return [op(action.type, action.ttl)]
+    case 'set_vlan_vid': return [op('ensure_vlan'), set('vlan_vid', BigInt(action.vid))]
+    case 'set_vlan_pcp': return [op('ensure_vlan'), set('vlan_pcp', BigInt(action.pcp))]
+    default: return null
+  }
+}
+
+/** The order in which an action set is executed. OF 1.3.5 §5.10 */
+const setOrder: readonly Action['type'][] = [
+  'copy_ttl_in', 'pop_vlan', 'pop_mpls', 'pop_pbb', 'push_mpls', 'push_pbb', 'push_vlan', 'copy_ttl_out', 'dec_nw_ttl', 'dec_mpls_ttl',
+  'set_nw_ttl', 'set_mpls_ttl', 'set_vlan_vid', 'set_vlan_pcp', 'set_field', 'set_queue', 'group', 'output', 'enqueue',
+]
+
+/**
+ * A bucket's or action set's actions as a list: the last of each type (of each field for set-field) wins, and with a group
+ * there is no output. OF 1.3.5 §5.10
+ */
+export function actionSetAsList(actions: readonly Action[]): readonly Action[] {
+  const slots = new Map<string, Action>()
+  for (const action of actions) slots.set(action.type === 'set_field' ? `set_field:${action.field}` : action.type, action)
+  if (slots.has('group')) {
+    slots.delete('output')
+    slots.delete('enqueue')
+  }
+  return [...slots.values()].sort((a, b) => setOrder.indexOf(a.type) - setOrder.indexOf(b.type))
+}

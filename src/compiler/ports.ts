@@ -1,0 +1,69 @@
+/**
+ * Port tables: the OpenFlow number of each port of the program, and the flags of OFPT_PORT_MOD. OF 1.3.5 §7.2.1
+ */
+import { PortConfig } from '../openflow/model.js'
+import type { PortRecord } from '../datapath/pipeline.js'
+import type { Contract, KeyedTable } from './contract.js'
+import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
+import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import { CannotPlan, type Planning } from './planning.js'
+
+export class PortTables {
+  readonly #contract: Contract
+  readonly #targetPorts: ReadonlyMap<number, number>
+  /** What is in the target, by table and port. */
+  readonly #entries = new Map<string, NamedTableEntry>()
+
+  constructor(contract: Contract, targetPorts: ReadonlyMap<number, number>) {
+    this.#contract = contract
+    this.#targetPorts = targetPorts
+  }
+
+  reset(): void { this.#entries.clear() }
+
+  set(planning: Planning, ports: readonly PortRecord[]): void {
+    const { portIn, portBlock } = this.#contract
+    const wanted = new Map<string, NamedTableEntry>()
+    for (const { portNo, config } of ports) {
+      const target = this.#targetPorts.get(portNo)
+      if (target === undefined) continue
+      if ((config & (PortConfig.NO_RECV | PortConfig.DOWN)) === 0) {
+        const noPacketIn = (config & PortConfig.NO_PACKET_IN) !== 0
+        wanted.set(`in ${target}`, entry(portIn, target, new Map([['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n]])))
+      }
+      if ((config & (PortConfig.NO_FWD | PortConfig.DOWN)) === 0) continue
+      if (portBlock === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', 'the pipeline cannot keep packets from leaving a port')
+      wanted.set(`out ${target}`, entry(portBlock, target, new Map()))
+    }
+    for (const [key, old] of [...this.#entries]) if (!wanted.has(key)) this.#change(planning, key, old, null)
+    for (const [key, next] of wanted) {
+      const old = this.#entries.get(key) ?? null
+      if (old === null || !sameAction(old, next)) this.#change(planning, key, old, next)
+    }
+  }
+
+  #change(planning: Planning, key: string, old: NamedTableEntry | null, next: NamedTableEntry | null): void {
+    if (next === null) this.#entries.delete(key)
+    else this.#entries.set(key, next)
+    planning.changed(() => {
+      if (old === null) this.#entries.delete(key)
+      else this.#entries.set(key, old)
+    })
+    planning.main(changeOf(old, next), changeOf(next, old), 'other')
+  }
+}
+
+function changeOf(old: NamedTableEntry | null, next: NamedTableEntry | null): NamedUpdate {
+  if (next === null) return { op: 'delete', entity: old ?? unreachable() }
+  return { op: old === null ? 'insert' : 'modify', entity: next }
+}
+const unreachable = (): never => { throw new Error('a change from nothing to nothing') }
+
+function entry(table: KeyedTable, port: number, roles: ReadonlyMap<string, bigint>): NamedTableEntry {
+  const action = chooseAction(table.actions, roles, {})
+  if (action === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', `no action of ${table.table} has ${[...roles.keys()].join(', ')}`)
+  return tableEntry(table.table, exactly(table.key, port), actionCall(action, roles, {}))
+}
+function sameAction(a: NamedTableEntry, b: NamedTableEntry): boolean {
+  return a.action?.name === b.action?.name && (a.action?.params ?? []).every(({ value }, index) => value === b.action?.params[index]?.value)
+}

@@ -1,0 +1,137 @@
+/**
+ * Fits a list of rewrite operations into rounds. One round is one run through the stages of a scope: each stage once, in
+ * the order of the pipeline. An operation joins the round when that leaves the outcome of the list as it was; the first
+ * that does not ends the round, and the rest needs another one.
+ */
+import type { OxmName } from '../openflow/model.js'
+import { OXM } from '../openflow/index.js'
+import type { Scope, Stage, StageAction } from './contract.js'
+
+/** Structural and TTL operations by name (they are those of `ops` in the contract), or the setting of bits of a field. */
+export type RewriteOp =
+  | { readonly kind: 'op'; readonly op: string; readonly value: bigint }
+  | { readonly kind: 'set'; readonly field: OxmName; readonly value: bigint; readonly mask: bigint }
+
+export interface StageEntry {
+  readonly stage: Stage
+  readonly action: StageAction
+  readonly params: readonly { readonly name: string; readonly value: bigint }[]
+}
+export interface Round {
+  readonly entries: readonly StageEntry[]
+  /** How many operations of the list this round carries out. */
+  readonly used: number
+  /** Where the round decrements the TTL: what to do in its place when the TTL has run out. */
+  readonly beforeDecrement: readonly StageEntry[] | null
+}
+
+interface StageState { readonly ops: readonly { readonly op: string; readonly value: bigint }[]; readonly sets: ReadonlyMap<OxmName, { readonly value: bigint; readonly mask: bigint }> }
+const EMPTY: StageState = { ops: [], sets: new Map() }
+
+export const fullMask = (field: OxmName): bigint => (1n << BigInt(setWidth(field))) - 1n
+/** Bits that set-field can write: of vlan_vid all but OFPVID_PRESENT. OF 1.3.5 §7.2.3.7 */
+export const setWidth = (field: OxmName): number => (field === 'vlan_vid' ? 12 : OXM[field].bits)
+
+/** True when some stage of the scope can carry out the operation at all. */
+export function supports(scope: Scope, op: RewriteOp): boolean {
+  return scope.stages.some((stage) => stage.actions.some((action) => handles(action, op)))
+}
+const handles = (action: StageAction, op: RewriteOp): boolean => (op.kind === 'set' ? action.sets.has(op.field) : action.ops.includes(op.op))
+
+/**
+ * The longest prefix of `ops` that one round carries out. `canCheckTtl` is false where nothing looks at the TTL before the
+ * round (egress): a decrement then has to wait for a round elsewhere.
+ */
+export function fitRound(ops: readonly RewriteOp[], scope: Scope, canCheckTtl: boolean): Round {
+  const states = new Map<Stage, StageState>()
+  let beforeDecrement: readonly StageEntry[] | null = null
+  let used = 0
+  for (const op of ops) {
+    if (isDecrement(op) && (!canCheckTtl || beforeDecrement !== null)) break
+    const placed = place(states, scope, op)
+    if (placed === null) break
+    if (isDecrement(op)) beforeDecrement = entriesOf(states, scope)
+    states.set(placed.stage, placed.state)
+    used += 1
+  }
+  return { entries: entriesOf(states, scope), used, beforeDecrement }
+}
+
+export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && op.op === 'dec_nw_ttl'
+
+function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
+  for (const stage of scope.stages) {
+    if (!stage.actions.some((action) => handles(action, op))) continue
+    if (scope.stages.some((later) => later.index > stage.index && conflicts(states.get(later), op))) return null
+    const state = extend(states.get(stage) ?? EMPTY, op)
+    return choose(stage, state) === null ? null : { stage, state }
+  }
+  return null
+}
+
+function extend(state: StageState, op: RewriteOp): StageState {
+  if (op.kind === 'op') return { ops: [...state.ops, op], sets: state.sets }
+  const old = state.sets.get(op.field)
+  const sets = new Map(state.sets)
+  sets.set(op.field, { value: ((old?.value ?? 0n) & ~op.mask) | op.value, mask: (old?.mask ?? 0n) | op.mask })
+  return { ops: state.ops, sets }
+}
+
+/** Whether what a later stage already does would be done to something else if `op` came before it. */
+function conflicts(state: StageState | undefined, op: RewriteOp): boolean {
+  if (state === undefined) return false
+  const touched = touches(op)
+  return [...state.sets.keys()].some((field) => touched.has(field)) || state.ops.some((other) => overlap(touched, touches({ kind: 'op', ...other })))
+}
+const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry))
+function touches(op: RewriteOp): ReadonlySet<string> {
+  if (op.kind === 'set') return new Set([op.field])
+  if (op.op.endsWith('_vlan')) return new Set(['vlan_vid', 'vlan_pcp'])
+  return new Set(['ttl'])
+}
+
+function choose(stage: Stage, state: StageState): StageAction | null {
+  let best: StageAction | null = null
+  for (const action of stage.actions) {
+    if (action.ops.length !== state.ops.length || action.ops.some((op, index) => op !== state.ops[index]?.op)) continue
+    if ([...state.sets].some(([field, set]) => !canSet(action, field, set.mask))) continue
+    if (best === null || action.paramCount < best.paramCount) best = action
+  }
+  return best
+}
+const canSet = (action: StageAction, field: OxmName, mask: bigint): boolean => {
+  const set = action.sets.get(field)
+  return set !== undefined && (set.mask !== null || mask === fullMask(field))
+}
+
+function entriesOf(states: ReadonlyMap<Stage, StageState>, scope: Scope): readonly StageEntry[] {
+  const entries: StageEntry[] = []
+  for (const stage of scope.stages) {
+    const state = states.get(stage)
+    const action = state === undefined ? null : choose(stage, state)
+    if (state === undefined || action === null) continue
+    entries.push({ stage, action, params: stageParams(action, state) })
+  }
+  return entries
+}
+
+function stageParams(action: StageAction, state: StageState): StageEntry['params'] {
+  const params = new Map<string, bigint>()
+  for (const set of action.sets.values()) {
+    params.set(set.value.name, 0n)
+    if (set.mask !== null) params.set(set.mask.name, 0n)
+  }
+  for (const [field, { value, mask }] of state.sets) {
+    const set = action.sets.get(field)
+    if (set === undefined) continue
+    params.set(set.value.name, value)
+    if (set.mask !== null) params.set(set.mask.name, mask)
+  }
+  for (const [name, parameter] of action.roles) params.set(parameter.name, state.ops.find(({ op }) => operandRole(op) === name)?.value ?? 0n)
+  return [...params].map(([name, value]) => ({ name, value }))
+}
+/** The role of the parameter that holds an operation's operand. */
+const operandRole = (op: string): string | null => {
+  if (op.startsWith('push_')) return 'ethertype'
+  return op === 'set_nw_ttl' || op === 'set_mpls_ttl' ? 'ttl' : null
+}
