@@ -1,0 +1,128 @@
+/**
+ * A pipeline that accepts everything, or refuses what a test tells it to. It keeps account of what it holds and throws
+ * when the datapath contradicts itself: adds what is there, changes or removes what is not, undoes a plan twice.
+ */
+import assert from 'node:assert/strict'
+import { OXM } from '../../src/openflow/index.js'
+import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
+import { refusal } from '../../src/datapath/pipeline.js'
+import type { Change, FlowRecord, GroupRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+
+export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean }
+
+const allFields = Object.keys(OXM) as OxmName[]
+const settable = allFields.filter((field) => OXM[field].writable && field !== 'eth_type' && field !== 'ip_proto' && field !== 'mpls_bos')
+export const allActions: readonly ActionName[] = [
+  'output', 'group', 'set_field', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'push_pbb', 'pop_pbb', 'set_nw_ttl',
+  'dec_nw_ttl', 'set_mpls_ttl', 'dec_mpls_ttl', 'copy_ttl_out', 'copy_ttl_in',
+]
+
+export function fakeTable(tableId: number, nTables: number): TableFeatures {
+  const nextTables = Array.from({ length: nTables - tableId - 1 }, (_, index) => tableId + 1 + index)
+  const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
+  return {
+    tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000,
+    instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,
+    writeActions: allActions, writeActionsMiss: allActions, applyActions: allActions, applyActionsMiss: allActions,
+    match: allFields.map((field) => ({ field, maskable: OXM[field].maskable })), wildcards: allFields,
+    writeSetField: settable, writeSetFieldMiss: settable, applySetField: settable, applySetFieldMiss: settable,
+  }
+}
+
+export function fakeFeatures(nTables = 4): PipelineFeatures {
+  return {
+    nTables,
+    tables: Array.from({ length: nTables }, (_, tableId) => fakeTable(tableId, nTables)),
+    groups: {
+      types: ['all', 'select', 'indirect', 'ff'], capabilities: 1 | 2 | 4 | 8,
+      maxGroups: { all: 8, select: 8, indirect: 8, ff: 8 },
+      actions: { all: allActions, select: allActions, indirect: allActions, ff: allActions },
+    },
+    packetOutActions: allActions,
+  }
+}
+
+export class FakePipeline implements Pipeline {
+  readonly features: PipelineFeatures
+  readonly flows = new Map<number, FlowRecord>()
+  readonly groups = new Map<number, GroupRecord>()
+  ports: readonly PortRecord[] = []
+  missToController = false
+  planned = 0
+  /** Called for every plan; a returned refusal is the answer. */
+  refuse: (changes: readonly Change[]) => Refusal | null = () => null
+
+  constructor(features: PipelineFeatures = fakeFeatures()) { this.features = features }
+
+  refuseFlows(error: ErrorName, ...reasons: string[]): void {
+    this.refuse = (changes) => changes.some((change) => change.op === 'add_flow' || change.op === 'modify_flow') ? refusal(error, ...reasons) : null
+  }
+
+  plan(changes: readonly Change[]): FakePlan | Refusal {
+    const refused = this.refuse(changes)
+    if (refused !== null) return refused
+    this.planned++
+    for (const change of changes) this.#apply(change)
+    return { refused: false, changes: [...changes], undone: false }
+  }
+
+  undo(plan: Plan): void {
+    const { changes, undone } = plan as FakePlan
+    assert.equal(undone, false, 'a plan is undone once')
+    ;(plan as FakePlan).undone = true
+    for (const change of [...changes].reverse()) this.#revert(change)
+  }
+
+  #apply(change: Change): void {
+    switch (change.op) {
+      case 'add_flow':
+        assert.ok(!this.flows.has(change.flow.id), `flow ${change.flow.id} is added twice`)
+        this.#checkGroups(change.flow)
+        this.flows.set(change.flow.id, change.flow)
+        return
+      case 'modify_flow':
+        assert.deepEqual(this.flows.get(change.flow.id), change.previous, `flow ${change.flow.id} is not what it is said to have been`)
+        this.#checkGroups(change.flow)
+        this.flows.set(change.flow.id, change.flow)
+        return
+      case 'delete_flow':
+        assert.deepEqual(this.flows.get(change.flow.id), change.flow, `flow ${change.flow.id} is deleted as something else`)
+        this.flows.delete(change.flow.id)
+        return
+      case 'add_group':
+        assert.ok(!this.groups.has(change.group.groupId), `group ${change.group.groupId} is added twice`)
+        this.groups.set(change.group.groupId, change.group)
+        return
+      case 'modify_group':
+        assert.deepEqual(this.groups.get(change.group.groupId), change.previous)
+        this.groups.set(change.group.groupId, change.group)
+        return
+      case 'delete_group':
+        assert.ok(this.groups.delete(change.group.groupId), `group ${change.group.groupId} is deleted twice`)
+        return
+      case 'set_ports':
+        this.ports = change.ports
+        return
+      case 'set_miss':
+        this.missToController = change.toController
+    }
+  }
+
+  #revert(change: Change): void {
+    switch (change.op) {
+      case 'add_flow': assert.ok(this.flows.delete(change.flow.id)); return
+      case 'modify_flow': this.flows.set(change.flow.id, change.previous); return
+      case 'delete_flow': this.flows.set(change.flow.id, change.flow); return
+      case 'add_group': assert.ok(this.groups.delete(change.group.groupId)); return
+      case 'modify_group': this.groups.set(change.group.groupId, change.previous); return
+      case 'delete_group': this.groups.set(change.group.groupId, change.group); return
+      case 'set_ports': case 'set_miss': return
+    }
+  }
+
+  #checkGroups({ instructions }: FlowRecord): void {
+    for (const action of [...(instructions.apply ?? []), ...(instructions.write ?? [])]) {
+      if (action.type === 'group') assert.ok(this.groups.has(action.groupId), `a flow refers to group ${action.groupId}, which is not there`)
+    }
+  }
+}
