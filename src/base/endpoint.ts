@@ -43,13 +43,15 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return endpoint.host === null ? `ptcp:${endpoint.port}` : `ptcp:${endpoint.port}:${bracket(endpoint.host)}`
 }
 
-/** HOST:PORT, with IPv6 in brackets; used for P4Runtime targets. */
+/** HOST:PORT, with IPv6 in brackets; P4Runtime targets are named so. */
 export function parseHostPort(text: string): { readonly host: string; readonly port: number } | null {
   const split = splitHostPort(text)
   if (split === null || split.port === null) return null
   const port = parsePort(split.port, 1)
   return port === null ? null : { host: split.host, port }
 }
+
+export const formatHostPort = ({ host, port }: { readonly host: string; readonly port: number }): string => `${bracket(host)}:${port}`
 
 function parseActive(text: string, rest: string): EndpointResult {
   const split = splitHostPort(rest)
