@@ -12,7 +12,8 @@
                      @of[role="to_in_port"] bit<1> to_in_port, @of[role="max_len"] bit<16> max_len
 #define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.max_len = max_len;
 
-control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number) {
+// `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
+control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
   Execute() execute;
   direct_counter(CounterType.packets_and_bytes) hits;
@@ -117,7 +118,8 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number) {
       m.stages = 0;
       m.clear = 0;
       m.write = 0;
-      flow.apply();
+      lookups.count((bit<32>)number);
+      if (flow.apply().hit) { matches.count((bit<32>)number); }
       execute.apply(h, m);
       if (m.clear == 1) { clear_actions(); }
       if (m.write != 0) { write.apply(); }

@@ -65,10 +65,12 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   PortIn() port_in;
   Continuation() continuation;
   Finish() finish;
-  FlowTable(0) t0;   FlowTable(1) t1;   FlowTable(2) t2;   FlowTable(3) t3;
-  FlowTable(4) t4;   FlowTable(5) t5;   FlowTable(6) t6;   FlowTable(7) t7;
-  FlowTable(8) t8;   FlowTable(9) t9;   FlowTable(10) t10; FlowTable(11) t11;
-  FlowTable(12) t12; FlowTable(13) t13; FlowTable(14) t14; FlowTable(15) t15;
+  @of_counter[of="lookups"] counter(16, CounterType.packets) lookups;
+  @of_counter[of="matches"] counter(16, CounterType.packets) matches;
+  FlowTable(0, lookups, matches) t0;  FlowTable(1, lookups, matches) t1;  FlowTable(2, lookups, matches) t2;  FlowTable(3, lookups, matches) t3;
+  FlowTable(4, lookups, matches) t4;  FlowTable(5, lookups, matches) t5;  FlowTable(6, lookups, matches) t6;  FlowTable(7, lookups, matches) t7;
+  FlowTable(8, lookups, matches) t8;  FlowTable(9, lookups, matches) t9;  FlowTable(10, lookups, matches) t10;  FlowTable(11, lookups, matches) t11;
+  FlowTable(12, lookups, matches) t12;  FlowTable(13, lookups, matches) t13;  FlowTable(14, lookups, matches) t14;  FlowTable(15, lookups, matches) t15;
 
   apply {
     mark_to_drop(s);

@@ -91,6 +91,8 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
     portRxCounter: counter('port_rx')?.name ?? null,
     portTxCounter: counter('port_tx')?.name ?? null,
+    lookupCounter: counter('lookups')?.name ?? null,
+    matchCounter: counter('matches')?.name ?? null,
     packetIn: header('packet_in'),
     packetOut: header('packet_out'),
   }

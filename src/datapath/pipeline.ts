@@ -73,6 +73,8 @@ export interface Pipeline {
   plan(changes: readonly Change[]): Plan | Refusal
   /** Gives back what a plan reserved after the target has refused it. */
   undo(plan: Plan): void
+  /** The target has been emptied: forgets all flows, groups and ports, and every plan made before. */
+  reset(): void
 }
 
 export interface Counters { readonly packets: bigint; readonly bytes: bigint }

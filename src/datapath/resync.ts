@@ -6,8 +6,7 @@
  *                                     ├ committed ─▶ ready: every change that was in flight is now in the target
  *                                     └ rejected  ─▶ what does not fit is taken out of the state, the rest is written
  *
- * The pipeline still holds what it reserved for entries that are gone. It is made to give that back by planning the
- * removal of everything and throwing that plan away; after it, the pipeline is as empty as the target.
+ * The pipeline still holds what it reserved for entries that are gone, so it is reset first.
  */
 import type { Millis } from '../base/clock.js'
 import type { TargetFailure, Token } from './events.js'
@@ -37,7 +36,7 @@ export class Resync {
       this.#parts.clear()
       this.#unwritten = []
       this.#retryAt = null
-      forgetEverything(ctx)
+      ctx.pipeline.reset()
       for (const flow of ctx.flows.all()) flow.base = flow.last
       this.#write(ctx, wholeState(ctx))
       return
@@ -121,20 +120,6 @@ export class Resync {
     ctx.emit({ kind: 'log', level: 'info', text: 'the target has the whole state' })
     for (const operation of [...ctx.ops.pending()]) ctx.ops.committed(ctx, operation.token)
   }
-}
-
-function forgetEverything(ctx: Context): void {
-  const flows = [...ctx.flows.all()].filter((flow) => !flow.deleting)
-  const groups = ctx.groups.dependenciesFirst(liveGroups(ctx)).reverse()
-  const changes: Change[] = [
-    ...flows.map((flow): Change => ({ op: 'delete_flow', flow: flow.record, wantCounters: false })),
-    ...groups.map((group): Change => ({ op: 'delete_group', group })),
-    { op: 'set_miss', toController: false },
-    { op: 'set_ports', ports: [] },
-  ]
-  if (!ctx.pipeline.plan(changes).refused) return
-  // Something in the state is not in the pipeline (a part that was never written): forget the rest all the same.
-  for (const change of changes) ctx.pipeline.plan([change])
 }
 
 const liveGroups = (ctx: Context): GroupEntry['record'][] =>

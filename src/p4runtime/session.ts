@@ -133,6 +133,10 @@ export class Session implements Southbound {
     await this.#connection?.end('the session is closed')
   }
 
+  restart(reason: string): void {
+    void this.#connection?.end(reason)
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

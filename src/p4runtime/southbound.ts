@@ -43,5 +43,7 @@ export interface Southbound {
   readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]>
   /** `metadata` holds the fields of the packet_out controller header by name. Dropped (and counted) while not ready. */
   packetOut(payload: Uint8Array, metadata: Readonly<Record<string, bigint>>): void
+  /** Gives up what is in the target and begins again: 'lost', then 'ready' with empty tables. */
+  restart(reason: string): void
   close(): Promise<void>
 }

@@ -73,6 +73,13 @@ export class FakePipeline implements Pipeline {
     for (const change of [...changes].reverse()) this.#revert(change)
   }
 
+  reset(): void {
+    this.flows.clear()
+    this.groups.clear()
+    this.ports = []
+    this.missToController = false
+  }
+
   #apply(change: Change): void {
     switch (change.op) {
       case 'add_flow':

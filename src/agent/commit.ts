@@ -1,0 +1,81 @@
+/**
+ * Carries out plans: writes their updates, and takes back what was written of a plan that the target refuses in part, so
+ * that a request is in the target wholly or not at all.
+ */
+import { messageOf } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
+import type { CompiledPlan, PlannedUpdate } from '../compiler/index.js'
+import type { NamedUpdate } from '../compiler/ir.js'
+import type { Counters, FlowId, Input, Plan, TargetFailure } from '../datapath/index.js'
+import type { Southbound, UpdateFailure } from '../p4runtime/index.js'
+
+export class Committer {
+  readonly #southbound: Southbound
+  readonly #log: Logger
+  readonly #resynchronise: (reason: string) => void
+
+  /** `resynchronise` is called when taking back is not possible. */
+  constructor(southbound: Southbound, log: Logger, resynchronise: (reason: string) => void) {
+    this.#southbound = southbound
+    this.#log = log
+    this.#resynchronise = resynchronise
+  }
+
+  /** The input that answers the commit; null when the target was lost on the way. Never rejects. */
+  async commit(token: number, plan: Plan, again: boolean): Promise<Input | null> {
+    const { updates, wanted } = plan as CompiledPlan
+    if (again) {
+      // Our sessions start from empty tables, so a commit is never repeated on top of itself.
+      this.#resynchronise('a commit would have to be repeated')
+      return null
+    }
+    try {
+      // Both are queued in this turn: the counters are read after all earlier writes and before these.
+      const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
+      const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update))
+      const counters = reading === null ? null : flowCounters(await reading)
+      if (failures.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
+      if (failures.some(({ kind }) => kind === 'target.lost')) return null
+      return await this.#takeBack(token, updates, failures)
+    } catch (error) {
+      this.#resynchronise(`bug: ${messageOf(error)}`)
+      return null
+    }
+  }
+
+  async #takeBack(token: number, updates: readonly PlannedUpdate[], failures: readonly UpdateFailure[]): Promise<Input | null> {
+    for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
+    const failed = new Set(failures.map(({ index }) => index))
+    if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
+      this.#resynchronise('the target refused something that several requests use')
+      return null
+    }
+    const inverses = updates.flatMap(({ inverse, revocable }, index) => (failed.has(index) || inverse === null || !revocable() ? [] : [inverse])).reverse()
+    const stuck = inverses.length === 0 ? [] : await this.#southbound.write(inverses)
+    if (stuck.some(({ kind }) => kind === 'target.lost')) return null
+    if (stuck.length > 0) {
+      this.#resynchronise(`${stuck.length} updates could not be taken back: ${stuck[0]?.message ?? ''}`)
+      return null
+    }
+    return { kind: 'rejected', token, failures: failures.map((failure) => targetFailure(failure, updates[failure.index])) }
+  }
+}
+
+function targetFailure(failure: UpdateFailure, update: PlannedUpdate | undefined): TargetFailure {
+  return { subject: update?.subject ?? 'other', kind: failure.kind === 'target.lost' ? 'target.rejected' : failure.kind, message: failure.message }
+}
+
+export function flowCounters(cells: readonly { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }[]): ReadonlyMap<FlowId, Counters> {
+  return new Map(cells.map(({ controllerMetadata, packets, bytes }) => [controllerMetadata, { packets, bytes }]))
+}
+
+function describe(update: NamedUpdate | undefined): string {
+  if (update === undefined) return 'unknown'
+  const { op, entity } = update
+  switch (entity.kind) {
+    case 'table': return `${op} ${entity.table} ${entity.match.map((field) => field.field).join(',')} → ${entity.action?.name ?? 'none'}`
+    case 'default': return `${op} default of ${entity.table}`
+    case 'multicast': return `${op} multicast group ${entity.groupId}`
+    case 'counter_reset': return `reset ${entity.counter}[${entity.index}]`
+  }
+}

@@ -1,0 +1,75 @@
+/** Answers the datapath's read effects from the target's counters and the ports' statistics. */
+import type { Compiler } from '../compiler/index.js'
+import type { CounterAnswer, Effect, Input } from '../datapath/index.js'
+import type { Southbound } from '../p4runtime/index.js'
+import { flowCounters } from './commit.js'
+import type { PortSource } from './port-monitor.js'
+
+type ReadEffect = Extract<Effect, { readonly kind: `read_${string}` }>
+type Answer<What extends CounterAnswer['what']> = Extract<CounterAnswer, { readonly what: What }>
+
+export class CounterReader {
+  readonly #compiler: Compiler
+  readonly #southbound: Southbound
+  readonly #ports: PortSource
+
+  constructor(compiler: Compiler, southbound: Southbound, ports: PortSource) {
+    this.#compiler = compiler
+    this.#southbound = southbound
+    this.#ports = ports
+  }
+
+  async read(effect: ReadEffect): Promise<Input> {
+    return { kind: 'counters', token: effect.token, answer: await this.#answer(effect) }
+  }
+
+  #answer(effect: ReadEffect): Promise<CounterAnswer> {
+    switch (effect.kind) {
+      case 'read_flow_counters': return this.#flows(effect)
+      case 'read_group_counters': return this.#groups(effect)
+      case 'read_port_counters': return this.#portCounters(effect)
+      case 'read_table_counters': return this.#tables(effect)
+    }
+  }
+
+  async #flows({ tableIds, flowIds }: Extract<ReadEffect, { kind: 'read_flow_counters' }>): Promise<Answer<'flows'>> {
+    if (flowIds !== null) {
+      const entries = flowIds.flatMap((flowId) => this.#compiler.entryOf(flowId) ?? [])
+      return { what: 'flows', flows: flowCounters(entries.length === 0 ? [] : await this.#southbound.readEntryCounters(entries)) }
+    }
+    const tables = tableIds.flatMap((tableId) => this.#compiler.contract.tables[tableId]?.table ?? [])
+    const cells = await Promise.all(tables.map((table) => this.#southbound.readTableCounters(table)))
+    return { what: 'flows', flows: flowCounters(cells.flat()) }
+  }
+
+  /** Every packet of an ALL or INDIRECT group counts for its first bucket, so that cell is also the group's count. */
+  async #groups({ groups }: Extract<ReadEffect, { kind: 'read_group_counters' }>): Promise<Answer<'groups'>> {
+    const counter = this.#compiler.contract.bucketCounter
+    const cellsOf = new Map(groups.map(({ groupId }) => [groupId, this.#compiler.bucketCells(groupId)]))
+    const indices = [...cellsOf.values()].flat()
+    if (counter === null || indices.length === 0) return { what: 'groups', groups: new Map() }
+    const read = new Map((await this.#southbound.readCounter(counter.name, indices)).map(({ index, packets, bytes }) => [index, { packets, bytes }]))
+    const nothing = { packets: 0n, bytes: 0n }
+    return {
+      what: 'groups',
+      groups: new Map([...cellsOf].map(([groupId, cells]) => {
+        const buckets = cells.map((cell) => read.get(cell) ?? nothing)
+        return [groupId, { total: buckets[0] ?? nothing, buckets }]
+      })),
+    }
+  }
+
+  async #portCounters({ portNos }: Extract<ReadEffect, { kind: 'read_port_counters' }>): Promise<Answer<'ports'>> {
+    const all = await Promise.all(portNos.map(async (portNo) => [portNo, await this.#ports.statistics(portNo)] as const))
+    return { what: 'ports', ports: new Map(all.flatMap(([portNo, values]) => (values === null ? [] : [[portNo, values]]))) }
+  }
+
+  async #tables({ tableIds }: Extract<ReadEffect, { kind: 'read_table_counters' }>): Promise<Answer<'tables'>> {
+    const { lookupCounter, matchCounter } = this.#compiler.contract
+    if (lookupCounter === null || matchCounter === null) return { what: 'tables', tables: new Map() }
+    const [lookups, matches] = await Promise.all([this.#southbound.readCounter(lookupCounter), this.#southbound.readCounter(matchCounter)])
+    const matched = new Map(matches.map(({ index, packets }) => [index, packets]))
+    const cells = lookups.filter(({ index }) => tableIds.includes(index))
+    return { what: 'tables', tables: new Map(cells.map(({ index, packets }) => [index, { lookups: packets, matched: matched.get(index) ?? 0n }])) }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Packet-ins and packet-outs. A packet-out's actions are carried out here, frame by frame; the pipeline gets each result
+ * with a directive: send it on a port, start it at table 0, or give it to a group. OF 1.3.5 §7.3.7, §7.4.1
+ */
+import { Port, PortConfig, type PacketInReason, type PacketOut, type PortDesc } from '../openflow/model.js'
+import type { Contract } from '../compiler/index.js'
+import type { Input } from '../datapath/index.js'
+import { executeActions, type Execution } from '../packet/index.js'
+import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
+
+const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl']
+/** What a packet_out header's `kind` asks for; p4/README.md. */
+const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n } as const
+const WHOLE_PACKET = 0xffff
+
+export class PacketIo {
+  readonly #contract: Contract
+  readonly #southbound: Southbound
+  readonly #targetPorts: ReadonlyMap<number, number>
+  readonly #ports: () => readonly PortDesc[]
+  readonly #feed: (input: Input) => void
+
+  constructor(contract: Contract, southbound: Southbound, targetPorts: ReadonlyMap<number, number>, ports: () => readonly PortDesc[], feed: (input: Input) => void) {
+    this.#contract = contract
+    this.#southbound = southbound
+    this.#targetPorts = targetPorts
+    this.#ports = ports
+    this.#feed = feed
+  }
+
+  packetIn({ payload, metadata }: TargetPacketIn): void {
+    const field = (name: string): number => Number(metadata[name] ?? 0n)
+    this.#feed({
+      kind: 'packet_in', inPort: field('in_port'), reason: reasons[field('reason')] ?? 'action', tableId: field('table_id'),
+      flowId: field('flow_id'), metadata: metadata['metadata'] ?? 0n, tunnelId: 0n, maxLen: field('max_len'), data: payload,
+    })
+  }
+
+  packetOut({ data, actions, inPort }: PacketOut): void {
+    const result = executeActions(data, actions, { inPort })
+    for (const step of result.steps) this.#carryOut(step, inPort)
+    if (result.ended === 'invalid_ttl') this.#toController(inPort, 'invalid_ttl', WHOLE_PACKET, result.frame)
+  }
+
+  #carryOut(step: Execution, inPort: number): void {
+    if (step.kind === 'group') return this.#send(Directive.GROUP, step.groupId, inPort, step.frame)
+    switch (step.port) {
+      case Port.CONTROLLER: return this.#toController(inPort, 'action', step.maxLen, step.frame)
+      case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step.frame)
+      case Port.ALL: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN, inPort, step.frame)
+      case Port.FLOOD: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN | PortConfig.NO_FLOOD, inPort, step.frame)
+      default: return this.#toPort(step.port, inPort, step.frame)
+    }
+  }
+
+  /** Every port but the ingress port and those with one of the flags. OF 1.3.5 §4.5 */
+  #toPorts(excluded: number, inPort: number, frame: Uint8Array): void {
+    for (const { portNo, config } of this.#ports()) {
+      if (portNo !== inPort && (config & excluded) === 0) this.#toPort(portNo, inPort, frame)
+    }
+  }
+  #toPort(portNo: number, inPort: number, frame: Uint8Array): void {
+    const target = this.#targetPorts.get(portNo)
+    if (target !== undefined) this.#send(Directive.PORT, target, inPort, frame)
+  }
+
+  #send(kind: bigint, value: number, inPort: number, frame: Uint8Array): void {
+    // The list has dealt with output to the ingress port; only what goes through tables or groups must still know it.
+    const ingress = kind === Directive.PORT ? 0 : this.#targetPorts.get(inPort) ?? 0
+    const fields: Record<string, bigint> = { kind, value: BigInt(value), in_port: BigInt(inPort), in_port_hw: BigInt(ingress) }
+    for (const name of Object.keys(fields)) if (!this.#contract.packetOut.has(name)) delete fields[name]
+    this.#southbound.packetOut(frame, fields)
+  }
+
+  #toController(inPort: number, reason: PacketInReason, maxLen: number, data: Uint8Array): void {
+    this.#feed({ kind: 'packet_in', inPort, reason, tableId: 0, flowId: 0, metadata: 0n, tunnelId: 0n, maxLen, data })
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Runs the datapath: turns events of channels, target, ports and time into its inputs, one after another, and carries out
+ * its effects in order. All I/O of the switch meets here; all decisions are elsewhere.
+ */
+import type { Logger } from '../base/logger.js'
+import { monotonicNow } from '../base/clock.js'
+import type { ChannelSet, ChannelSetEvents } from '../channel/index.js'
+import type { Compiler } from '../compiler/index.js'
+import type { Config } from '../config/index.js'
+import { Datapath, type Effect, type Input } from '../datapath/index.js'
+import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
+import { CounterReader } from './counters.js'
+import { Committer } from './commit.js'
+import { PacketIo } from './packet-io.js'
+import type { PortSource } from './port-monitor.js'
+
+export interface SwitchLoopOptions {
+  readonly config: Config
+  readonly compiler: Compiler
+  readonly southbound: Southbound
+  readonly ports: PortSource
+  readonly log: Logger
+}
+
+/** A connection with this many requests waiting is not read until half of them are done. */
+const MAX_BACKLOG = 1024
+/** Node's longest timer. */
+const MAX_TIMER_MS = 0x7fffffff
+
+export class SwitchLoop {
+  readonly channelEvents: ChannelSetEvents
+  readonly #options: SwitchLoopOptions
+  readonly #datapath: Datapath
+  readonly #committer: Committer
+  readonly #counters: CounterReader
+  readonly #packets: PacketIo
+  readonly #log: Logger
+  readonly #inputs: Input[] = []
+  readonly #paused = new Set<number>()
+  #running = false
+  #stopped = false
+  #timer: NodeJS.Timeout | null = null
+  #channels: ChannelSet | null = null
+
+  constructor(options: SwitchLoopOptions) {
+    const { config, compiler, southbound, ports, log } = options
+    this.#options = options
+    this.#log = log.child({ component: 'switch' })
+    const { description } = config
+    this.#datapath = new Datapath({
+      datapathId: config.datapathId, ports: ports.ports(),
+      description: {
+        mfrDesc: description.manufacturer, hwDesc: description.hardware, swDesc: description.software,
+        serialNum: description.serialNumber, dpDesc: description.datapath,
+      },
+    }, compiler, monotonicNow())
+    this.#committer = new Committer(southbound, this.#log, (reason) => this.#resynchronise(reason))
+    this.#counters = new CounterReader(compiler, southbound, ports)
+    this.#packets = new PacketIo(compiler.contract, southbound, new Map(config.ports.map((port) => [port.number, port.p4Port])), () => this.#datapath.ports(), (input) => this.feed(input))
+    this.channelEvents = {
+      onOpen: ({ id, version, kind }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind }),
+      onMessage: (conn, xid, message, raw) => {
+        this.feed({ kind: 'message', conn, xid, message, raw })
+        this.#throttle(conn)
+      },
+      onRefused: (conn, xid, error, reason, raw) => {
+        this.#log.warn({ conn, xid, error, reason }, 'request refused: it could not be decoded')
+        this.feed({ kind: 'refused', conn, xid, error, raw })
+      },
+      onClose: (conn) => {
+        this.#paused.delete(conn)
+        this.feed({ kind: 'disconnected', conn })
+      },
+    }
+  }
+
+  start(channels: ChannelSet): void {
+    this.#channels = channels
+    this.#options.ports.onChange = (port) => this.feed({ kind: 'port_changed', port })
+    this.#options.southbound.start((event) => this.#onTarget(event))
+    this.#run()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#options.ports.onChange = null
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  feed(input: Input): void {
+    this.#inputs.push(input)
+    this.#run()
+  }
+
+  #run(): void {
+    if (this.#running || this.#stopped || this.#channels === null) return
+    this.#running = true
+    try {
+      for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
+        for (const effect of this.#datapath.step(input, monotonicNow())) this.#perform(effect)
+      }
+    } finally {
+      this.#running = false
+    }
+    this.#unthrottle()
+    this.#schedule()
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send': {
+        const sent = this.#channels?.send(effect.conn, effect.message, effect.xid)
+        if (effect.message.type === 'error') this.#log.info({ conn: effect.conn, xid: effect.xid, error: effect.message.name }, 'error sent')
+        if (sent !== true) this.#log.debug({ conn: effect.conn, type: effect.message.type }, 'message not sent')
+        return
+      }
+      case 'close': return this.#channels?.closeConnection(effect.conn, effect.reason)
+      case 'commit': {
+        void this.#committer.commit(effect.token, effect.plan, effect.again).then((input) => { if (input !== null) this.feed(input) })
+        return
+      }
+      case 'packet_out': return this.#packets.packetOut(effect.packetOut)
+      case 'log': return this.#log[effect.level](effect.detail ?? {}, effect.text)
+      default: {
+        void this.#counters.read(effect).then((input) => this.feed(input))
+      }
+    }
+  }
+
+  #onTarget(event: SouthboundEvent): void {
+    switch (event.kind) {
+      case 'ready':
+        this.#log.info({ fresh: event.freshPipeline }, 'the target is ready')
+        return this.feed({ kind: 'target_ready', fresh: event.freshPipeline })
+      case 'lost':
+        this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
+        return this.feed({ kind: 'target_lost' })
+      case 'packet_in': return this.#packets.packetIn(event.packet)
+      case 'idle': return this.feed({ kind: 'idle', flowIds: event.controllerMetadata })
+    }
+  }
+
+  /** What the target holds is no longer what we think: everything is written anew. */
+  #resynchronise(reason: string): void {
+    this.#log.error({ reason }, 'the target and the switch disagree; everything is written again')
+    this.#options.southbound.restart(reason)
+  }
+
+  #throttle(conn: number): void {
+    if (this.#datapath.backlog(conn) < MAX_BACKLOG || this.#paused.has(conn)) return
+    this.#paused.add(conn)
+    this.#channels?.pause(conn)
+  }
+  #unthrottle(): void {
+    for (const conn of [...this.#paused]) {
+      if (this.#datapath.backlog(conn) > MAX_BACKLOG / 2) continue
+      this.#paused.delete(conn)
+      this.#channels?.resume(conn)
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const wakeup = this.#datapath.nextWakeup()
+    if (wakeup === null || this.#stopped) return
+    // Rounded up: a timer that fires a fraction too early would find nothing to do and be set again.
+    const delay = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(wakeup - monotonicNow())))
+    this.#timer = setTimeout(() => this.feed({ kind: 'tick' }), delay)
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The target that the configuration names: how to reach its P4Runtime service, and what is known of its ports.
+ */
+import type { Config } from '../config/index.js'
+import { SwitchError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
+import { parseMac } from '../packet/index.js'
+import type { P4RuntimeService } from '../p4proto/service.js'
+import { GrpcService } from '../p4runtime/index.js'
+import { spawnTarget, type SpawnedTarget } from '../target/index.js'
+import type { PortsSpec } from '../target/ports/spec.js'
+import { DriverPortMonitor, PortMonitor, type PortSource } from './port-monitor.js'
+
+export interface Target {
+  /** A new service for each attempt to connect. */
+  connect(): P4RuntimeService
+  readonly ports: PortSource
+  /** Resolves when the target cannot go on (its process or thread ended). */
+  readonly failed: Promise<Error>
+  readonly embedded: SpawnedTarget | null
+  close(): Promise<void>
+}
+
+/** Throws SwitchError: an interface that does not exist, no right to open it … */
+export async function openTarget(config: Config, log: Logger): Promise<Target> {
+  const { target } = config
+  if (target.kind === 'remote') return openRemote(config, `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`, log)
+  const spawned = await spawnTarget({ ports: portsSpec(config), deviceId: config.deviceId, cpuPort: config.cpuPort, log: log.child({ component: 'target' }) })
+  try {
+    const ports = target.kind === 'simulated' ? await simulatedPorts(config, spawned) : await linuxPorts(config, log)
+    return {
+      connect: () => spawned.connect(), ports, failed: spawned.failed, embedded: spawned,
+      close: async () => {
+        await ports.stop()
+        await spawned.close()
+      },
+    }
+  } catch (error) {
+    await spawned.close()
+    throw error
+  }
+}
+
+async function openRemote(config: Config, address: string, log: Logger): Promise<Target> {
+  const ports = await linuxPorts(config, log)
+  return { connect: () => new GrpcService(address), ports, failed: new Promise(() => {}), embedded: null, close: () => ports.stop() }
+}
+
+const linuxPorts = (config: Config, log: Logger): Promise<PortSource> =>
+  PortMonitor.open(config.ports.map((port) => ({ portNo: port.number, name: port.interface })), { log: log.child({ component: 'ports' }) })
+
+function portsSpec(config: Config): PortsSpec {
+  const { target } = config
+  if (target.kind === 'simulated') {
+    const hosts = target.hosts.map(({ name, port, mac, ipv4 }) => ({ port: p4PortOf(config, port), name, mac, ip: ipv4 }))
+    return { kind: 'simulated', hosts, pings: { intervalMs: 1000 } }
+  }
+  return { kind: 'linux', interfaces: config.ports.map((port) => ({ port: port.p4Port, name: port.interface })) }
+}
+
+async function simulatedPorts(config: Config, spawned: SpawnedTarget): Promise<PortSource> {
+  const hosts = config.target.kind === 'simulated' ? config.target.hosts : []
+  const ports = hosts.map(({ name, port, mac }) => {
+    const address = parseMac(mac)
+    if (address === null) throw new SwitchError('config.value', `host ${name}: '${mac}' is not a MAC address`)
+    // The switch's own end of the link: locally administered, so that it differs from the host's address.
+    return { portNo: port, p4Port: p4PortOf(config, port), name, hwAddr: address ^ (2n << 40n) }
+  })
+  return DriverPortMonitor.open(ports, spawned.driver)
+}
+
+const p4PortOf = (config: Config, portNo: number): number => config.ports.find((port) => port.number === portNo)?.p4Port ?? portNo
