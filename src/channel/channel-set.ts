@@ -220,7 +220,8 @@ export class ChannelSet {
       onOpen: (version) => {
         entry.openSince = monotonicNow()
         onOpen()
-        log.info({ version: versionName(version), kind }, 'OpenFlow connection open')
+        // Management clients come and go by the second.
+        log[kind === 'controller' ? 'info' : 'debug']({ version: versionName(version), kind }, 'OpenFlow connection open')
         this.#events.onOpen({ id, version, peer, kind })
       },
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
@@ -228,7 +229,7 @@ export class ChannelSet {
       onClosed: (reason) => {
         this.#entries.delete(id)
         onClosed(reason)
-        const level = entry.openSince === null ? 'warn' : 'info'
+        const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
         this.#limitedLog.log(level, `closed ${kind} ${reason}`, { peer, conn: id, reason, ...connection.counters }, 'OpenFlow connection closed')
         if (entry.openSince !== null) this.#events.onClose(id, reason)
       },
