@@ -8,7 +8,7 @@ const since13 = every.slice(3)
 const dump = 'ofctl --no-stats --sort dump-flows TARGET'
 /** 60 bytes: an ARP request, and a TCP segment to port 80 from 10.0.0.1. */
 export const arpFrame = 'ffffffffffff02000000000108060001080006040001020000000001' + '0a000001' + '0000000000000a000002' + '00'.repeat(18)
-export const tcpFrame = '0200000000020200000000010800450000280001000040066' + '6cd' + '0a0000010a000002' + '3039005000000000000000005002ffff' + '0000' + '0000' + '00'.repeat(6)
+export const tcpFrame = '0200000000020200000000010800' + '4500002800010000400666cd0a0000010a000002' + '3039005000000000000000005002ffff00000000' + '00'.repeat(6)
 
 export const scripts: readonly Script[] = [
   {
