@@ -54,10 +54,15 @@ control TinyIngress(inout headers_t hdr, inout metadata_t meta, inout standard_m
     size = 64;
   }
   apply {
+    bit<9> out_port = 0;
     if (hdr.packet_out.isValid()) {
-      std.egress_spec = hdr.packet_out.out_port;
+      out_port = hdr.packet_out.out_port;
       hdr.packet_out.setInvalid();
+    }
+    if (out_port != 0) {
+      std.egress_spec = out_port;
     } else {
+      // A packet-out to port 0 goes through the tables, so that a test needs no interfaces.
       port_counter.count((bit<32>)(bit<4>)std.ingress_port);
       if (!exact_mac.apply().hit) {
         if (!route.apply().hit) acl.apply();
