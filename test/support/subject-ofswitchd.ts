@@ -35,14 +35,19 @@ async function startAgent(
   subject: Subject, namespace: Namespace, target: string, options: SubjectOptions,
   targetProcess?: { start: () => Promise<Daemon>; running: Daemon },
 ): Promise<RunningSwitch> {
-  const agent = ofswitchd(namespace, 'ofswitchd', agentArguments(target, options))
   const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
-  const processes = targetProcess === undefined ? [agent] : [agent, targetProcess.running]
+  const processes: Daemon[] = []
   const log = (): string => processes.map((each) => `--- ${each.name}\n${each.log}`).join('\n')
-  await until(() => `${subject.name} to listen`, async () => {
-    if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
-    return (await ofctl(namespace, listener, ['-O', 'OpenFlow13', 'show', 'TARGET'])).code === 0
-  }, 30_000, 100).catch((error: unknown) => { throw new Error(`${String(error)}\n${log()}`) })
+  const startProcess = async (): Promise<void> => {
+    const agent = ofswitchd(namespace, 'ofswitchd', agentArguments(target, options))
+    processes[0] = agent
+    await until(() => `${subject.name} to listen\n${log()}`, async () => {
+      if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
+      return (await ofctl(namespace, listener, ['-O', 'OpenFlow13', 'show', 'TARGET'])).code === 0
+    }, 30_000, 100)
+  }
+  await startProcess()
+  if (targetProcess !== undefined) processes[1] = targetProcess.running
   return {
     subject,
     namespace,
@@ -57,6 +62,10 @@ async function startAgent(
         await targetProcess.running.stop('SIGKILL')
         targetProcess.running = await targetProcess.start()
         processes[1] = targetProcess.running
+      },
+      restartAgent: async () => {
+        await processes[0]?.stop('SIGKILL')
+        await startProcess()
       },
     }),
   }

@@ -30,6 +30,8 @@ export interface RunningSwitch {
   readonly processes: readonly Daemon[]
   /** Restarts the packet-forwarding process behind the agent, where there is one. */
   restartTarget?(): Promise<void>
+  /** Kills the agent and starts a new one, while the packet-forwarding process goes on. */
+  restartAgent?(): Promise<void>
 }
 
 export interface Subject {

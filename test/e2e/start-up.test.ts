@@ -1,0 +1,58 @@
+/** Starting with what cannot work, and ending: exit status 1 and one clear sentence for the former, 0 for a SIGTERM. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Daemon, until } from '../support/netns-process.js'
+import { type Namespace, portMac, Sandbox } from '../support/netns.js'
+import { embeddedSubject, ofswitchd } from '../support/subject-ofswitchd.js'
+import { skipReason, whyNoOfctl } from '../support/subject-list.js'
+import { LISTEN_PORT } from '../support/subject.js'
+
+describe('start-up', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => {
+  const sandbox = new Sandbox()
+  let sw: Namespace
+
+  before(async () => {
+    sw = await sandbox.namespace('sw')
+    await sandbox.cable({ namespace: sw, name: 'p1', mac: portMac(1) }, { namespace: sw, name: 'w1', mac: portMac(0x11) })
+  })
+  after(() => sandbox.close())
+
+  const ends = async (daemon: Daemon, seconds = 20): Promise<number | string> => {
+    const timer = setTimeout(() => daemon.kill('SIGKILL'), seconds * 1000)
+    const end = await daemon.ended
+    clearTimeout(timer)
+    return end
+  }
+  const listen = ['--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`]
+
+  it('says which interface does not exist', async () => {
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@nosuch0', ...listen])
+    assert.equal(await ends(daemon), 1, daemon.log)
+    assert.match(daemon.log, /nosuch0/)
+    assert.doesNotMatch(daemon.log, /^ {4}at /m, 'a stack trace is no message to an operator')
+  })
+
+  it('says which port is in use', async () => {
+    const taken = sw.daemon('server', 'python3', ['-u', '-c',
+      `import socket\ns = socket.socket()\ns.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\ns.bind(('127.0.0.1', ${LISTEN_PORT}))\ns.listen()\nprint('listening')\nimport time\ntime.sleep(600)`])
+    await until('the port to be taken', () => taken.log.includes('listening'))
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', ...listen])
+    assert.equal(await ends(daemon), 1, daemon.log)
+    assert.match(daemon.log, new RegExp(String(LISTEN_PORT)))
+    assert.doesNotMatch(daemon.log, /^ {4}at /m, 'a stack trace is no message to an operator')
+    await taken.stop()
+  })
+
+  it('refuses two ports of one number with status 2', async () => {
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', '--port', '1@w1', ...listen])
+    assert.equal(await ends(daemon), 2, daemon.log)
+  })
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`ends with status 0 after ${signal}`, async () => {
+      const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', ...listen])
+      await until(() => `the switch to listen\n${daemon.log}`, async () =>
+        (await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code === 0, 30_000)
+      assert.equal(await daemon.stop(signal, 10_000), 0, daemon.log)
+    })
+})
