@@ -48,6 +48,9 @@ export interface ConnectionCounters {
   droppedOthers: number
 }
 
+/** Of what answers no request. Clients that wait for a reply go by its xid, so it must not be one that they use. */
+const UNSOLICITED_XID = 0
+
 const HELLO = 0
 const ERROR = 1
 const ECHO_REQUEST = 2
@@ -68,7 +71,6 @@ export class Connection {
   #version: number
   /** Bytes received while greeting. */
   #seen = 0
-  #nextXid = 1
 
   readonly #held = new HeldInput()
   #paused = false
@@ -99,7 +101,7 @@ export class Connection {
     socket.on('error', (error) => this.#finish(messageOf(error)))
     socket.on('close', () => this.#finish('connection lost'))
     this.#timer = setTimeout(() => this.#finish('the peer sent no OFPT_HELLO'), options.greetingMs)
-    this.#emit(hello, this.#takeXid())
+    this.#emit(hello, UNSOLICITED_XID)
   }
 
   get state(): 'greeting' | 'open' | 'closed' {
@@ -119,7 +121,7 @@ export class Connection {
    */
   send(message: Message, xid?: number): boolean {
     if (this.#state !== 'open' || this.#dropped(message)) return false
-    if (!this.#emit(message, xid ?? this.#takeXid())) return false
+    if (!this.#emit(message, xid ?? UNSOLICITED_XID)) return false
     if (this.#output.size > this.#options.limits.outputMaxBytes) {
       this.#finish(`the peer does not read: ${this.#output.size} bytes wait for it`)
       return false
@@ -295,12 +297,6 @@ export class Connection {
     this.#steer()
   }
 
-  #takeXid(): number {
-    const xid = this.#nextXid
-    this.#nextXid = xid === 0xffffffff ? 1 : xid + 1
-    return xid
-  }
-
   // ---- Inactivity ---------------------------------------------------------------------------------------------
 
   #arm(ms: Millis): void {
@@ -315,7 +311,7 @@ export class Connection {
     if (idle < interval - 1) return this.#arm(interval - idle)
     if (!this.#probed) {
       this.#probed = true
-      this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, this.#takeXid())
+      this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, UNSOLICITED_XID)
       return this.#arm(2 * interval - idle)
     }
     if (idle < 2 * interval - 1) return this.#arm(2 * interval - idle)
@@ -334,7 +330,7 @@ export class Connection {
     const greeting = this.#state === 'greeting'
     const data = greeting ? new TextEncoder().encode(reason.slice(0, 200)) : new Uint8Array(0)
     try {
-      for (const bytes of encodeMessage({ type: 'error', name: error, data }, this.#version, offending?.xid ?? this.#takeXid())) {
+      for (const bytes of encodeMessage({ type: 'error', name: error, data }, this.#version, offending?.xid ?? UNSOLICITED_XID)) {
         // OFPET_HELLO_FAILED has one form in all versions; the peer reads it in its own.
         if (greeting && offending !== null && offending.version !== 0) bytes[0] = offending.version
         this.#output.push(bytes)

@@ -59,6 +59,16 @@ export class Writer {
     return start
   }
 
+  /** Room first, then the value: making room may replace `view`. */
+  u16(value: number): void {
+    const at = this.reserve(2)
+    this.view.setUint16(at, value)
+  }
+  u32(value: number): void {
+    const at = this.reserve(4)
+    this.view.setUint32(at, value)
+  }
+
   append(bytes: Uint8Array): void {
     const start = this.at
     this.reserve(bytes.length)

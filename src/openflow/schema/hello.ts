@@ -61,7 +61,7 @@ export const error: Codec<PeerError> = {
 export function encodeError(w: Writer, message: ErrorMessage): void {
   const { type, code, experimenter } = errorNumbers(message.name, w.version)
   putNumbers(w, type, code)
-  if (experimenter !== undefined) w.view.setUint32(w.reserve(4), experimenter)
+  if (experimenter !== undefined) w.u32(experimenter)
   w.append(message.data.subarray(0, MAX_DATA))
 }
 

@@ -22,7 +22,7 @@ const inPort10: Codec<Match> = {
   encode(w, match) {
     const number = Number(fieldOf(match, 'in_port')?.value ?? BigInt(Port.ANY))
     if (number >= 0xff00 && number < 0xffffff00) throw new Unencodable('OFPT_PACKET_IN', 'in_port', w.version, `port ${number}`)
-    w.view.setUint16(w.reserve(2), number & 0xffff)
+    w.u16(number & 0xffff)
   },
 }
 

@@ -24,7 +24,7 @@ const actionMap: Codec<readonly Action['type'][]> = {
   },
   encode(w, names) {
     const map = ACTIONS10.reduce((sum, name, number) => names.includes(name) ? sum | 1 << number : sum, 0)
-    w.view.setUint32(w.reserve(4), map)
+    w.u32(map)
   },
 }
 

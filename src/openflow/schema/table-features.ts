@@ -98,7 +98,7 @@ const readOxmIds: ReadIds<OxmId> = (r, at, end) => {
 const writeOxmIds: WriteIds<OxmId> = (w, ids) => {
   for (const { field, maskable } of ids) {
     const { number, bytes } = OXM[field]
-    w.view.setUint32(w.reserve(4), (OXM_CLASS_BASIC << 16 | number << 9 | (maskable ? 0x100 | 2 * bytes : bytes)) >>> 0)
+    w.u32((OXM_CLASS_BASIC << 16 | number << 9 | (maskable ? 0x100 | 2 * bytes : bytes)) >>> 0)
   }
 }
 const readFields: ReadIds<OxmName> = (r, at, end) => readOxmIds(r, at, end).map(({ field }) => field)
