@@ -1,11 +1,11 @@
 /**
- * Real controllers as processes: Faucet, and the learning switches that come with os-ken. They live in a Python virtual
- * environment outside the repository, which .ci/controllers makes; OFSWITCHD_CONTROLLERS names another folder.
+ * Real controllers as processes: Faucet, and learning switches. Faucet and os-ken live in a Python virtual environment
+ * outside the repository, which .ci/controllers makes; OFSWITCHD_CONTROLLERS names another folder.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Daemon, isExecutable, until } from './netns-process.js'
+import { type Daemon, isExecutable, onPath, until } from './netns-process.js'
 import type { Namespace, Sandbox } from './netns.js'
 
 export const controllerFolder = process.env['OFSWITCHD_CONTROLLERS']
@@ -18,8 +18,6 @@ const PROMETHEUS_PORT = 9302
 
 export const whyNoFaucet = (): string | undefined =>
   isExecutable(program('faucet')) ? undefined : `Faucet is not installed in ${controllerFolder} (.ci/controllers does it)`
-
-export type OsKenApp = 'simple_switch' | 'simple_switch_13'
 
 export const whyNoOsKen = (): string | undefined =>
   isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'simple_switch_13.py')) ? undefined
@@ -93,14 +91,38 @@ export class Faucet {
   }
 }
 
-/** The line of os-ken's log that says that the OpenFlow handshake is over. */
-export const OS_KEN_CONNECTED = 'move onto main mode'
-
-/** One of os-ken's learning switches: `simple_switch` speaks OpenFlow 1.0, `simple_switch_13` 1.3. */
-export function startOsKen(namespace: Namespace, app: OsKenApp): Daemon {
-  return namespace.daemon(app, program('osken-manager'),
-    ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), join(controllerFolder, 'apps', `${app}.py`)], environment())
+export interface LearningSwitch {
+  readonly name: string
+  /** The version it speaks, as `ovs-ofctl -O` names it. */
+  readonly version: string
+  /** A line of its log that says that the OpenFlow handshake is over. */
+  readonly connected: string
+  whyNot(): string | undefined
+  start(namespace: Namespace): Daemon
 }
+
+const osKen = (app: 'simple_switch' | 'simple_switch_13', version: string): LearningSwitch => ({
+  name: `os-ken ${app}`,
+  version,
+  connected: 'move onto main mode',
+  whyNot: whyNoOsKen,
+  start: (namespace) => namespace.daemon(app, program('osken-manager'),
+    ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), join(controllerFolder, 'apps', `${app}.py`)],
+    environment()),
+})
+
+const testController = (version: string): LearningSwitch => ({
+  name: `ovs-testcontroller, ${version}`,
+  version,
+  connected: 'OFPT_FEATURES_REPLY',
+  whyNot: () => onPath('ovs-testcontroller') === undefined ? 'ovs-testcontroller is not installed' : undefined,
+  start: (namespace) => namespace.daemon('ovs-testcontroller', 'ovs-testcontroller',
+    ['-O', version, '-vvconn:console:dbg', `--unixctl=${join(tmpdir(), `${namespace.name}-controller.ctl`)}`, `ptcp:${CONTROLLER_PORT}:127.0.0.1`]),
+})
+
+export const learningSwitches: readonly LearningSwitch[] = [
+  osKen('simple_switch_13', 'OpenFlow13'), osKen('simple_switch', 'OpenFlow10'), testController('OpenFlow10'), testController('OpenFlow13'),
+]
 
 /** Programs of the environment start each other by name. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -12,6 +12,14 @@ export const tcpFrame = '0200000000020200000000010800' + '4500002800010000400666
 
 export const scripts: readonly Script[] = [
   {
+    // First, because ports count on from script to script.
+    name: 'ports count', versions: ['OpenFlow10', 'OpenFlow13'],
+    steps: [
+      'ofctl add-flow TARGET priority=10,in_port=1,arp,actions=output:2,output:3', `send 1 ${arpFrame}`, `send 1 ${arpFrame}`, `send 1 ${tcpFrame}`, 'expect 4',
+      'ofctl dump-ports TARGET', 'ofctl dump-ports TARGET 2',
+    ],
+  },
+  {
     name: 'a new switch', versions: every,
     steps: [
       'ofctl show TARGET', 'ofctl dump-desc TARGET', 'ofctl dump-tables TARGET', 'ofctl dump-flows TARGET', 'ofctl dump-aggregate TARGET',
