@@ -1,7 +1,7 @@
 /**
  * The P4Runtime service as a TypeScript interface over the generated message types: the seam between the P4Runtime
  * client and a target. The embedded target implements it directly (in-process), the gRPC client implements it over a
- * channel, and the gRPC server serves any implementation of it. P4RT 1.4 §6 (service), §18 (server behaviour).
+ * channel, and the gRPC server serves any implementation of it. P4RT 1.4 §5 (arbitration), §12 … §17 (the calls).
  */
 import type { p4 } from './generated.js'
 

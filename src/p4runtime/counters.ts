@@ -1,6 +1,6 @@
 /**
  * Reading counters: which entities to ask for, and whose counter an answer is. Used by the session in the queue's order.
- * P4RT 1.4 §9.1.6, §9.3
+ * P4RT 1.4 §9.1, §9.3, §13
  */
 import type { NamedEntity, NamedTableEntry } from '../compiler/ir.js'
 import type { P4InfoIndex, TableInfo } from '../p4info/index.js'

@@ -93,7 +93,7 @@ function tableEntry(op: NamedUpdate['op'], entry: NamedTableEntry, index: P4Info
   }
   if (entry.controllerMetadata !== 0) result.controllerMetadata = entry.controllerMetadata
   if (entry.metadata.length > 0) result.metadata = entry.metadata
-  // A MODIFY without counter_data leaves the counter as it is. P4RT 1.4 §9.1.6 (direct resources)
+  // A MODIFY without counter_data leaves the counter as it is. P4RT 1.4 §9.1
   if (op === 'modify' && entry.resetCounters && table.directCounter !== null) result.counterData = {}
   return result
 }

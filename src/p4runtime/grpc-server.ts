@@ -1,6 +1,6 @@
 /**
  * A gRPC server that offers any P4RuntimeService: the embedded target on a port, and the fakes of the tests behind a real
- * channel. P4RT 1.4 §7. It adds nothing of its own: arbitration, checks and errors are the service's.
+ * channel. P4RT 1.4 §12 … §17. It adds nothing of its own: arbitration, checks and errors are the service's.
  */
 import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import type {
@@ -14,6 +14,8 @@ import { codes } from './codes.js'
 import { methods } from './methods.js'
 import type { Method } from './methods.js'
 import { encodeStatusDetails, STATUS_DETAILS_KEY } from './status-details.js'
+
+const MAX_WAITING_MESSAGES = 4096
 
 export interface GrpcServerHandle {
   /** The port that was bound; 0 for a Unix socket. */
@@ -93,7 +95,8 @@ function serveStream(service: P4RuntimeService, call: ServerDuplexStream<p4.v1.I
   let over = false
   const stream = service.streamChannel({
     onMessage: (message) => {
-      if (!over) call.write(message)
+      // A client that does not read loses packets, as at a full queue, and nothing else.
+      if (!over && !(message.packet && call.writableLength > MAX_WAITING_MESSAGES)) call.write(message)
     },
     onEnd: (error) => {
       if (over) return

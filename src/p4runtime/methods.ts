@@ -1,4 +1,4 @@
-/** The methods of the service p4.v1.P4Runtime with their codecs, for the gRPC client and the gRPC server. P4RT 1.4 §7 */
+/** The methods of the service p4.v1.P4Runtime with their codecs, for the gRPC client and the gRPC server. P4RT 1.4 §12 … §17 */
 import { p4 } from '../p4proto/generated.js'
 
 interface Codec<T, I> {

@@ -1,4 +1,4 @@
-/** The two controller headers by name: P4Info says which fields they have, packets carry ids. P4RT 1.4 §15.3 (packet I/O) */
+/** The two controller headers by name: P4Info says which fields they have, packets carry ids. P4RT 1.4 §16.1 */
 import { fromBytes } from '../p4info/index.js'
 import type { ControllerHeaderInfo, P4InfoIndex, ValueInfo } from '../p4info/index.js'
 import type { p4 } from '../p4proto/generated.js'

@@ -1,6 +1,6 @@
 /**
  * The pipeline that a session wants in the target, and its cookie: the first 64 bits of SHA-256 over both parts, so that a
- * session knows its pipeline again in a target that it meets. P4RT 1.4 §13
+ * session knows its pipeline again in a target that it meets. P4RT 1.4 §7
  */
 import { createHash } from 'node:crypto'
 import { P4InfoIndex } from '../p4info/index.js'

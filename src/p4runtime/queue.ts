@@ -2,9 +2,9 @@
  * The one ordered queue of a target. Updates are coalesced into Writes of up to `maxUpdates`; a Write leaves when it is
  * full or after a turn of the event loop, and one Write is in flight at a time. While it is, the next one gathers.
  *
- * Why one: a Write's updates are carried out in order (PI walks them one by one; P4RT 1.4 §12.1 leaves it to the target),
+ * Why one: PI carries out the updates of a Write one by one in their order (P4RT 1.4 §12.1 would let a target reorder them),
  * but two Writes in flight are two threads of a gRPC server and may overtake each other, and later entries refer to earlier
- * ones. Measured on BMv2 with 200 updates a Write, a second one in flight gains nothing worth that.
+ * ones. Measured on BMv2 with 200 updates a Write: 150 k updates/s with one in flight, 177 k/s with two.
  *
  * Why 200: the statuses of a failed Write travel in one HTTP/2 trailer, about 130 bytes each. Node gives up on trailers of
  * more than 64 KB without a word, and the call then hangs until its deadline.

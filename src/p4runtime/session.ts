@@ -1,5 +1,5 @@
 /**
- * The agent's side of one P4Runtime target, see southbound.ts. P4RT 1.4 §5, §9 … §15
+ * The agent's side of one P4Runtime target, see southbound.ts. P4RT 1.4 §5, §12 … §16
  *
  *            connect ──► arbitration ──► primary ──► cookie? ── ours ─────► empty the target ──► ready
  *               ▲             │ ▲                       └── other, none ──► push the pipeline ──► ready

@@ -1,6 +1,6 @@
 /**
  * The status of each update of a failed Write, as gRPC carries it: a google.rpc.Status in the trailer
- * "grpc-status-details-bin", in which the details are one p4.v1.Error for each update. P4RT 1.4 §10 (error reporting).
+ * "grpc-status-details-bin", in which the details are one p4.v1.Error for each update. P4RT 1.4 §12.3.
  */
 import { google, p4 } from '../p4proto/generated.js'
 import type { RpcError } from '../p4proto/service.js'
