@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 const root = new URL('..', import.meta.url).pathname
 /** Each program: its main file and what it includes, in one place for this script and for the test that checks the hash. */
@@ -24,7 +24,7 @@ for (const { name, main, includes } of programs) {
   try {
     const json = join(out, 'program.json')
     const p4info = join(out, 'program.txtpb')
-    execFileSync(process.env.P4C ?? 'p4c-bm2-ss', [main, '-o', json, '--p4runtime-files', p4info],
+    execFileSync(process.env.P4C ?? 'p4c-bm2-ss', [basename(main), '-o', json, '--p4runtime-files', p4info],
       { cwd: join(root, 'p4', dirname(main)), stdio: ['ignore', 'inherit', 'inherit'] })
     const program = JSON.parse(readFileSync(json, 'utf8'))
     program.program = main

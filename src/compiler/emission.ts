@@ -13,7 +13,7 @@ import type { NamedMulticastGroup, NamedUpdate } from './ir.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import { acquireProgram } from './programs.js'
-import { fitRound, isDecrement, supports, type RewriteOp } from './rounds.js'
+import { fitRound, isDecrement, supports, type RewriteOp, type StageEntry } from './rounds.js'
 import type { SharedState } from './shared-state.js'
 
 export interface Leaf {
@@ -112,7 +112,7 @@ export class Emissions {
       if (leaf.target.kind === 'all' || leaf.target.kind === 'flood') dependsOnPorts = true
       this.#replicate(planning, leaf, context, replicas)
     }
-    if (replicas.list.length === 0) replicas.add(this.#nullPort(), 0)
+    if (replicas.list.length === 0 && this.#contract.nullPort !== null) replicas.add(this.#contract.nullPort, 0)
     return { replicas: replicas.list, uses: replicas.uses, groups, dependsOnPorts }
   }
 
@@ -134,17 +134,16 @@ export class Emissions {
   }
 
   #replicate(planning: Planning, leaf: Leaf, context: ListContext, replicas: Replicas): void {
-    const replica = this.#replicaTable()
     const { target } = leaf
     if (target.kind === 'continue') return this.#continueOn(planning, leaf, target, context, replicas)
     const wanted = new Map<string, bigint>()
     if (target.kind === 'in_port') {
       const known = context.inPort === null ? null : this.targetPort(context.inPort)
-      if (known === null || !this.#fits(leaf, replica)) return this.#goOnAlone(planning, leaf, context, replicas)
+      if (known === null || !this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
       wanted.set('in_port_allowed', 1n)
       return this.#send(planning, leaf, [known], wanted, replicas)
     }
-    if (!this.#fits(leaf, replica)) return this.#goOnAlone(planning, leaf, context, replicas)
+    if (!this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
     if (target.kind === 'controller') {
       wanted.set('max_len', BigInt(target.maxLen))
       wanted.set('reason', 1n)
@@ -156,12 +155,11 @@ export class Emissions {
   }
 
   #send(planning: Planning, leaf: Leaf, ports: readonly number[], wanted: Map<string, bigint>, replicas: Replicas): void {
-    const replica = this.#replicaTable()
-    const round = fitRound(leaf.prefix, replica.scope, false)
-    const plain = round.entries.length === 0 && wanted.size === 0 && leaf.counters.length === 0
+    const entries = this.#entriesOf(leaf)
+    const plain = entries.length === 0 && wanted.size === 0 && leaf.counters.length === 0
     for (let copy = 0; ; copy += 1) {
       // The same port twice with the same program needs two instances: a replica is a (port, instance) pair.
-      const instance = plain && copy === 0 ? 0 : replicas.hold(this.#replica(planning, 'send', round.entries, wanted, leaf.counters, copy))
+      const instance = plain && copy === 0 ? 0 : replicas.hold(this.#replica(planning, 'send', entries, wanted, leaf.counters, copy))
       if (ports.every((port) => !replicas.has(port, instance))) {
         for (const port of ports) replicas.add(port, instance)
         return
@@ -171,11 +169,10 @@ export class Emissions {
 
   /** The copy that goes on with the rest of the list, with the flow's next table, or with its action set. */
   #continueOn(planning: Planning, leaf: Leaf, target: Extract<LeafTarget, { kind: 'continue' }>, context: ListContext, replicas: Replicas): void {
-    const replica = this.#replicaTable()
-    const fits = this.#fits(leaf, replica)
+    const fits = this.#fits(leaf)
     const steps: readonly Step[] = fits ? target.steps : [...leaf.prefix.map((op): Step => ({ kind: 'rewrite', op })), ...target.steps]
     const needsEntry = steps.length > 0 || target.tail.kind !== 'goto'
-    const round = fits ? fitRound(leaf.prefix, replica.scope, false).entries : []
+    const round = fits ? this.#entriesOf(leaf) : []
     const next = needsEntry ? this.#continuation(planning, steps, target.tail, context) : null
     const wanted = new Map(next === null ? [] : [['continuation', BigInt(next.id)]])
     this.#toContinuationPort(this.#replica(planning, 'continue', round, wanted, leaf.counters, 0, next), replicas)
@@ -207,7 +204,7 @@ export class Emissions {
     })
   }
 
-  #replica(planning: Planning, kind: string, entries: Parameters<typeof acquireProgram>[3], wanted: ReadonlyMap<string, bigint>,
+  #replica(planning: Planning, kind: string, entries: readonly StageEntry[], wanted: ReadonlyMap<string, bigint>,
     counters: readonly number[], copy: number, uses: Handle | null = null): Handle {
     const table = this.#replicaTable()
     const program = acquireProgram(this.#state, planning, table.scope, entries)
@@ -228,7 +225,13 @@ export class Emissions {
     return handle
   }
 
-  #fits(leaf: Leaf, replica: ReplicaTable): boolean {
+  #entriesOf(leaf: Leaf): readonly StageEntry[] {
+    return leaf.prefix.length === 0 ? [] : fitRound(leaf.prefix, this.#replicaTable().scope, false).entries
+  }
+  /** Whether one program in egress does all that is to be done to the copy. */
+  #fits(leaf: Leaf): boolean {
+    if (leaf.prefix.length === 0) return true
+    const replica = this.#replicaTable()
     const unsupported = leaf.prefix.find((op) => !isDecrement(op) && !supports(replica.scope, op))
     if (unsupported !== undefined) {
       const what = unsupported.kind === 'set' ? `set ${unsupported.field}` : unsupported.op
