@@ -3,7 +3,7 @@
  * thrown concerns I/O, the operator's input at the edges, or a mistake of ours ('bug').
  */
 
-export const errorFamilies = ['config', 'channel', 'target', 'bug'] as const
+export const errorFamilies = ['config', 'channel', 'target', 'process', 'bug'] as const
 export type ErrorFamily = (typeof errorFamilies)[number]
 /** 'config.file', 'channel.addressInUse', 'target.lost' … */
 export type ErrorCode = `${ErrorFamily}.${string}`

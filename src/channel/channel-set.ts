@@ -85,6 +85,7 @@ export class ChannelSet {
   readonly #connectionOptions: ConnectionOptions
   readonly #events: ChannelSetEvents
   readonly #limitedLog: LimitedLog
+  readonly #watchers: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>[] = []
   readonly #entries = new Map<number, Entry>()
   readonly #sockets = new Set<Socket>()
   readonly #connectors: Connector[] = []
@@ -159,6 +160,12 @@ export class ChannelSet {
     this.#entries.get(id)?.connection.close(reason)
   }
 
+  /** Also tells someone else of connections, after the owner; those that are open already at once. */
+  watch(watcher: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>): void {
+    this.#watchers.push(watcher)
+    for (const { id, version, peer, kind } of this.status().connections) watcher.onOpen?.({ id, version, peer, kind })
+  }
+
   /** Where the listeners really are: port 0 is replaced by the port that was given. */
   listening(): readonly Endpoint[] {
     return this.#listeners.map(({ listener }) => listener.endpoint)
@@ -223,6 +230,7 @@ export class ChannelSet {
         // Management clients come and go by the second.
         log[kind === 'controller' ? 'info' : 'debug']({ version: versionName(version), kind }, 'OpenFlow connection open')
         this.#events.onOpen({ id, version, peer, kind })
+        for (const watcher of this.#watchers) watcher.onOpen?.({ id, version, peer, kind })
       },
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
       onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
@@ -231,7 +239,9 @@ export class ChannelSet {
         onClosed(reason)
         const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
         this.#limitedLog.log(level, `closed ${kind} ${reason}`, { peer, conn: id, reason, ...connection.counters }, 'OpenFlow connection closed')
-        if (entry.openSince !== null) this.#events.onClose(id, reason)
+        if (entry.openSince === null) return
+        this.#events.onClose(id, reason)
+        for (const watcher of this.#watchers) watcher.onClose?.(id, reason)
       },
     }, log, this.#limitedLog)
     const entry: Entry = { id, connection, kind, peer, openSince: null }

@@ -3,7 +3,7 @@
  * The command line. Exit status: 0 clean, 1 failure at run time, 2 a mistake in the options or the configuration.
  * Commands are loaded when they are used, so that --help and --check-config are quick.
  */
-import { messageOf } from '../base/errors.js'
+import { SwitchError, messageOf } from '../base/errors.js'
 import { ConfigError, formatProblem, productVersion } from '../config/index.js'
 import { quickStartUsage, targetUsage, usage } from './usage.js'
 
@@ -44,7 +44,7 @@ try {
     process.exitCode = 2
   } else {
     process.stderr.write(`ofswitchd: ${messageOf(error)}\n`)
-    process.exitCode = 1
+    process.exitCode = error instanceof SwitchError && error.code.startsWith('config.') ? 2 : 1
   }
 }
 // What could not be closed must not keep the process: this fires only if something still does.

@@ -5,7 +5,7 @@ import { SwitchError, messageOf } from '../base/errors.js'
 /** Returns the function that removes it. Throws SwitchError. */
 export function writePidfile(path: string): () => void {
   const other = runningProcess(path)
-  if (other !== null) throw new SwitchError('config.pidfile', `--pidfile ${path}: already running as process ${other}`)
+  if (other !== null) throw new SwitchError('process.running', `--pidfile ${path}: already running as process ${other}`)
   try {
     // Renamed into place: a reader sees the whole number or the old file.
     const temporary = `${path}.${process.pid}`

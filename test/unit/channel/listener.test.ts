@@ -38,6 +38,17 @@ test('a passive endpoint among the controllers makes controller connections', as
   assert.equal(events.opened[0]?.kind, 'controller')
 })
 
+test('a watcher is told of connections that are open and of those that come', async (context) => {
+  const { set, events, open } = await listeningSet(context)
+  const first = await open()
+  const told: string[] = []
+  set.watch({ onOpen: ({ id, kind, version }) => told.push(`open ${id} ${kind} ${version}`), onClose: (id) => told.push(`close ${id}`) })
+  await open()
+  first.socket.destroy()
+  await until('the end', () => events.closed.length === 1)
+  assert.deepEqual(told, ['open 1 service 4', 'open 2 service 4', 'close 1'])
+})
+
 test('a unix socket: for our user alone, and gone afterwards', async (context) => {
   const endpoint = unix('a.mgmt')
   const { set, events, open } = await listeningSet(context, { listen: [endpoint] })
