@@ -22,7 +22,7 @@ const number = (name: string, otherwise: number): number => Number(process.env[n
 const single = process.env['OFSWITCHD_DIFF_SEED']
 const first = single === undefined ? number('OFSWITCHD_DIFF_FIRST', 1) : Number(single)
 const count = single === undefined ? number('OFSWITCHD_DIFF_CASES', 60) : 1
-const PACKETS = 20
+const PACKETS = 24
 /** Shrinking costs seconds; after a few failures the seeds are enough. */
 let shrinks = 3
 

@@ -146,10 +146,10 @@ export class FlowGenerator {
     const random = this.#random
     const packet = random.pick(this.#packets)
     const match: string[] = []
-    if (random.chance(0.2)) match.push(`in_port=${packet.inPort}`)
-    if (table > 0 && random.chance(0.3)) match.push(`metadata=${random.pick(METADATA)}`)
-    if (random.chance(0.15)) match.push(random.chance(0.7) ? `dl_src=${packet.src}` : 'dl_src=02:00:00:00:00:a0/ff:ff:ff:ff:ff:f0')
-    if (random.chance(0.2)) match.push(random.pick([`dl_dst=${packet.dst}`, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', 'dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00']))
+    if (random.chance(0.15)) match.push(`in_port=${packet.inPort}`)
+    if (table > 0 && random.chance(0.15)) match.push(`metadata=${random.pick(METADATA)}`)
+    if (random.chance(0.1)) match.push(random.chance(0.7) ? `dl_src=${packet.src}` : 'dl_src=02:00:00:00:00:a0/ff:ff:ff:ff:ff:f0')
+    if (random.chance(0.12)) match.push(random.pick([`dl_dst=${packet.dst}`, 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00', 'dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00']))
     if (this.#features.vlan || this.#features.qinq || random.chance(0.1)) this.#matchVlan(match, context, packet)
     if (random.chance(0.75)) this.#matchL3(match, context, packet)
     return match
@@ -169,7 +169,7 @@ export class FlowGenerator {
 
   #matchL3(match: string[], context: Context, packet: Packet): void {
     const random = this.#random
-    const maybe = (text: string, probability = 0.22): void => { if (random.chance(probability)) match.push(text) }
+    const maybe = (text: string, probability = 0.15): void => { if (random.chance(probability)) match.push(text) }
     if (packet.labels.length > 0) {
       const [label] = packet.labels
       context.l3 = 'mpls'
@@ -238,8 +238,8 @@ export class FlowGenerator {
   #applyList(context: Context): string[] {
     const random = this.#random
     const units: string[] = []
-    for (let left = random.int(0, 5); left > 0; left--)
-      units.push(random.chance(0.45) ? this.#output() : this.#rewrite(context) ?? this.#output())
+    for (let left = random.int(1, 6); left > 0; left--)
+      units.push(random.chance(0.35) ? this.#output() : this.#rewrite(context) ?? this.#output())
     return units
   }
 
