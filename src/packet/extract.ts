@@ -46,7 +46,9 @@ export function extractParsed(frame: Uint8Array, p: ParsedFrame): Map<OxmName, b
       read('ipv6_src', 'ipv6_dst', 'ipv6_flabel')
       fields.set('ipv6_exthdr', BigInt(p.extHdr))
     }
-    readTransport(frame, p, read)
+    // Of such a packet Open vSwitch sees the addresses only.
+    if (p.chainBroken) for (const name of ['ip_dscp', 'ip_ecn', 'ip_proto', 'ipv6_flabel'] as const) fields.set(name, 0n)
+    else readTransport(frame, p, read)
   }
   return fields
 }

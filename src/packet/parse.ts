@@ -45,6 +45,8 @@ export interface ParsedFrame {
   segmentsLeft: boolean
   /** Bits of ExtHdr. */
   extHdr: number
+  /** IPv6: the chain of extension headers is cut short; `ipProto` is then the last one named. */
+  chainBroken: boolean
   /** Set only when the whole fixed header is there; null in later fragments. */
   l4: L4Kind | null
   /** First byte after the IP header(s), also when `l4` is null. */
@@ -57,7 +59,7 @@ export interface ParsedFrame {
 export function parseFrame(frame: Uint8Array, maxTags = Infinity): ParsedFrame {
   const p: ParsedFrame = {
     ethernet: false, tags: [], ethTypeAt: -1, ethType: EtherType.NONE, payloadAt: -1, pbbAt: -1, mplsAt: -1, mplsCount: 0,
-    l3: null, l3At: -1, l3End: -1, protoAt: -1, ipProto: 0, fragment: 'no', segmentsLeft: false, extHdr: 0,
+    l3: null, l3At: -1, l3End: -1, protoAt: -1, ipProto: 0, fragment: 'no', segmentsLeft: false, extHdr: 0, chainBroken: false,
     l4: null, l4At: -1, ndTargetAt: -1, ndSllAt: -1, ndTllAt: -1,
   }
   if (frame.length < 14) return p
@@ -144,7 +146,8 @@ function parseIpv6(frame: Uint8Array, p: ParsedFrame): void {
   p.protoAt = at + 6
   p.ipProto = frame[at + 6]!
   p.l4At = at + 40
-  if (!parseExtensionHeaders(frame, p) || p.fragment === 'later') return
+  p.chainBroken = !parseExtensionHeaders(frame, p)
+  if (p.chainBroken || p.fragment === 'later') return
   if (p.ipProto === IpProto.ICMPV6) {
     if (p.l4At + 8 > p.l3End) return
     p.l4 = 'icmpv6'

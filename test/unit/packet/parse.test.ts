@@ -60,6 +60,8 @@ const cases: readonly [name: string, frame: Uint8Array, fields: Record<string, s
     { ...ip6, ip_proto: '0x11', udp_src: '0x1', udp_dst: '0x2', ipv6_exthdr: '0x10' }],
   ['a later IPv6 fragment has protocol 44', ethernet({ ...eth, type: EtherType.IPV6 }, ipv6({ ...v6, proto: IpProto.UDP, extensions: [{ type: IpProto.FRAGMENT, body: fromHex('0008 00000009') }] }, udp({ src: 1, dst: 2 }))),
     { ...ip6, ip_proto: '0x2c', ipv6_exthdr: '0x10' }],
+  ['an IPv6 extension header longer than the packet leaves the addresses', ethernet({ ...eth, type: EtherType.IPV6 }, ipv6({ ...v6, dscp: 5, proto: IpProto.DEST_OPTIONS }, fromHex('0608000000000000'))),
+    { ...ip6, ip_proto: '0x0', ipv6_exthdr: '0x8' }],
   ['neighbour solicitation', neighborSolicitFrame({ sha: 9n, src: 'fe80::1', target: 'fe80::2' }), {
     ...ip6, ipv6_src: '0xfe800000000000000000000000000001', ipv6_dst: '0xff0200000000000000000001ff000002', ip_proto: '0x3a',
     icmpv6_type: '0x87', icmpv6_code: '0x0', ipv6_nd_target: '0xfe800000000000000000000000000002', ipv6_nd_sll: '0x9' }],
