@@ -1,11 +1,11 @@
 /**
- * The OpenFlow match fields of a frame, as Open vSwitch's flow extraction sees them:
- * - the EtherType is the one behind the outermost VLAN tag, so nothing behind a second tag is seen; `tags: 'all'` looks
- *   through all tags, as OF 1.3.5 §7.2.3.7 reads and as the pipeline does;
+ * The OpenFlow match fields of a frame, as Open vSwitch's flow extraction sees them, but for the number of VLAN tags:
+ * - all of them are looked through (OF 1.3.5 §7.2.3.7: `eth_type` is the type "after VLAN tags"), as in the pipeline;
+ *   `tags: 'outermost'` stops behind the first, as Open vSwitch does with vlan-limit=1;
  * - `vlan_vid` is always there: 0 without a tag, else the id with the PRESENT bit;
  * - a field whose header ought to be there but is cut short, malformed or in an earlier fragment is 0;
  * - a field whose prerequisites (OF 1.3.5 §7.2.3.6) the frame does not meet is absent.
- * One difference on purpose: `arp_op` has its 16 bits, where Open vSwitch keeps eight.
+ * Another difference on purpose: `arp_op` has its 16 bits, where Open vSwitch keeps eight.
  */
 import type { OxmName } from '../openflow/model.js'
 import { getBig } from './bytes.js'
@@ -13,7 +13,7 @@ import { locate, readField, tagControl } from './fields.js'
 import { parseFrame, type ParsedFrame } from './parse.js'
 import { EtherType, Icmpv6Type, IpProto, VID_PRESENT, isMplsType } from './types.js'
 
-export const extractFields = (frame: Uint8Array, tags: 'outermost' | 'all' = 'outermost'): Map<OxmName, bigint> =>
+export const extractFields = (frame: Uint8Array, tags: 'all' | 'outermost' = 'all'): Map<OxmName, bigint> =>
   extractParsed(frame, parseFrame(frame, tags === 'all' ? Infinity : 1))
 
 /** For a frame that was parsed already. */

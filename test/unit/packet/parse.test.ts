@@ -29,8 +29,9 @@ const cases: readonly [name: string, frame: Uint8Array, fields: Record<string, s
   ['a tag, with the PRESENT bit', ethernet({ ...eth, type: EtherType.ARP, vlans: [{ vid: 5, pcp: 3 }] }, arp({ op: 1, sha: 1n, spa: '10.0.0.1', tha: 0n, tpa: '10.0.0.2' })),
     { eth_type: '0x806', vlan_vid: '0x1005', vlan_pcp: '0x3', arp_op: '0x1', arp_sha: '0x1', arp_spa: '0xa000001', arp_tha: '0x0', arp_tpa: '0xa000002' }],
   ['a priority tag is a tag with id 0', ethernet({ ...eth, type: 0x1234, vlans: [{ vid: 0, pcp: 7, dei: true }] }), { eth_type: '0x1234', vlan_vid: '0x1000', vlan_pcp: '0x7' }],
-  ['behind a second tag nothing is seen', ethernet({ ...eth, type: EtherType.IPV4, vlans: [{ vid: 5, tpid: EtherType.QINQ }, { vid: 6 }] }, ipv4({ ...v4, proto: 6 }, tcp({ src: 1, dst: 2 }))),
-    { eth_type: '0x8100', vlan_vid: '0x1005', vlan_pcp: '0x0' }],
+  ['all tags are looked through, the outermost is the one seen',
+    ethernet({ ...eth, type: EtherType.IPV4, vlans: [{ vid: 5, tpid: EtherType.QINQ }, { vid: 6, pcp: 1 }, { vid: 7 }] }, ipv4({ ...v4, proto: 6 }, tcp({ src: 1, dst: 2 }))),
+    { ...ip, vlan_vid: '0x1005', vlan_pcp: '0x0', ip_proto: '0x6', tcp_src: '0x1', tcp_dst: '0x2' }],
   ['a tag that is cut off is not a tag', ethernet({ ...eth, type: EtherType.VLAN }, fromHex('0005')), { eth_type: '0x8100', vlan_vid: '0x0' }],
   ['TCP over IPv4 with options', ethernet({ ...eth, type: EtherType.IPV4 }, ipv4({ ...v4, proto: IpProto.TCP, dscp: 46, ecn: 1, options: fromHex('94040000 01') }, tcp({ src: 1000, dst: 80 }))),
     { ...ip, ip_dscp: '0x2e', ip_ecn: '0x1', ip_proto: '0x6', tcp_src: '0x3e8', tcp_dst: '0x50' }],
@@ -78,10 +79,10 @@ for (const [name, frame, fields] of cases) {
   })
 }
 
-test('fields: behind all tags, on request', () => {
-  const frame = ethernet({ ...eth, type: EtherType.IPV4, vlans: [{ vid: 5 }, { vid: 6 }, { vid: 7 }] }, ipv4({ ...v4, proto: 6 }, tcp({ src: 1, dst: 2 })))
-  const fields = extractFields(frame, 'all')
-  assert.deepEqual([fields.get('eth_type'), fields.get('vlan_vid'), fields.get('tcp_dst')], [0x800n, 0x1005n, 2n])
+test('fields: behind the outermost tag only, on request', () => {
+  const frame = ethernet({ ...eth, type: EtherType.IPV4, vlans: [{ vid: 5 }, { vid: 6 }] }, ipv4({ ...v4, proto: 6 }, tcp({ src: 1, dst: 2 })))
+  const fields = extractFields(frame, 'outermost')
+  assert.deepEqual([fields.get('eth_type'), fields.get('vlan_vid'), fields.has('tcp_dst')], [0x8100n, 0x1005n, false])
 })
 
 test('a frame cut anywhere is parsed without a throw, within its bytes', () => {
