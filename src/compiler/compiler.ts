@@ -105,18 +105,18 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table === undefined) throw new CannotPlan('OFPFMFC_BAD_TABLE_ID', `there is no table ${record.tableId}`)
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
+    this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
     this.#remember(planning, flow, undefined)
-    this.#countWriter(planning, flow.writes ? 1 : 0, dying)
     planning.main({ op: 'insert', entity: flow.entry }, { op: 'delete', entity: flow.entry }, { flow: record.id })
   }
 
   #modifyFlow(planning: Planning, record: FlowRecord, resetCounters: boolean, dying: Set<Handle>): void {
     const old = this.#flows.get(record.id)
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
+    this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
     this.#remember(planning, flow, old)
-    this.#countWriter(planning, Number(flow.writes) - Number(old.writes), dying)
     planning.main({ op: 'modify', entity: { ...flow.entry, resetCounters } }, { op: 'modify', entity: old.entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
   }
@@ -131,7 +131,7 @@ export class Compiler implements Pipeline {
     if (wantCounters) planning.want(old.entry)
     planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
-    this.#countWriter(planning, old.writes ? -1 : 0, dying)
+    this.#countWriter(planning, -writesOf(old.record), record.id, dying)
   }
 
   #remember(planning: Planning, flow: CompiledFlow, before: CompiledFlow | undefined): void {
@@ -143,14 +143,14 @@ export class Compiler implements Pipeline {
   }
 
   /** With the first write-actions, lists that end after an output have to hand the packet on to the action set. */
-  #countWriter(planning: Planning, by: number, dying: Set<Handle>): void {
+  #countWriter(planning: Planning, by: number, except: number, dying: Set<Handle>): void {
     if (by === 0) return
     const first = this.#state.writers === 0
     this.#state.writers += by
     planning.changed(() => { this.#state.writers -= by })
     if (!first) return
     for (const flow of [...this.#flows.values()]) {
-      if (flow.dependsOnWriters) this.#modifyFlow(planning, flow.record, false, dying)
+      if (flow.dependsOnWriters && flow.record.id !== except) this.#modifyFlow(planning, flow.record, false, dying)
     }
   }
 
@@ -188,3 +188,6 @@ export class Compiler implements Pipeline {
     })
   }
 }
+
+/** 1 for a flow with write-actions. */
+const writesOf = (record: FlowRecord): 0 | 1 => ((record.instructions.write?.length ?? 0) > 0 ? 1 : 0)

@@ -19,8 +19,6 @@ export interface CompiledFlow {
   readonly record: FlowRecord
   readonly entry: NamedTableEntry
   readonly uses: readonly Handle[]
-  /** Has write-actions. */
-  readonly writes: boolean
   /** Must be compiled again when the first flow with write-actions appears. */
   readonly dependsOnWriters: boolean
 }
@@ -58,8 +56,7 @@ export class FlowCompiler {
       kind: 'table', table: table.table, match, priority: targetPriority(record.priority), action: actionCall(action, roles, this.#defaults),
       idleTimeout: record.idleTimeout * 1000, controllerMetadata: record.id, metadata: new Uint8Array(0), resetCounters: false,
     }
-    const writes = (record.instructions.write?.length ?? 0) > 0
-    return { record, entry, uses, writes, dependsOnWriters }
+    return { record, entry, uses, dependsOnWriters }
   }
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {

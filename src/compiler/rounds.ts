@@ -95,9 +95,16 @@ function choose(stage: Stage, state: StageState): StageAction | null {
   for (const action of stage.actions) {
     if (action.ops.length !== state.ops.length || action.ops.some((op, index) => op !== state.ops[index]?.op)) continue
     if ([...state.sets].some(([field, set]) => !canSet(action, field, set.mask))) continue
+    // What has no mask is written whole, so it has to be wanted.
+    if ([...action.sets].some(([field, set]) => set.mask === null && !state.sets.has(field) && !sharesParameter(action, field, state))) continue
     if (best === null || action.paramCount < best.paramCount) best = action
   }
   return best
+}
+/** Fields of different protocols may share one parameter (tcp_src, udp_src). */
+const sharesParameter = (action: StageAction, field: OxmName, state: StageState): boolean => {
+  const name = action.sets.get(field)?.value.name
+  return [...state.sets.keys()].some((other) => action.sets.get(other)?.value.name === name)
 }
 const canSet = (action: StageAction, field: OxmName, mask: bigint): boolean => {
   const set = action.sets.get(field)

@@ -1,0 +1,70 @@
+/** A compiler over one of the repository's pipelines, a plan as text, and a store that is as strict as a target. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Compiler, readContract, type CompiledPlan } from '../../src/compiler/index.js'
+import type { NamedEntity, NamedUpdate } from '../../src/compiler/ir.js'
+import type { Change, FlowRecord, Refusal } from '../../src/datapath/pipeline.js'
+import { NO_INSTRUCTIONS, type Action, type Bucket, type Instructions, type Match, type OxmName } from '../../src/openflow/model.js'
+import { P4InfoIndex } from '../../src/p4info/index.js'
+
+export const PORTS = [1, 2, 3, 4, 5] as const
+
+export function compilerFor(pipeline: 'ofswitchd' | 'examples/l2'): Compiler {
+  const info = P4InfoIndex.parse(readFileSync(join(process.cwd(), 'p4', `${pipeline}.p4info.txtpb`), 'utf8'))
+  return new Compiler({ contract: readContract(info), targetPorts: new Map(PORTS.map((port) => [port, port])) })
+}
+
+export const setPorts = (): Change => ({ op: 'set_ports', ports: PORTS.map((portNo) => ({ portNo, config: 0, linkUp: true })) })
+export const output = (port: number, maxLen = 0): Action => ({ type: 'output', port, maxLen })
+export const setField = (field: OxmName, value: bigint): Action => ({ type: 'set_field', field, value, mask: null })
+export const exact = (field: OxmName, value: bigint): Match[number] => ({ field, value, mask: null })
+export const bucket = (...actions: readonly Action[]): Bucket => ({ weight: 0, watchPort: 0xffffffff, watchGroup: 0xffffffff, actions })
+
+export function flow(id: number, tableId: number, match: Match, instructions: Partial<Instructions>, rest: Partial<FlowRecord> = {}): FlowRecord {
+  return { id, tableId, priority: 100, match, instructions: { ...NO_INSTRUCTIONS, ...instructions }, cookie: 0n, idleTimeout: 0, ...rest }
+}
+
+/** One line for each update; zero parameters are left out, names are shortened to their last part. */
+export function planText(plan: CompiledPlan | Refusal): string {
+  if (plan.refused) return `refused ${plan.error}: ${plan.reasons.join('; ')}\n`
+  return plan.updates.map(({ update }) => `${update.op} ${entityText(update.entity)}\n`).join('')
+}
+function entityText(entity: NamedEntity): string {
+  switch (entity.kind) {
+    case 'table': {
+      const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : `${field.field}=${'value' in field ? field.value : '?'}`)
+      const params = (entity.action?.params ?? []).filter(({ value }) => value !== 0n).map(({ name, value }) => `${name}=${value}`)
+      return `${short(entity.table)}[${match.join(' ')}${entity.priority === 0 ? '' : ` @${entity.priority}`}] ${last(entity.action?.name ?? '')}(${params.join(' ')})`
+    }
+    case 'default': return `default of ${short(entity.table)} ${last(entity.action.name)}`
+    case 'multicast': return `multicast ${entity.groupId} ${entity.replicas.map(({ port, instance }) => `${port}:${instance}`).join(' ')}`
+    case 'counter_reset': return `counter ${last(entity.counter)}[${entity.index}]`
+  }
+}
+const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
+const short = (name: string): string => name.replace(/^[^.]*\./, '').replace('.execute.rewrite', '')
+
+/** What a target holds: insert of what is there, and change or removal of what is not, fail the test. */
+export class StrictStore {
+  readonly entries = new Map<string, NamedUpdate['entity']>()
+
+  apply(updates: readonly NamedUpdate[]): void {
+    for (const { op, entity } of updates) {
+      if (entity.kind === 'default' || entity.kind === 'counter_reset') continue
+      const key = keyOf(entity)
+      if (op === 'insert') assert.ok(!this.entries.has(key), `inserted twice: ${key}`)
+      else assert.ok(this.entries.has(key), `${op} of what is not there: ${key}`)
+      if (op === 'delete') this.entries.delete(key)
+      else this.entries.set(key, entity)
+    }
+  }
+  snapshot(): readonly string[] {
+    return [...this.entries].map(([key, entity]) => `${key} = ${entityText(entity)}`).sort()
+  }
+}
+function keyOf(entity: NamedEntity): string {
+  if (entity.kind === 'multicast') return `multicast ${entity.groupId}`
+  if (entity.kind !== 'table') return entity.kind
+  return `${entity.table} ${JSON.stringify(entity.match, (_key, value: unknown) => typeof value === 'bigint' ? value.toString() : value)} @${entity.priority}`
+}
