@@ -12,12 +12,21 @@
  */
 import { sendError, sendTo } from './connections.js'
 import type { Connection, Pending } from './connections.js'
+import type { ConnId } from './events.js'
 import { handleRequest } from './requests.js'
 import type { Context, Requester } from './state.js'
+
+/** Far more than a channel that heeds backlog() lets in; a connection that exceeds it is closed. */
+const MAX_WAITING = 65536
 
 export function receive(ctx: Context, conn: Connection, item: Pending): void {
   if (item.kind === 'message' && item.message.type === 'echo_request') {
     sendTo(ctx, conn.id, item.xid, { type: 'echo_reply', data: item.message.data })
+    return
+  }
+  if (conn.queue.length >= MAX_WAITING) {
+    close(ctx, conn.id)
+    ctx.emit({ kind: 'close', conn: conn.id, reason: `${MAX_WAITING} requests wait` })
     return
   }
   if (conn.queue.length > 0 || !carryOut(ctx, conn, item)) conn.queue.push(item)
@@ -25,12 +34,20 @@ export function receive(ctx: Context, conn: Connection, item: Pending): void {
 
 /** Goes on with every connection whose head request can be carried out now. */
 export function advance(ctx: Context): void {
-  for (const conn of ctx.conns.all()) {
+  for (const conn of ctx.conns.withRequests()) {
     for (let head = conn.queue.peek(); head !== undefined && !isBlocked(ctx, conn); head = conn.queue.peek()) {
       if (!carryOut(ctx, conn, head)) break
       conn.queue.shift()
     }
   }
+  ctx.conns.forgetDrained()
+}
+
+/** The connection is gone; what it has sent is still carried out. */
+export function close(ctx: Context, id: ConnId): void {
+  const givenUp = ctx.conns.close(id)
+  if (givenUp === null) return
+  ctx.emit({ kind: 'log', level: 'warn', text: 'requests of a closed connection are given up', detail: { conn: givenUp.id, requests: givenUp.queue.length } })
 }
 
 function isBlocked(ctx: Context, conn: Connection): boolean {

@@ -86,13 +86,28 @@ export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason)
 export const receivesMisses = (conn: Connection): boolean =>
   conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)
 
+/** How many closed connections may still have requests that wait. */
+const MAX_DRAINING = 64
+
+/**
+ * A connection that closes while requests of it wait is drained: what it sent is still carried out, as if it had closed a
+ * moment later, but nothing is sent to it any more.
+ */
 export class Connections {
   readonly #conns = new Map<ConnId, Connection>()
+  readonly #draining = new Map<ConnId, Connection>()
   /** The greatest generation id seen; null before the first. OF 1.3.5 §7.3.9 */
   generationId: bigint | null = null
 
   get(id: ConnId): Connection | undefined { return this.#conns.get(id) }
   all(): IterableIterator<Connection> { return this.#conns.values() }
+  withRequests(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.queue.length > 0) }
+
+  /** Keeps count of requests whose outcome is not known yet. */
+  count(id: ConnId, by: 1 | -1): void {
+    const conn = this.#conns.get(id) ?? this.#draining.get(id)
+    if (conn !== undefined) conn.outstanding += by
+  }
 
   open(id: ConnId, version: number, connKind: ConnKind): Connection {
     const conn: Connection = {
@@ -103,12 +118,29 @@ export class Connections {
     return conn
   }
 
-  close(id: ConnId): void { this.#conns.delete(id) }
+  /** Tells of a connection whose waiting requests had to be given up. */
+  close(id: ConnId): Connection | null {
+    const conn = this.#conns.get(id)
+    this.#conns.delete(id)
+    if (conn === undefined || conn.queue.length === 0) return null
+    this.#draining.set(id, conn)
+    const oldest = this.#draining.size > MAX_DRAINING ? this.#draining.values().next().value : undefined
+    if (oldest === undefined) return null
+    this.#draining.delete(oldest.id)
+    return oldest
+  }
+
+  /** Closed connections that have nothing left to do are forgotten. */
+  forgetDrained(): void {
+    for (const [id, conn] of this.#draining) if (conn.queue.length === 0) this.#draining.delete(id)
+  }
 
   /** A new master makes a slave of the previous one; the role of the others stays. OF 1.3.5 §6.3 */
   setRole(conn: Connection, role: 'equal' | 'master' | 'slave'): void {
     if (role === 'master') {
-      for (const other of this.#conns.values()) if (other !== conn && other.role === 'master') other.role = 'slave'
+      for (const other of [...this.#conns.values(), ...this.#draining.values()]) {
+        if (other !== conn && other.role === 'master') other.role = 'slave'
+      }
     }
     conn.role = role
   }

@@ -10,7 +10,7 @@
 import type { Millis } from '../base/clock.js'
 import { Table } from '../openflow/index.js'
 import type { PortDesc } from '../openflow/index.js'
-import { advance, receive } from './barrier.js'
+import { advance, close, receive } from './barrier.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
@@ -103,7 +103,7 @@ export class Datapath {
         ctx.conns.open(input.conn, input.version, input.connKind)
         return
       case 'disconnected':
-        ctx.conns.close(input.conn)
+        close(ctx, input.conn)
         return
       case 'message': case 'refused': {
         const conn = ctx.conns.get(input.conn)

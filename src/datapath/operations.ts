@@ -75,7 +75,7 @@ export class Operations {
     intent.apply()
     for (const object of intent.touches) object.token = token
     this.#pending.set(token, { token, plan, intent, requester })
-    this.#count(ctx, requester, 1)
+    if (requester !== null) ctx.conns.count(requester.conn, 1)
     if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
     return DONE
   }
@@ -112,12 +112,7 @@ export class Operations {
   #close(ctx: Context, operation: Operation): void {
     this.#pending.delete(operation.token)
     for (const object of operation.intent.touches) object.token = 0
-    this.#count(ctx, operation.requester, -1)
-  }
-
-  #count(ctx: Context, requester: Requester | null, by: 1 | -1): void {
-    const conn = requester === null ? undefined : ctx.conns.get(requester.conn)
-    if (conn !== undefined) conn.outstanding += by
+    if (operation.requester !== null) ctx.conns.count(operation.requester.conn, -1)
   }
 }
 

@@ -18,7 +18,7 @@ export class Reads {
     }
     const token = ctx.ops.nextToken()
     this.#open.set(token, { finish, requester })
-    this.#count(ctx, requester, 1)
+    ctx.conns.count(requester.conn, 1)
     ctx.emit(effect(token))
   }
 
@@ -26,17 +26,12 @@ export class Reads {
     const read = this.#open.get(token)
     if (read === undefined) return
     this.#open.delete(token)
-    this.#count(ctx, read.requester, -1)
+    ctx.conns.count(read.requester.conn, -1)
     read.finish(ctx, answer)
   }
 
   /** The target is lost. */
   abandon(ctx: Context): void {
     for (const token of [...this.#open.keys()]) this.answered(ctx, token, null)
-  }
-
-  #count(ctx: Context, requester: Requester, by: 1 | -1): void {
-    const conn = ctx.conns.get(requester.conn)
-    if (conn !== undefined) conn.outstanding += by
   }
 }
