@@ -49,7 +49,7 @@ function tableFor(version: number): VersionTable {
 export function decodeMessage(frame: Frame, negotiated: number): DecodeResult {
   const { version, type, offset } = frame
   const common = type <= ANY_VERSION
-  if (!common && (version !== negotiated || !SUPPORTED_VERSIONS.includes(version))) {
+  if (version === 0 || !common && (version !== negotiated || !SUPPORTED_VERSIONS.includes(version))) {
     return { ok: false, error: 'OFPBRC_BAD_VERSION', reason: `version ${version}, agreed on ${negotiated}` }
   }
   const reader = new Reader(frame.view, frame.chunk, version, offset)

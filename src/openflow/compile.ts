@@ -1,7 +1,7 @@
 /**
  * Turns a declaration (layout.ts) into one straight-line function over a DataView per direction and version, made with
  * `new Function` at first use, from our own declarations only. The generated text is kept in `source`.
- * test/support/openflow-interpreter.ts reads the same declarations in the obvious way and is the oracle for this file.
+ * test/unit/openflow/interpreter.ts reads the same declarations in the obvious way and is the oracle for this file.
  */
 import type { Codec, Reader, Writer } from './buffer.js'
 import { Fault, Unencodable } from './fault.js'
@@ -178,7 +178,7 @@ function readExpression(source: Source, kind: Kind<unknown>, at: string, version
     case 'u8': case 'u16': case 'u32': {
       const raw = `d.${GET[kind.size as 1 | 2 | 4]}(${at})`
       const map = kind.bits === undefined ? undefined : pick(kind.bits, version)
-      return map === undefined ? raw : `(${map.moves.map((m) => shifted(`(${raw} & ${wireMask(m.mask, m.shift)})`, -m.shift)).join(' | ')}) >>> 0`
+      return map === undefined ? raw : `(${map.moves.filter((m) => m.sendOnly !== true).map((m) => shifted(`(${raw} & ${wireMask(m.mask, m.shift)})`, -m.shift)).join(' | ')}) >>> 0`
     }
     case 'n32': return `BigInt(d.getUint32(${at}))`
     case 'n48': return `BigInt(d.getUint16(${at}) * 0x100000000 + d.getUint32(${plus(2)}))`

@@ -13,7 +13,7 @@ import type { Ranges } from './versions.js'
 export type KindCode = 'u8' | 'u16' | 'u32' | 'n32' | 'n48' | 'n64' | 'port' | 'text' | 'choice'
 
 /** Moves the bits under `mask` (as in the model) left by `shift` on their way to the wire, and back. */
-export interface BitMove { readonly mask: number; readonly shift: number }
+export interface BitMove { readonly mask: number; readonly shift: number; /** Set on sending, not looked at on receiving. */ readonly sendOnly?: true }
 export interface BitMap { readonly moves: readonly BitMove[]; /** Always set on the wire, never seen above. */ readonly set?: number }
 
 export interface Kind<T> {
@@ -99,11 +99,17 @@ export interface LayoutOptions<C> {
 export function layout<const R extends Ranges<readonly Part[]>, const C extends Readonly<Record<string, unknown>> = Record<never, never>>(
   name: string, ranges: R, options: LayoutOptions<C> = {},
 ): Layout<Flat<ValueOfRanges<R> & C>> {
-  return {
+  const declared = {
     name, ranges, constants: options.constants ?? {}, drop: options.drop ?? [],
     lengthError: options.lengthError ?? 'OFPBRC_BAD_LEN',
-  }
+  } as const
+  all.push(declared)
+  return declared
 }
+
+const all: Layout<unknown>[] = []
+/** Every layout declared so far, for tables of what there is and for tests. */
+export const declaredLayouts = (): readonly Layout<unknown>[] => all
 
 /** Everything a value of the layout has, in the order in which the versions introduce it. */
 export function fieldsOf(declared: Layout<unknown>): readonly (FieldPart<string, unknown> | NestedPart<string, unknown>)[] {

@@ -8,7 +8,7 @@ import { compile } from '../compile.js'
 import { Fault, Unencodable } from '../fault.js'
 import type { Layout, Part } from '../layout.js'
 import { f, layout, pad, port, u16, u32, u8 } from '../layout.js'
-import type { Action, ActionName, ErrorName, OxmName } from '../model.js'
+import type { Action, ActionName, ErrorName } from '../model.js'
 import { readOxm, writeOxm } from '../oxm-codec.js'
 import type { Ranges } from '../versions.js'
 import { pick } from '../versions.js'
@@ -232,10 +232,4 @@ export function actionNumbers(version: number): ReadonlyMap<ActionName, number> 
     if (typeof code === 'number') numbers.set(name, code)
   }
   return numbers
-}
-
-/** False where a version can say an action in no way, not even as an extension. */
-export function hasAction(action: Action, version: number): boolean {
-  const { byKey } = tableFor(version)
-  return action.type === 'experimenter' || byKey.has(action.type) || (action.type === 'set_field' && byKey.has(`set_field:${action.field satisfies OxmName}`))
 }

@@ -121,8 +121,8 @@ series(6, '1.5+', 15, ['OFPGMFC_UNKNOWN_BUCKET', 'OFPGMFC_BUCKET_EXISTS'], 'OFPG
 // OFPET_PORT_MOD_FAILED, type 4 in 1.0
 e('OFPPMFC_BAD_PORT', { '1.0': [4, 0], '1.1+': [7, 0] })
 e('OFPPMFC_BAD_HW_ADDR', { '1.0': [4, 1], '1.1+': [7, 1] })
-e('OFPPMFC_BAD_CONFIG', { '1.1+': [7, 2] }, 'OFPPMFC_BAD_PORT')
-e('OFPPMFC_BAD_ADVERTISE', { '1.1+': [7, 3] }, 'OFPPMFC_BAD_PORT')
+e('OFPPMFC_BAD_CONFIG', { '1.1+': [7, 2] }, 'OFPBRC_EPERM')
+e('OFPPMFC_BAD_ADVERTISE', { '1.1+': [7, 3] }, 'OFPBRC_EPERM')
 e('OFPPMFC_EPERM', { '1.2+': [7, 4] }, 'OFPBRC_EPERM')
 
 // OFPET_TABLE_MOD_FAILED
@@ -190,6 +190,7 @@ export function errorNumbers(name: ErrorName, version: number): ErrorNumbers {
 }
 
 const names = new Map<number, Map<string, string>>()
+const SHARED: readonly string[] = ['1.1 OFPBIC_BAD_EXPERIMENTER OFPBIC_BAD_EXP_TYPE']
 
 /** The specification's name for numbers received, or the numbers themselves. */
 export function errorName(type: number, code: number, version: number, experimenter?: number): string {
@@ -198,8 +199,12 @@ export function errorName(type: number, code: number, version: number, experimen
     names.set(version, known = new Map())
     for (const [name, row] of rows) {
       const numbers = pick(row.ranges, version)
-      // The row declared first names a number that two rows share.
-      if (numbers !== undefined && !known.has(numbers.join())) known.set(numbers.join(), name)
+      if (numbers === undefined) continue
+      const key = numbers.join()
+      const other = known.get(key)
+      if (other === undefined) known.set(key, name)
+      // Two meanings of one number; the row declared first is how we read it.
+      else if (!SHARED.includes(`${versionName(version)} ${other} ${name}`)) throw new Error(`${name} has the numbers of ${other}`)
     }
   }
   const key = experimenter === undefined ? `${type},${code}` : `${type},${code},${experimenter}`

@@ -2,13 +2,12 @@
  * Flow-mod, flow-removed and the flow statistics that share their parts.
  * OF 1.0 §5.3.3, §5.4.2, §5.3.5; OF 1.3.5 §7.3.4.1, §7.4.2, §7.3.5.2.
  */
-import { list } from '../compile.js'
 import { Fault, Unencodable } from '../fault.js'
 import type { Reader } from '../buffer.js'
 import type { Layout } from '../layout.js'
 import { choice, f, layout, n64, nested, otherwise, pad, port, size, u16, u32, u8 } from '../layout.js'
 import type { FlowMod, FlowRemoved, FlowStats, FlowStatsFilter } from '../model.js'
-import { FlowModFlag, Group, NO_BUFFER, Port, Table } from '../model.js'
+import { FlowModFlag, Group, Table } from '../model.js'
 import { oxmMatch } from '../oxm-codec.js'
 import { instructions } from './instructions.js'
 import { match10 } from './lift-match.js'
@@ -61,8 +60,6 @@ export function lowerFlowMod(mod: FlowMod, version: number): FlowMod {
   return { ...mod, flags }
 }
 
-export const NO_FLOW_MOD_FILTER = { bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY } as const
-
 const REASON = choice(1, ['idle_timeout', 'hard_timeout', 'delete', 'group_delete'], 'OFPBRC_BAD_TYPE', { '1.0': { group_delete: 'delete' } })
 
 export const flowRemoved: Layout<FlowRemoved> = layout('OFPT_FLOW_REMOVED', {
@@ -100,4 +97,3 @@ export const flowStats: Layout<FlowStats> = layout('ofp_flow_stats', {
     nested('match', oxmMatch), nested('instructions', instructions),
   ],
 }, { drop: ['flags'] })
-export const flowStatsList = list(flowStats)

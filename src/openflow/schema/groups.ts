@@ -68,7 +68,11 @@ export const groupFeatures: Codec<GroupFeatures> = {
     w.view.setUint32(at + 4, features.capabilities)
     TYPES.forEach((type, index) => {
       w.view.setUint32(at + 8 + 4 * index, features.maxGroups[type])
-      const map = features.actions[type].reduce((sum, name) => sum | 1 << (numbers.get(name) ?? 32), 0)
+      let map = 0
+      for (const name of features.actions[type]) {
+        const number = numbers.get(name)
+        if (number !== undefined) map |= 1 << number
+      }
       w.view.setUint32(at + 24 + 4 * index, map >>> 0)
     })
   },

@@ -6,8 +6,8 @@ import type { PortDesc, PortMod, PortStatus } from '../model.js'
 
 /** NO_STP and NO_FLOOD exist in 1.0 only. */
 const config = bits(u32, { '1.1+': { moves: [{ mask: 0x65, shift: 0 }] } })
-/** 1.0 has the spanning tree's state in bits 8 and 9, where 3 is "blocked"; it has no LIVE. */
-const state = bits(u32, { '1.0': { moves: [{ mask: 1, shift: 0 }, { mask: 2, shift: 7 }, { mask: 2, shift: 8 }] } })
+/** 1.0 has the spanning tree's state in bits 8 and 9: 1 learning, 2 forwarding, 3 blocked. It has no LIVE. */
+const state = bits(u32, { '1.0': { moves: [{ mask: 1, shift: 0 }, { mask: 2, shift: 7 }, { mask: 2, shift: 8, sendOnly: true }] } })
 /** 1.1 put three speeds in front of the media. */
 const features = bits(u32, { '1.0': { moves: [{ mask: 0x7f, shift: 0 }, { mask: 0xf800, shift: -4 }] } })
 
@@ -29,7 +29,7 @@ const NO_PORT: PortDesc = {
 export const ports = list(portDesc)
 
 export const portStatus: Layout<PortStatus> = layout('OFPT_PORT_STATUS', {
-  '1.0+': [f('reason', choice(1, ['add', 'delete', 'modify'], 'OFPBRC_BAD_TYPE')), pad(7), nested('port', codecOf(portDesc, NO_PORT))],
+  '1.0-1.3': [f('reason', choice(1, ['add', 'delete', 'modify'], 'OFPBRC_BAD_TYPE')), pad(7), nested('port', codecOf(portDesc, NO_PORT))],
 }, { constants: { type: 'port_status' } })
 
 /** Bits that a version does not have stay as they are: whoever asks for them must be refused, not cut short. */
