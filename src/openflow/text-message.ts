@@ -41,8 +41,8 @@ const filter = (body: FlowStatsFilter): string => join(
   `table=${table(body.tableId)}`, formatMatch(body.match), body.outPort !== Port.ANY && `out_port=${formatPort(body.outPort)}`,
   body.outGroup !== Group.ANY && `out_group=${group(body.outGroup)}`, body.cookieMask !== 0n && `cookie=${hex(body.cookie)}/${hex(body.cookieMask)}`,
 )
-const bucket = (one: Bucket): string => [
-  'bucket=' + (one.weight > 0 ? `weight:${one.weight}` : ''), one.watchPort !== Port.ANY && `watch_port:${formatPort(one.watchPort)}`,
+const bucket = (one: Bucket): string => 'bucket=' + [
+  one.weight > 0 && `weight:${one.weight}`, one.watchPort !== Port.ANY && `watch_port:${formatPort(one.watchPort)}`,
   one.watchGroup !== Group.ANY && `watch_group:${group(one.watchGroup)}`, `actions=${formatActions(one.actions)}`,
 ].filter((part) => part !== false).join(',')
 const groupText = (body: GroupDesc): string => [`group_id=${group(body.groupId)},type=${body.groupType}`, ...body.buckets.map(bucket)].join(',')

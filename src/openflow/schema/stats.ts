@@ -81,7 +81,8 @@ export const STATS: readonly StatsRow[] = [
   { kind: 'meter_config', code: 10, versions: '1.3+', request: single(meterRequest), reply: items('meters', meterConfig) },
   { kind: 'meter_features', code: 11, versions: '1.3+', request: nothing, reply: single(meterFeatures) },
   { kind: 'table_features', code: 12, versions: '1.3+', request: { key: 'tables', item: tableFeatures }, reply: { key: 'tables', item: tableFeatures } },
-  { kind: 'port_desc', code: 13, versions: '1.3+', request: nothing, reply: items('ports', portDesc) },
+  // Standard since 1.3; Open vSwitch answers it in every version, and ovs-ofctl asks for it in 1.0.
+  { kind: 'port_desc', code: 13, versions: '1.0+', request: nothing, reply: items('ports', portDesc) },
   { kind: 'experimenter', code: 0xffff, versions: '1.0+', request: experimenterBody, reply: experimenterBody },
 ]
 
