@@ -28,9 +28,10 @@ export class TableEntry {
   meter: Meter | null = null
   /** When a packet last hit the entry, in milliseconds; only kept where the table supports timeouts. */
   lastHit: number
-  /** 0: never times out. */
+  /** Milliseconds, and as it was written; 0: never times out. */
   timeout = 0
-  /** When the expiry of this idle period was reported. */
+  timeoutNs = 0n
+  /** When the idle period began anew although no packet came: at a report, or a change. */
   notified = 0
   controllerMetadata = 0n
   metadata: Uint8Array = new Uint8Array(0)

@@ -1,0 +1,10 @@
+/** The embedded P4 target: runs the program that p4c-bm2-ss compiled, as simple_switch does, and serves P4Runtime. */
+export { EmbeddedTarget } from './embedded-target.js'
+export type { EmbeddedTargetOptions, TargetStatistics } from './embedded-target.js'
+export { createInProcessTarget, InProcessTarget } from './in-process.js'
+export type { OutputFrame } from './in-process.js'
+export { runTargetServer } from './server.js'
+export type { TargetServer, TargetServerOptions } from './server.js'
+export { spawnTarget } from './spawn.js'
+export type { SpawnedTarget, SpawnTargetOptions } from './spawn.js'
+export type { TraceStep } from './trace.js'

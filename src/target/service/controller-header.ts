@@ -1,0 +1,52 @@
+/**
+ * The controller headers packet_in and packet_out: between metadata by P4Info id and the packed header that the program
+ * emits and parses. P4RT 1.4 §16.1
+ */
+import { fitsWidth, fromBytes, toCanonicalBytes } from '../../p4info/index.js'
+import type { ControllerHeaderInfo } from '../../p4info/index.js'
+import type { p4 } from '../../p4proto/generated.js'
+
+export class ControllerHeader {
+  readonly bytes: number
+  private readonly info: ControllerHeaderInfo
+  private readonly bits: bigint
+
+  constructor(info: ControllerHeaderInfo) {
+    this.info = info
+    const bits = info.fields.reduce((sum, field) => sum + field.bitwidth, 0)
+    this.bits = BigInt(bits)
+    this.bytes = bits >>> 3
+  }
+
+  /** Null where the packet is too short to hold the header. */
+  unpack(frame: Uint8Array): p4.v1.IPacketIn | null {
+    if (frame.length < this.bytes) return null
+    const header = fromBytes(frame.subarray(0, this.bytes))
+    let below = this.bits
+    const metadata = this.info.fields.map((field): p4.v1.IPacketMetadata => {
+      below -= BigInt(field.bitwidth)
+      return { metadataId: field.id, value: toCanonicalBytes(BigInt.asUintN(field.bitwidth, header >> below)) }
+    })
+    return { payload: frame.slice(this.bytes), metadata }
+  }
+
+  /** The packet as the parser wants it, or why the metadata is wrong. Fields that are not given are 0. */
+  pack(packet: p4.v1.IPacketOut): { readonly ok: true; readonly frame: Uint8Array } | { readonly ok: false; readonly reason: string } {
+    const given = new Map<number, bigint>()
+    for (const { metadataId, value } of packet.metadata ?? []) {
+      const field = this.info.fields.find(candidate => candidate.id === metadataId)
+      if (field === undefined) return { ok: false, reason: `packet_out has no metadata field with id ${metadataId ?? 0}` }
+      if (given.has(field.id)) return { ok: false, reason: `metadata field ${field.name} is given twice` }
+      const number = fromBytes(value ?? new Uint8Array(0))
+      if (!fitsWidth(number, field.bitwidth)) return { ok: false, reason: `the value of metadata field ${field.name} does not fit in ${field.bitwidth} bits` }
+      given.set(field.id, number)
+    }
+    let header = 0n
+    for (const field of this.info.fields) header = header << BigInt(field.bitwidth) | (given.get(field.id) ?? 0n)
+    const payload = packet.payload ?? new Uint8Array(0)
+    const frame = new Uint8Array(this.bytes + payload.length)
+    for (let at = this.bytes - 1; at >= 0; at--, header >>= 8n) frame[at] = Number(header & 0xffn)
+    frame.set(payload, this.bytes)
+    return { ok: true, frame }
+  }
+}

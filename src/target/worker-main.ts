@@ -1,0 +1,144 @@
+/**
+ * The target's thread: the embedded target, the port driver and the timer. Started by spawnTarget(). Packets are worked on
+ * here and nowhere else, so that no load of packets delays the agent.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { messageOf, SwitchError } from '../base/errors.js'
+import type { LogFields, Logger } from '../base/logger.js'
+import { p4 } from '../p4proto/generated.js'
+import { RpcError } from '../p4proto/service.js'
+import type { P4RuntimeStream } from '../p4proto/service.js'
+import { EmbeddedTarget } from './embedded-target.js'
+import { createPortDriver } from './ports/index.js'
+import type { PortDriver } from './ports/port-driver.js'
+import { own } from './worker-messages.js'
+import type { Failure, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.js'
+
+const tickMs = 250
+
+const port = parentPort
+if (port === null) throw new Error('worker-main.js runs in a worker thread only')
+const settings = workerData as WorkerSettings
+
+const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
+
+const loggerWith = (fixed: LogFields): Logger => {
+  const method = (level: Extract<FromWorker, { kind: 'log' }>['level']) => (first: string | LogFields, second?: string): void => {
+    if (typeof first === 'string') post({ kind: 'log', level, fields: fixed, message: first })
+    else post({ kind: 'log', level, fields: { ...fixed, ...first }, message: second ?? '' })
+  }
+  return {
+    trace: method('trace'), debug: method('debug'), info: method('info'), warn: method('warn'), error: method('error'), fatal: method('fatal'),
+    child: fields => loggerWith({ ...fixed, ...fields }),
+  }
+}
+
+const toFailure = (error: unknown): Failure =>
+  error instanceof RpcError ? { code: error.code, message: error.message, updateStatuses: error.updateStatuses } : { code: 13, message: messageOf(error), updateStatuses: [] }
+
+/** Collects what one turn produces and hands it over in one message. */
+class Batch<T> {
+  private items: T[] = []
+  private readonly hand: (items: T[]) => void
+  constructor(hand: (items: T[]) => void) { this.hand = hand }
+  add(item: T): void {
+    this.items.push(item)
+    if (this.items.length > 1) return
+    setImmediate(() => {
+      const { items } = this
+      this.items = []
+      this.hand(items)
+    })
+  }
+}
+
+/** Ports that the other thread has: frames go there and come from there. */
+const relayDriver = (): PortDriver => {
+  const frames = new Batch<{ port: number; frame: Uint8Array<ArrayBuffer> }>(list => post({ kind: 'frames', frames: list }, list.map(item => item.frame.buffer)))
+  return {
+    start: () => Promise.resolve(),
+    send: (to, frame) => frames.add({ port: to, frame: own(frame) }),
+    counters: () => null,
+    links: () => new Map(),
+    stop: () => Promise.resolve(),
+  }
+}
+
+const start = async (): Promise<void> => {
+  const driver = settings.ports === null ? relayDriver() : await createPortDriver(settings.ports, { log: loggerWith({}) })
+  const target = new EmbeddedTarget({
+    deviceId: settings.deviceId, cpuPort: settings.cpuPort, now: () => performance.now(),
+    transmit: (to, frame) => driver.send(to, frame), defer: work => { setImmediate(work) },
+  })
+  const streams = new Map<number, P4RuntimeStream>()
+  const timer = setInterval(() => target.tick(), tickMs)
+
+  const call = async (message: Extract<ToWorker, { kind: 'call' }>): Promise<Uint8Array | null> => {
+    switch (message.method) {
+      case 'write': await target.write(p4.v1.WriteRequest.decode(message.bytes)); return null
+      case 'read': return p4.v1.ReadResponse.encode({ entities: await target.read(p4.v1.ReadRequest.decode(message.bytes)) }).finish()
+      case 'setForwardingPipelineConfig': await target.setForwardingPipelineConfig(p4.v1.SetForwardingPipelineConfigRequest.decode(message.bytes)); return null
+      case 'getForwardingPipelineConfig':
+        return p4.v1.GetForwardingPipelineConfigResponse.encode(await target.getForwardingPipelineConfig(p4.v1.GetForwardingPipelineConfigRequest.decode(message.bytes))).finish()
+    }
+  }
+
+  const ask = async (question: Question): Promise<unknown> => {
+    switch (question.what) {
+      case 'links': return driver.links()
+      case 'counters': return driver.counters(question.port)
+      case 'statistics': return target.statistics()
+      case 'trace': return target.trace(question.port, question.frame)
+      case 'stop': {
+        clearInterval(timer)
+        await driver.stop()
+        await target.close()
+        return null
+      }
+    }
+  }
+
+  const open = (stream: number): void => {
+    const messages = new Batch<Uint8Array<ArrayBuffer>>(list => post({ kind: 'messages', stream, messages: list }, list.map(bytes => bytes.buffer)))
+    streams.set(stream, target.streamChannel({
+      onMessage: message => messages.add(own(p4.v1.StreamMessageResponse.encode(message).finish())),
+      onEnd: error => {
+        streams.delete(stream)
+        // Behind the batch that is still to be handed over.
+        setImmediate(() => post({ kind: 'ended', stream, failure: error === null ? null : toFailure(error) }))
+      },
+    }))
+  }
+
+  port.on('message', (message: ToWorker) => {
+    switch (message.kind) {
+      case 'call':
+        call(message).then(
+          bytes => {
+            const value = bytes === null ? null : own(bytes)
+            post({ kind: 'answer', id: message.id, value }, value === null ? [] : [value.buffer])
+          },
+          (error: unknown) => post({ kind: 'failure', id: message.id, failure: toFailure(error) }))
+        break
+      case 'ask':
+        ask(message.question).then(
+          value => {
+            post({ kind: 'answer', id: message.id, value })
+            if (message.question.what === 'stop') port.close()
+          },
+          (error: unknown) => post({ kind: 'failure', id: message.id, failure: toFailure(error) }))
+        break
+      case 'open': open(message.stream); break
+      case 'send': streams.get(message.stream)?.send(p4.v1.StreamMessageRequest.decode(message.bytes)); break
+      case 'end': streams.get(message.stream)?.end(); break
+      case 'frames': for (const { port: from, frame } of message.frames) target.receive(from, frame)
+    }
+  })
+  await driver.start((from, frame) => target.receive(from, frame))
+  post({ kind: 'ready' })
+}
+
+start().catch((error: unknown) => {
+  post({ kind: 'notReady', code: error instanceof SwitchError ? error.code : 'target.start', message: messageOf(error) })
+  port.close()
+})
