@@ -12,7 +12,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
     if (m.set.pop_vlan == 1) { POP_VLAN }
     if (m.set.push_vlan != 0) { PUSH_VLAN(m.set.push_vlan) }
     bool expired = false;
-    if (m.set.dec_ttl == 1) { ttl.apply(h, expired); }
+    if (m.set.dec_ttl == 1) { ttl.apply(h, TTL_IP, expired); }
     if (expired) {
       m.reason = REASON_INVALID_TTL;
       m.emission.port = CPU_PORT;

@@ -27,6 +27,7 @@ header packet_out_h {
 header ethernet_h { bit<48> dst; bit<48> src; bit<16> type; }
 header vlan_h { bit<3> pcp; bit<1> dei; bit<12> vid; bit<16> type; }
 header mpls_h { bit<20> label; bit<3> tc; bit<1> bos; bit<8> ttl; }
+header snap_h { bit<48> prefix; bit<16> type; }   // LLC AA-AA-03, OUI 00-00-00
 header arp_h {
   bit<16> htype; bit<16> ptype; bit<8> hlen; bit<8> plen; bit<16> op;
   bit<48> sha; bit<32> spa; bit<48> tha; bit<32> tpa;
@@ -41,6 +42,7 @@ header ipv6_h {
   bit<4> version; bit<6> dscp; bit<2> ecn; bit<20> flabel; bit<16> length; bit<8> next; bit<8> hop_limit;
   bit<128> src; bit<128> dst;
 }
+header ipv6_extension_h { bit<8> next; bit<8> length; varbit<16368> data; }
 header tcp_h {
   bit<16> src; bit<16> dst; bit<32> seq; bit<32> ack; bit<16> flags; bit<16> window; bit<16> checksum; bit<16> urgent;
 }
@@ -49,6 +51,7 @@ header sctp_h { bit<16> src; bit<16> dst; bit<32> tag; bit<32> checksum; }
 header icmp_h { bit<8> type; bit<8> code; bit<16> checksum; }
 header nd_h { bit<32> reserved; bit<128> target; }
 header nd_option_h { bit<8> type; bit<8> length; bit<48> address; }
+header nd_other_option_h { bit<8> type; bit<8> length; varbit<16368> data; }
 
 struct headers_t {
   packet_in_h packet_in;
@@ -56,17 +59,25 @@ struct headers_t {
   ethernet_h eth;
   vlan_h[VLAN_DEPTH] vlan;
   mpls_h[MPLS_DEPTH] mpls;
+  snap_h snap;
   arp_h arp;
   ipv4_h ipv4;
   ipv4_options_h ipv4_options;
   ipv6_h ipv6;
+  ipv6_extension_h ipv6_extension0;
+  ipv6_extension_h ipv6_extension1;
+  ipv6_extension_h ipv6_extension2;
+  ipv6_extension_h ipv6_extension3;
+  ipv6_extension_h ipv6_extension4;
   tcp_h tcp;
   udp_h udp;
   sctp_h sctp;
   icmp_h icmp;        // ICMPv4 and ICMPv6 share the first four bytes
   nd_h nd;
-  nd_option_h nd_sll; // first option of a neighbour solicitation, type 1
-  nd_option_h nd_tll; // first option of a neighbour advertisement, type 2
+  nd_other_option_h nd_other0; // what comes before the option that OpenFlow knows
+  nd_other_option_h nd_other1;
+  nd_option_h nd_sll; // of a neighbour solicitation, type 1
+  nd_option_h nd_tll; // of a neighbour advertisement, type 2
   // as they were before the first rewrite; never emitted (checksum.p4)
   ipv4_h was_ipv4;
   ipv6_h was_ipv6;

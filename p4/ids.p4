@@ -22,6 +22,9 @@
 #define PACKET_OUT_TABLE 1
 #define PACKET_OUT_GROUP 2
 
+#define TTL_IP 1                // which TTL a program decrements
+#define TTL_MPLS 2
+
 typedef bit<9> port_t;
 typedef bit<16> program_t;
 typedef bit<8> stages_t;

@@ -17,17 +17,14 @@ control Keys(in headers_t h, inout metadata_t m) {
       }
       m.ip_dscp = 0;
       m.ip_ecn = 0;
-      m.ip_proto = 0;
       m.l4_src = 0;
       m.l4_dst = 0;
       if (h.ipv4.isValid()) {
         m.ip_dscp = h.ipv4.dscp;
         m.ip_ecn = h.ipv4.ecn;
-        m.ip_proto = h.ipv4.proto;
       } else if (h.ipv6.isValid()) {
         m.ip_dscp = h.ipv6.dscp;
         m.ip_ecn = h.ipv6.ecn;
-        m.ip_proto = h.ipv6.next;
       }
       if (h.tcp.isValid()) {
         m.l4_src = h.tcp.src;

@@ -75,7 +75,6 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   apply {
     mark_to_drop(s);
     m.stale = 1;
-    if (m.eth_type < 0x600) { m.eth_type = 0x05ff; }   // 802.3 length: no Ethernet type, OF 1.0 §5.2.3
     if (s.instance_type == RECIRCULATED) {
       continuation.apply(h, m);
     } else if (h.packet_out.isValid()) {

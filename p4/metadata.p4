@@ -68,7 +68,7 @@ struct metadata_t {
   stages_t  stages;
   bit<1>    clear;                      // clear-actions
   bit<16>   write;                      // key of the write table of this flow table, 0 = no write-actions
-  bit<1>    ttl_check;                  // the program decrements the TTL
+  bit<2>    ttl_check;                  // TTL_*: the program decrements this one
   program_t ttl_program;                // runs in its place when the TTL has run out
   stages_t  ttl_stages;
   bit<1>    in_port_allowed;            // egress: this copy may leave where it came in
@@ -79,7 +79,7 @@ struct metadata_t {
   bit<3>    vlan_pcp;
   bit<6>    ip_dscp;
   bit<2>    ip_ecn;
-  bit<8>    ip_proto;
+  bit<8>    ip_proto;                   // behind the extension headers of IPv6; set by the parser
   bit<16>   l4_src;
   bit<16>   l4_dst;
   bit<1>    saved;                      // the was_* headers hold what arrived

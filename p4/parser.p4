@@ -19,6 +19,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition select(h.eth.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
       0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;
+      0x0000 &&& 0xfc00: llc; 0x0400 &&& 0xfe00: llc;
       default: accept;
     }
   }
@@ -28,8 +29,22 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition select(h.vlan.last.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
       0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;
+      0x0000 &&& 0xfc00: llc; 0x0400 &&& 0xfe00: llc;
       default: accept;
     }
+  }
+  // 802.3 length below 0x600: with LLC and SNAP the type is in there, otherwise there is none. OF 1.0 §3.4
+  state llc {
+    m.eth_type = 0x05ff;
+    transition select(packet.lookahead<bit<48>>()) { 0xaaaa03000000: snap; default: accept; }
+  }
+  state snap {
+    packet.extract(h.snap);
+    transition select(h.snap.type) { 0x0000 &&& 0xfc00: accept; 0x0400 &&& 0xfe00: accept; default: snap_type; }
+  }
+  state snap_type {
+    m.eth_type = h.snap.type;
+    transition select(h.snap.type) { 0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; default: accept; }
   }
   state mpls {
     packet.extract(h.mpls.next);
@@ -54,6 +69,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition ipv4_payload;
   }
   state ipv4_payload {
+    m.ip_proto = h.ipv4.proto;
     transition select(h.ipv4.fragment, h.ipv4.proto) {
       (0, 1): icmp; (0, 6): tcp; (0, 17): udp; (0, 132): sctp;
       default: accept;                  // later fragments have no transport header
@@ -61,7 +77,42 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state ipv6 {
     packet.extract(h.ipv6);
-    transition select(h.ipv6.next) { 58: icmpv6; 6: tcp; 17: udp; 132: sctp; default: accept; }
+    m.ip_proto = h.ipv6.next;
+    transition ipv6_next0;
+  }
+  // A chain of up to five extension headers; a later fragment has no transport header and reads as protocol 44, as in Open vSwitch.
+#define EXTENSION(n, after) \
+  state ipv6_next##n { \
+    transition select(m.ip_proto) { \
+      0: ipv6_options##n; 43: ipv6_options##n; 60: ipv6_options##n; 51: ipv6_ah##n; 44: ipv6_fragment##n; default: ipv6_payload; } \
+  } \
+  state ipv6_options##n { \
+    bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
+    packet.extract(h.ipv6_extension##n, ((bit<32>)length << 6) + 48); \
+    m.ip_proto = h.ipv6_extension##n.next; \
+    transition after; \
+  } \
+  state ipv6_ah##n { \
+    bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
+    packet.extract(h.ipv6_extension##n, ((bit<32>)length << 5) + 48); \
+    m.ip_proto = h.ipv6_extension##n.next; \
+    transition after; \
+  } \
+  state ipv6_fragment##n { \
+    transition select(packet.lookahead<bit<32>>()[15:3]) { 0: ipv6_first_fragment##n; default: accept; } \
+  } \
+  state ipv6_first_fragment##n { \
+    packet.extract(h.ipv6_extension##n, 48); \
+    m.ip_proto = h.ipv6_extension##n.next; \
+    transition after; \
+  }
+  EXTENSION(0, ipv6_next1)
+  EXTENSION(1, ipv6_next2)
+  EXTENSION(2, ipv6_next3)
+  EXTENSION(3, ipv6_next4)
+  EXTENSION(4, ipv6_payload)
+  state ipv6_payload {
+    transition select(m.ip_proto) { 58: icmpv6; 6: tcp; 17: udp; 132: sctp; default: accept; }
   }
   state tcp { packet.extract(h.tcp); transition accept; }
   state udp { packet.extract(h.udp); transition accept; }
@@ -73,10 +124,22 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state nd {
     packet.extract(h.nd);
-    transition select(h.icmp.type, packet.lookahead<bit<16>>()) {
-      (135, 0x0101): nd_sll; (136, 0x0201): nd_tll;
-      default: accept;
-    }
+    transition nd_options0;
+  }
+#define ND_OPTION(n, after) \
+  state nd_options##n { \
+    transition select(h.icmp.type, packet.lookahead<bit<16>>()) { \
+      (135, 0x0101): nd_sll; (136, 0x0201): nd_tll; (_, 0x0000 &&& 0x00ff): accept; default: nd_other##n; } \
+  } \
+  state nd_other##n { \
+    bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
+    packet.extract(h.nd_other##n, ((bit<32>)length << 6) - 16); \
+    transition after; \
+  }
+  ND_OPTION(0, nd_options1)
+  ND_OPTION(1, nd_options2)
+  state nd_options2 {
+    transition select(h.icmp.type, packet.lookahead<bit<16>>()) { (135, 0x0101): nd_sll; (136, 0x0201): nd_tll; default: accept; }
   }
   state nd_sll { packet.extract(h.nd_sll); transition accept; }
   state nd_tll { packet.extract(h.nd_tll); transition accept; }
@@ -88,15 +151,23 @@ control PacketDeparser(packet_out packet, in headers_t h) {
     packet.emit(h.eth);
     packet.emit(h.vlan);
     packet.emit(h.mpls);
+    packet.emit(h.snap);
     packet.emit(h.arp);
     packet.emit(h.ipv4);
     packet.emit(h.ipv4_options);
     packet.emit(h.ipv6);
+    packet.emit(h.ipv6_extension0);
+    packet.emit(h.ipv6_extension1);
+    packet.emit(h.ipv6_extension2);
+    packet.emit(h.ipv6_extension3);
+    packet.emit(h.ipv6_extension4);
     packet.emit(h.tcp);
     packet.emit(h.udp);
     packet.emit(h.sctp);
     packet.emit(h.icmp);
     packet.emit(h.nd);
+    packet.emit(h.nd_other0);
+    packet.emit(h.nd_other1);
     packet.emit(h.nd_sll);
     packet.emit(h.nd_tll);
   }

@@ -55,11 +55,13 @@
   if (h.nd_tll.isValid()) { h.nd_tll.address = MERGE(h.nd_tll.address, tll_, tll_mask); }
 
 #define SET_TTL(v, mask) \
-  if (h.ipv4.isValid()) { h.ipv4.ttl = MERGE(h.ipv4.ttl, v, mask); } \
+  if (!L3_VISIBLE) { } \
+  else if (h.ipv4.isValid()) { h.ipv4.ttl = MERGE(h.ipv4.ttl, v, mask); } \
   else if (h.ipv6.isValid()) { h.ipv6.hop_limit = MERGE(h.ipv6.hop_limit, v, mask); }
 
 #define DEC_TTL \
-  if (h.ipv4.isValid()) { h.ipv4.ttl = h.ipv4.ttl - 1; } \
+  if (!L3_VISIBLE) { } \
+  else if (h.ipv4.isValid()) { h.ipv4.ttl = h.ipv4.ttl - 1; } \
   else if (h.ipv6.isValid()) { h.ipv6.hop_limit = h.ipv6.hop_limit - 1; }
 
 #define POP_VLAN if (h.vlan[0].isValid()) { h.eth.type = h.vlan[0].type; h.vlan.pop_front(1); }
@@ -70,6 +72,24 @@
   if (h.vlan[0].isValid()) { vid_below = h.vlan[0].vid; pcp_below = h.vlan[0].pcp; } \
   h.vlan.push_front(1); h.vlan[0].setValid(); \
   h.vlan[0].pcp = pcp_below; h.vlan[0].dei = 0; h.vlan[0].vid = vid_below; h.vlan[0].type = h.eth.type; h.eth.type = tpid;
+
+// The type field behind the VLAN tags, where MPLS begins and ends.
+#define SET_INNER_TYPE(value) \
+  if (h.vlan[5].isValid()) { h.vlan[5].type = value; } else if (h.vlan[4].isValid()) { h.vlan[4].type = value; } \
+  else if (h.vlan[3].isValid()) { h.vlan[3].type = value; } else if (h.vlan[2].isValid()) { h.vlan[2].type = value; } \
+  else if (h.vlan[1].isValid()) { h.vlan[1].type = value; } else if (h.vlan[0].isValid()) { h.vlan[0].type = value; } \
+  else { h.eth.type = value; } \
+  m.eth_type = value;
+
+// The new entry takes label, TC and TTL of the one below it; the first takes the TTL of the IP header. OF 1.3.5 §5.12.1
+#define PUSH_MPLS(ethertype) \
+  bit<20> label_below = 0; bit<3> tc_below = 0; bit<8> ttl_below = 0; bit<1> bottom = 1; \
+  if (h.mpls[0].isValid()) { label_below = h.mpls[0].label; tc_below = h.mpls[0].tc; ttl_below = h.mpls[0].ttl; bottom = 0; } \
+  else if (h.ipv4.isValid()) { ttl_below = h.ipv4.ttl; } else if (h.ipv6.isValid()) { ttl_below = h.ipv6.hop_limit; } \
+  h.mpls.push_front(1); h.mpls[0].setValid(); \
+  h.mpls[0].label = label_below; h.mpls[0].tc = tc_below; h.mpls[0].bos = bottom; h.mpls[0].ttl = ttl_below; \
+  SET_INNER_TYPE(ethertype)
+#define POP_MPLS(ethertype) if (h.mpls[0].isValid()) { h.mpls.pop_front(1); SET_INNER_TYPE(ethertype) }
 
 #define STAGE_SIZE 4096
 #define PARAM(width, name, oxm) @of[set=oxm] bit<width> name, @of[set_mask=oxm] bit<width> name##_mask
@@ -106,6 +126,16 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     default_action = NoAction();
   }
 
+  @of_do[ops="push_mpls"] action push_mpls(@of[role="ethertype"] bit<16> ethertype) { PUSH_MPLS(ethertype) }
+  @of_do[ops="pop_mpls"] action pop_mpls(@of[role="ethertype"] bit<16> ethertype) { POP_MPLS(ethertype) }
+  @of_stage[index=1]
+  table mpls {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { push_mpls; pop_mpls; @defaultonly NoAction; }
+    size = 256;
+    default_action = NoAction();
+  }
+
   @of_do action set_eth(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src")) { SET_ETH(dst, dst_mask, src, src_mask) }
   @of_do action set_vlan(PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp")) { SET_VLAN(vid, vid_mask, pcp, pcp_mask) }
   @of_do action set_eth_vlan(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src"), PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp")) {
@@ -118,7 +148,7 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     SET_VLAN(vid, vid_mask, pcp, pcp_mask)
     SET_MPLS(label, label_mask, tc, tc_mask, bos, bos_mask)
   }
-  @of_stage[index=1]
+  @of_stage[index=2]
   table l2 {
     key = { m.program: exact @of[role="program"]; }
     actions = { set_eth; set_vlan; set_eth_vlan; set_l2; @defaultonly NoAction; }
@@ -148,7 +178,7 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     SET_TOS(dscp, dscp_mask, ecn, ecn_mask)
     SET_ARP(op, op_mask, spa, spa_mask, tpa, tpa_mask, sha, sha_mask, tha, tha_mask)
   }
-  @of_stage[index=2]
+  @of_stage[index=3]
   table l3 {
     key = { m.program: exact @of[role="program"]; }
     actions = { set_ipv4; set_ipv6; set_arp; set_l3; @defaultonly NoAction; }
@@ -171,7 +201,7 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     SET_ICMP(type, type_mask, code, code_mask)
     SET_ND(target, target_mask, sll, sll_mask, tll, tll_mask)
   }
-  @of_stage[index=3]
+  @of_stage[index=4]
   table l4 {
     key = { m.program: exact @of[role="program"]; }
     actions = { set_ports; set_icmp; set_l4; @defaultonly NoAction; }
@@ -181,32 +211,39 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
 
   @of_do[ops="set_nw_ttl"] action set_ttl(@of[role="ttl"] bit<8> ttl) { SET_TTL(ttl, 8w0xff) }
   @of_do[ops="dec_nw_ttl"] action dec_ttl() { DEC_TTL }
-  @of_stage[index=4]
+  @of_do[ops="set_mpls_ttl"] action set_mpls_ttl(@of[role="ttl"] bit<8> ttl) { if (h.mpls[0].isValid()) { h.mpls[0].ttl = ttl; } }
+  @of_do[ops="dec_mpls_ttl"] action dec_mpls_ttl() { if (h.mpls[0].isValid()) { h.mpls[0].ttl = h.mpls[0].ttl - 1; } }
+  @of_stage[index=5]
   table ttl {
     key = { m.program: exact @of[role="program"]; }
-    actions = { set_ttl; dec_ttl; @defaultonly NoAction; }
+    actions = { set_ttl; dec_ttl; set_mpls_ttl; dec_mpls_ttl; @defaultonly NoAction; }
     size = STAGE_SIZE;
     default_action = NoAction();
   }
 
   apply {
     if (m.stages[0:0] == 1) { structure.apply(); }
-    if (m.stages[1:1] == 1) { l2.apply(); }
-    if (m.stages[4:2] != 0 && L3_VISIBLE) {
+    if (m.stages[1:1] == 1) { mpls.apply(); }
+    if (m.stages[2:2] == 1) { l2.apply(); }
+    if (m.stages[5:3] != 0) {
       originals.apply(h, m);
-      if (m.stages[2:2] == 1) { l3.apply(); }
-      if (m.stages[3:3] == 1) { l4.apply(); }
-      if (m.stages[4:4] == 1) { ttl.apply(); }
+      if (L3_VISIBLE) {
+        if (m.stages[3:3] == 1) { l3.apply(); }
+        if (m.stages[4:4] == 1) { l4.apply(); }
+      }
+      if (m.stages[5:5] == 1) { ttl.apply(); }
     }
     m.stale = 1;
   }
 }
 
-// A TTL of 0 or 1 cannot be decremented. OF 1.3.5 §5.12 (decrement IP TTL)
-control TtlCheck(in headers_t h, out bool expired) {
+// A TTL of 0 or 1 cannot be decremented. OF 1.3.5 §5.12 (change TTL actions)
+control TtlCheck(in headers_t h, in bit<2> which, out bool expired) {
   apply {
     expired = false;
-    if (L3_VISIBLE) {
+    if (which == TTL_MPLS) {
+      if (h.mpls[0].isValid()) { expired = h.mpls[0].ttl <= 1; }
+    } else if (L3_VISIBLE) {
       if (h.ipv4.isValid()) { expired = h.ipv4.ttl <= 1; }
       else if (h.ipv6.isValid()) { expired = h.ipv6.hop_limit <= 1; }
     }

@@ -13,7 +13,7 @@ import type { Handle } from './interned.js'
 import type { Step, Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import { acquireProgram, NO_PROGRAM, type Program } from './programs.js'
-import { fitRound, isDecrement, supports, type RewriteOp } from './rounds.js'
+import { fitRound, isDecrement, supports, uncovers, type RewriteOp } from './rounds.js'
 import type { SharedState } from './shared-state.js'
 
 /** What follows the list: a table, the end of the pipeline (where the action set is executed), or nothing at all. */
@@ -42,20 +42,29 @@ export class Executions {
     this.#requireSupport(head, scope)
     const round = fitRound(head, scope, true)
     draft.program(acquireProgram(this.#state, planning, scope, round.entries))
-    if (round.beforeDecrement !== null) draft.ttl(acquireProgram(this.#state, planning, scope, round.beforeDecrement))
+    if (round.decrement !== null) draft.ttl(round.decrement.which, acquireProgram(this.#state, planning, scope, round.decrement.before))
 
     const rest = steps.slice(round.used)
-    if (round.used < head.length) {
+    const inContinuation = scope === this.#contract.continuation?.scope
+    const last = head[round.used - 1]
+    const uncovered = last !== undefined && uncovers(last)
+    if (round.used < head.length || (uncovered && this.#mustParse(rest, tail, inContinuation))) {
       this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
       draft.next(this.#contract.tableContinued)
       return draft.done(false)
     }
-    const { leaves, dependsOnWriters } = this.#leaves(rest, tail, scope === this.#contract.continuation?.scope)
+    const { leaves, dependsOnWriters } = this.#leaves(rest, tail, inContinuation)
     this.#emit(planning, draft, leaves, context)
     const handedOn = leaves.some(({ target }) => target.kind === 'continue')
     if (tail.kind === 'goto') draft.next(handedOn && leaves.some(({ target }) => target.kind === 'continue' && target.steps.length > 0) ? this.#contract.tableContinued : tail.table)
     else if (tail.kind === 'alone' || handedOn) draft.next(this.#contract.tableContinued)
-    return draft.done(dependsOnWriters)
+    return draft.done(dependsOnWriters || (uncovered && tail.kind === 'end' && !inContinuation))
+  }
+
+  /** Whether what follows has to see the headers that a pop_mpls has uncovered. */
+  #mustParse(rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
+    if (tail.kind === 'goto' || rest.some((step) => step.kind === 'rewrite')) return true
+    return tail.kind === 'end' && (inContinuation ? rest.length > 0 : this.#state.writers > 0)
   }
 
   /** The copies that the rest of the list asks for, each with the operations since the head. */
@@ -65,9 +74,9 @@ export class Executions {
     for (const [index, step] of rest.entries()) {
       if (step.kind === 'emit') {
         leaves.push({ prefix: [...prefix], target: step.target, counters: [] })
-      } else if (isDecrement(step.op)) {
+      } else if (isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(rest.slice(index + 1), tail, inContinuation))) {
         leaves.push(this.#continueWith(prefix, rest.slice(index), tail))
-        return { leaves, dependsOnWriters: false }
+        return { leaves, dependsOnWriters: tail.kind === 'end' && !inContinuation }
       } else {
         prefix.push(step.op)
       }
@@ -142,7 +151,8 @@ class Draft {
   program(program: Program): void {
     this.#use(program, 'program', 'stages')
   }
-  ttl(program: Program): void {
+  ttl(which: 'nw' | 'mpls', program: Program): void {
+    this.#roles.set('ttl_check', which === 'nw' ? 1n : 2n)
     this.#roles.set('ttl_program', 0n)
     this.#roles.set('ttl_stages', 0n)
     this.#use(program, 'ttl_program', 'ttl_stages')

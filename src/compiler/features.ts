@@ -45,7 +45,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
 function applyActionsOf(contract: Contract, table: FlowTable, roles: ReadonlySet<string>): ActionName[] {
   const actions: ActionName[] = []
   if (roles.has('port')) actions.push('output')
-  actions.push(...rewriteActions.filter((name) => scopeDoes(table.scope, name) && (name !== 'dec_nw_ttl' || roles.has('ttl_program'))))
+  actions.push(...rewriteActions.filter((name) => scopeDoes(table.scope, name) && (!name.startsWith('dec_') || roles.has('ttl_program'))))
   if (contract.group !== null && roles.has('group')) actions.push('group')
   return actions
 }
@@ -77,7 +77,7 @@ function groupFeatures(contract: Contract): GroupFeatures {
   }
   const actions: ActionName[] = ['output', 'group']
   const alone = continuation?.actions.some((action) => action.roles.has('ttl_program')) === true
-  actions.push(...rewriteActions.filter((name) => (name === 'dec_nw_ttl' ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
+  actions.push(...rewriteActions.filter((name) => (name.startsWith('dec_') ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
   if (settableIn(replica.scope).length > 0) actions.push('set_field')
   const count = Math.min(group.size, contract.multicastGroups)
   return {

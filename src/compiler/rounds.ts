@@ -17,12 +17,13 @@ export interface StageEntry {
   readonly action: StageAction
   readonly params: readonly { readonly name: string; readonly value: bigint }[]
 }
+/** Where the round decrements a TTL: which one, and what to do in its place when it has run out. */
+export interface Decrement { readonly which: 'nw' | 'mpls'; readonly before: readonly StageEntry[] }
 export interface Round {
   readonly entries: readonly StageEntry[]
   /** How many operations of the list this round carries out. */
   readonly used: number
-  /** Where the round decrements the TTL: what to do in its place when the TTL has run out. */
-  readonly beforeDecrement: readonly StageEntry[] | null
+  readonly decrement: Decrement | null
 }
 
 interface StageState { readonly ops: readonly { readonly op: string; readonly value: bigint }[]; readonly sets: ReadonlyMap<OxmName, { readonly value: bigint; readonly mask: bigint }> }
@@ -44,20 +45,25 @@ const handles = (action: StageAction, op: RewriteOp): boolean => (op.kind === 's
  */
 export function fitRound(ops: readonly RewriteOp[], scope: Scope, canCheckTtl: boolean): Round {
   const states = new Map<Stage, StageState>()
-  let beforeDecrement: readonly StageEntry[] | null = null
+  let decrement: Decrement | null = null
   let used = 0
   for (const op of ops) {
-    if (isDecrement(op) && (!canCheckTtl || beforeDecrement !== null)) break
+    // The TTL is looked at before the round, so what puts another one in its place ends the round.
+    if (isDecrement(op) && (!canCheckTtl || decrement !== null || ops.slice(0, used).some(changesTtl))) break
     const placed = place(states, scope, op)
     if (placed === null) break
-    if (isDecrement(op)) beforeDecrement = entriesOf(states, scope)
+    if (isDecrement(op)) decrement = { which: op.kind === 'op' && op.op === 'dec_mpls_ttl' ? 'mpls' : 'nw', before: entriesOf(states, scope) }
     states.set(placed.stage, placed.state)
     used += 1
+    if (uncovers(op)) break
   }
-  return { entries: entriesOf(states, scope), used, beforeDecrement }
+  return { entries: entriesOf(states, scope), used, decrement }
 }
 
-export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && op.op === 'dec_nw_ttl'
+export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'dec_nw_ttl' || op.op === 'dec_mpls_ttl')
+/** After a pop_mpls other headers can be seen, which only another pass through the parser finds. */
+export const uncovers = (op: RewriteOp): boolean => op.kind === 'op' && op.op === 'pop_mpls'
+const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'push_mpls' || op.op === 'pop_mpls')
 
 function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
   for (const stage of scope.stages) {
@@ -83,11 +89,16 @@ function conflicts(state: StageState | undefined, op: RewriteOp): boolean {
   const touched = touches(op)
   return [...state.sets.keys()].some((field) => touched.has(field)) || state.ops.some((other) => overlap(touched, touches({ kind: 'op', ...other })))
 }
+const vlanFields: ReadonlySet<string> = new Set(['vlan_vid', 'vlan_pcp'])
+const networkFields: ReadonlySet<string> = new Set(
+  ['mpls_ttl', 'nw_ttl', ...Object.keys(OXM).filter((name) => !/^(in_|metadata|tunnel|eth_|vlan_)/.test(name))])
 const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry))
 function touches(op: RewriteOp): ReadonlySet<string> {
   if (op.kind === 'set') return new Set([op.field])
-  if (op.op.endsWith('_vlan')) return new Set(['vlan_vid', 'vlan_pcp'])
-  return new Set(['ttl'])
+  if (op.op.endsWith('_vlan')) return vlanFields
+  // MPLS hides and uncovers the network layer, so nothing there may change places with it.
+  if (op.op === 'push_mpls' || op.op === 'pop_mpls') return networkFields
+  return new Set([op.op.includes('mpls') ? 'mpls_ttl' : 'nw_ttl'])
 }
 
 function choose(stage: Stage, state: StageState): StageAction | null {
@@ -140,5 +151,6 @@ function stageParams(action: StageAction, state: StageState): StageEntry['params
 /** The role of the parameter that holds an operation's operand. */
 const operandRole = (op: string): string | null => {
   if (op.startsWith('push_')) return 'ethertype'
+  if (op === 'pop_mpls') return 'ethertype'
   return op === 'set_nw_ttl' || op === 'set_mpls_ttl' ? 'ttl' : null
 }
