@@ -82,7 +82,7 @@ export class FlowGenerator {
     const random = this.#random
     const groups: Group[] = []
     for (let id = 1; id <= random.int(1, 3); id++) {
-      const type = random.pick(['all', 'all', 'indirect', 'ff'] as const)
+      const type = random.pick(['all', 'all', 'indirect'] as const)
       const buckets = Array.from({ length: type === 'indirect' ? 1 : random.int(1, 3) }, () => this.#bucket(type, groups))
       groups.push({ id: id * 11, type, buckets })
     }
@@ -318,7 +318,8 @@ export class FlowGenerator {
       context.bottom = context.l3 === 'mpls' ? false : true
       context.l3 = 'mpls'
       context.l4 = 'any'
-      return `push_mpls:0x8847,set_field:${random.pick(pool.label)}->mpls_label`
+      // Open vSwitch takes the traffic class of a first label from the DSCP; by the text it is 0 (OF 1.3.5 §5.12.1).
+      return `push_mpls:0x8847,set_field:${random.pick(pool.label)}->mpls_label,set_field:${random.int(0, 7)}->mpls_tc`
     }
     if (context.l3 === 'ip') return [pushed]
     if (context.l3 !== 'mpls') return []
