@@ -20,7 +20,21 @@ const sameWords = (state: Int32Array, a: number, b: number, words: number): bool
   return true
 }
 
+/** Writes the low `width` bits of a word at a bit offset of zeroed bytes; returns the offset behind them. */
+const putBits = (bytes: Uint8Array, offset: number, word: number, width: number): number => {
+  for (let left = width, at = offset; left > 0;) {
+    const room = 8 - (at & 7)
+    const count = Math.min(room, left)
+    const part = word >>> (left - count) & (1 << count) - 1
+    bytes[at >>> 3] = (bytes[at >>> 3] ?? 0) | part << (room - count)
+    left -= count
+    at += count
+  }
+  return offset + width
+}
+
 export const helpers = {
+  putBits,
   bigOf,
   pushStack,
   popStack,

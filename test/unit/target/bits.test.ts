@@ -34,6 +34,35 @@ describe('headers on the wire', () => {
     }
   })
 
+  test('the input of a hash leaves out headers that are not valid, at any bit offset', () => {
+    const port = { kind: 'field', ref: { header: 0, field: 0 } } as const
+    for (const width of [5, 8]) {
+      const executable = compile(programOf([
+        { name: 'm', metadata: true, type: { name: 'm', maxBytes: 0, fields: [field('x', width)] } },
+        { name: 'h', metadata: false, type: { name: 'h', maxBytes: 0, fields: [field('a', 12), field('b', 4)] } },
+      ], [{ name: 'a', params: [], primitives: [{ op: 'hash', to: port, base: { kind: 'const', value: 0n }, calculation: 0, size: { kind: 'const', value: 1n << 63n } }] }], {
+        calculations: [{ name: 'c', algorithm: 'identity', inputs: [
+          { kind: 'field', ref: { header: 1, field: 0 } }, { kind: 'field', ref: { header: 2, field: 0 } }, { kind: 'const', value: 5n, width: 3 },
+          { kind: 'field', ref: { header: 2, field: 1 } }, { kind: 'payload' }] }],
+      }))
+      const run = (frame: Uint8Array): number => {
+        executable.state.fill(0)
+        executable.layout.store(executable.state, { header: 1, field: 0 }, 0b10101n)
+        Object.assign(executable.context, { bytes: frame, end: frame.length })
+        executable.context.payload = executable.parse(frame, 0, frame.length)
+        executable.ingress()
+        return (executable.state[executable.layout.field(port.ref).slot] ?? 0) >>> 0
+      }
+      const packed = (bits: string, ...payload: number[]): number => {
+        const whole = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0') + payload.map(byte => byte.toString(2).padStart(8, '0')).join('')
+        return parseInt(whole, 2) >>> 0
+      }
+      const x = 0b10101.toString(2).padStart(width, '0')
+      assert.equal(run(Uint8Array.of(0x99)), packed(`${x}101`, 0x99), `${width} bits, no header`)
+      assert.equal(run(Uint8Array.of(0xab, 0xcd)), packed(`${x}${0xabc.toString(2)}101${0xd.toString(2)}`), `${width} bits, with the header`)
+    }
+  })
+
   test('a packet one byte too short leaves the header invalid and says why', () => {
     const executable = compile(programOf([{ name: 'h', metadata: false, type: { name: 'h', maxBytes: 0, fields: [field('a', 32)] } }]))
     executable.state.fill(0)
