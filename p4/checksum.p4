@@ -4,6 +4,7 @@
 #define CHECKSUM_P4
 #include "headers.p4"
 #include "metadata.p4"
+#include "crc32c.p4"
 
 #define SUM16(o, n) ((bit<32>)(~(o)) + (bit<32>)(n))
 #define SUM32(o, n) SUM16(o[31:16], n[31:16]) + SUM16(o[15:0], n[15:0])
@@ -16,6 +17,7 @@
 #define ADJUST(checksum, delta) { bit<32> sum = (bit<32>)(~checksum) + delta; FOLD(sum) FOLD(sum) FOLD(sum) checksum = ~sum[15:0]; }
 
 control Checksums(inout headers_t h, in metadata_t m) {
+  SctpChecksum() sctp;
   bit<32> network = 0;   // IPv4 header checksum
   bit<32> pseudo = 0;   // TCP, UDP and ICMPv6: what the pseudo header contributes
   bit<32> own = 0;      // TCP, UDP, ICMP and ICMPv6: their own fields
@@ -50,6 +52,8 @@ control Checksums(inout headers_t h, in metadata_t m) {
           ADJUST(h.udp.checksum, own)
           if (h.udp.checksum == 0) { h.udp.checksum = 0xffff; }
         }
+      } else if (h.sctp.isValid()) {
+        sctp.apply(h, m);
       } else if (h.icmp.isValid()) {
         bit<16> was_icmp = h.was_icmp.type ++ h.was_icmp.code;
         bit<16> icmp = h.icmp.type ++ h.icmp.code;

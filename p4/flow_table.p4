@@ -61,8 +61,8 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       h.ipv6.flabel: ternary @name("ipv6_flabel") @of_match[oxm="ipv6_flabel"];
       m.l4_src: ternary @name("l4_src") @of_match[oxm="tcp_src,udp_src,sctp_src"];
       m.l4_dst: ternary @name("l4_dst") @of_match[oxm="tcp_dst,udp_dst,sctp_dst"];
-      h.icmp.type: ternary @name("icmp_type") @of_match[oxm="icmpv4_type,icmpv6_type"];
-      h.icmp.code: ternary @name("icmp_code") @of_match[oxm="icmpv4_code,icmpv6_code"];
+      m.icmp_type: ternary @name("icmp_type") @of_match[oxm="icmpv4_type,icmpv6_type"];
+      m.icmp_code: ternary @name("icmp_code") @of_match[oxm="icmpv4_code,icmpv6_code"];
       h.arp.op: ternary @name("arp_op") @of_match[oxm="arp_op"];
       h.arp.spa: ternary @name("arp_spa") @of_match[oxm="arp_spa"];
       h.arp.tpa: ternary @name("arp_tpa") @of_match[oxm="arp_tpa"];

@@ -83,6 +83,7 @@ struct headers_t {
   ipv6_h was_ipv6;
   tcp_h was_tcp;
   udp_h was_udp;
+  sctp_h was_sctp;
   icmp_h was_icmp;
   nd_h was_nd;
   nd_option_h was_nd_sll;

@@ -19,6 +19,8 @@ control Keys(in headers_t h, inout metadata_t m) {
       m.ip_ecn = 0;
       m.l4_src = 0;
       m.l4_dst = 0;
+      m.icmp_type = 0;
+      m.icmp_code = 0;
       if (h.ipv4.isValid()) {
         m.ip_dscp = h.ipv4.dscp;
         m.ip_ecn = h.ipv4.ecn;
@@ -26,7 +28,9 @@ control Keys(in headers_t h, inout metadata_t m) {
         m.ip_dscp = h.ipv6.dscp;
         m.ip_ecn = h.ipv6.ecn;
       }
-      if (h.tcp.isValid()) {
+      // A fragment's transport fields read as zero, also the first one's. OF 1.0 §3.4; Open vSwitch does so in all versions.
+      if (m.fragment == 1) {
+      } else if (h.tcp.isValid()) {
         m.l4_src = h.tcp.src;
         m.l4_dst = h.tcp.dst;
       } else if (h.udp.isValid()) {
@@ -35,6 +39,9 @@ control Keys(in headers_t h, inout metadata_t m) {
       } else if (h.sctp.isValid()) {
         m.l4_src = h.sctp.src;
         m.l4_dst = h.sctp.dst;
+      } else if (h.icmp.isValid()) {
+        m.icmp_type = h.icmp.type;
+        m.icmp_code = h.icmp.code;
       }
     }
   }

@@ -12,7 +12,7 @@
 // apply-actions               a rewrite program (rewrite.p4), then an emission: one port, or a multicast group with one
 //                             program for each copy (egress.p4)
 // write-actions, action set   slots in metadata (metadata.p4), written by tn.write, executed by action_set.p4
-// group                       group table: group id → multicast group
+// group                       groups.p4: group id → multicast group, by hash or by live ports where there is a choice
 // list that goes on after an  continuation (continuation.p4)
 // output, or needs more room
 #include <core.p4>
@@ -24,6 +24,7 @@
 #include "ports.p4"
 #include "flow_table.p4"
 #include "action_set.p4"
+#include "groups.p4"
 #include "continuation.p4"
 #include "egress.p4"
 #include "checksum.p4"
@@ -31,17 +32,7 @@
 // The end of a pass: where the packet goes.
 control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t s) {
   ActionSet() action_set;
-  direct_counter(CounterType.packets_and_bytes) group_hits;
-  @of_do action emit(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; group_hits.count(); }
-  action no_group() { }
-  @of_group
-  table group {
-    key = { m.emission.group: exact @of[role="group"]; }
-    actions = { emit; @defaultonly no_group; }
-    counters = group_hits;
-    size = 4096;
-    default_action = no_group();
-  }
+  Groups() groups;
   apply {
     bool forked = false;
     if (m.next_table == TABLE_NONE && m.set.present == 1) {
@@ -53,7 +44,7 @@ control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t 
       }
     }
     if (!forked) {
-      if (m.emission.group != 0) { group.apply(); }
+      if (m.emission.group != 0) { groups.apply(h, m); }
       if (m.emission.multicast != 0) { s.mcast_grp = m.emission.multicast; }
       else if (m.emission.to_in_port == 1) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; }
       else if (m.emission.port != 0) { s.egress_spec = m.emission.port; }

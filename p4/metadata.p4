@@ -82,6 +82,10 @@ struct metadata_t {
   bit<8>    ip_proto;                   // behind the extension headers of IPv6; set by the parser
   bit<16>   l4_src;
   bit<16>   l4_dst;
+  bit<8>    icmp_type;
+  bit<8>    icmp_code;
+  bit<1>    fragment;                   // any fragment, the first included; set by the parser
+  bit<16>   l4_length;                  // bytes of the transport segment; set by the parser
   bit<1>    saved;                      // the was_* headers hold what arrived
 }
 

@@ -70,6 +70,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state ipv4_payload {
     m.ip_proto = h.ipv4.proto;
+    m.l4_length = h.ipv4.length - ((bit<16>)h.ipv4.ihl << 2);
+    transition select(h.ipv4.flags, h.ipv4.fragment) { (0 &&& 1, 0): ipv4_transport; default: ipv4_fragment; }
+  }
+  state ipv4_fragment { m.fragment = 1; transition ipv4_transport; }
+  state ipv4_transport {
     transition select(h.ipv4.fragment, h.ipv4.proto) {
       (0, 1): icmp; (0, 6): tcp; (0, 17): udp; (0, 132): sctp;
       default: accept;                  // later fragments have no transport header
@@ -78,6 +83,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state ipv6 {
     packet.extract(h.ipv6);
     m.ip_proto = h.ipv6.next;
+    m.l4_length = h.ipv6.length;
     transition ipv6_next0;
   }
   // A chain of up to five extension headers; a later fragment has no transport header and reads as protocol 44, as in Open vSwitch.
@@ -89,23 +95,29 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state ipv6_options##n { \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
     packet.extract(h.ipv6_extension##n, ((bit<32>)length << 6) + 48); \
+    m.l4_length = m.l4_length - (((bit<16>)length << 3) + 8); \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   } \
   state ipv6_ah##n { \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
     packet.extract(h.ipv6_extension##n, ((bit<32>)length << 5) + 48); \
+    m.l4_length = m.l4_length - (((bit<16>)length << 2) + 8); \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   } \
   state ipv6_fragment##n { \
-    transition select(packet.lookahead<bit<32>>()[15:3]) { 0: ipv6_first_fragment##n; default: accept; } \
+    transition select(packet.lookahead<bit<32>>()[15:0]) { \
+      0 &&& 0xfff9: ipv6_whole_fragment##n; 1 &&& 0xfff9: ipv6_first_fragment##n; default: ipv6_later_fragment; } \
   } \
-  state ipv6_first_fragment##n { \
+  state ipv6_first_fragment##n { m.fragment = 1; transition ipv6_whole_fragment##n; } \
+  state ipv6_whole_fragment##n { \
     packet.extract(h.ipv6_extension##n, 48); \
+    m.l4_length = m.l4_length - 8; \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   }
+  state ipv6_later_fragment { m.fragment = 1; transition accept; }
   EXTENSION(0, ipv6_next1)
   EXTENSION(1, ipv6_next2)
   EXTENSION(2, ipv6_next3)

@@ -103,6 +103,7 @@ control Originals(inout headers_t h, inout metadata_t m) {
       h.was_ipv6 = h.ipv6;
       h.was_tcp = h.tcp;
       h.was_udp = h.udp;
+      h.was_sctp = h.sctp;
       h.was_icmp = h.icmp;
       h.was_nd = h.nd;
       h.was_nd_sll = h.nd_sll;

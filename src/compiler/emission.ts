@@ -173,22 +173,26 @@ export class Emissions {
     const steps: readonly Step[] = fits ? target.steps : [...leaf.prefix.map((op): Step => ({ kind: 'rewrite', op })), ...target.steps]
     const needsEntry = steps.length > 0 || target.tail.kind !== 'goto'
     const round = fits ? this.#entriesOf(leaf) : []
-    const next = needsEntry ? this.#continuation(planning, steps, target.tail, context) : null
-    const wanted = new Map(next === null ? [] : [['continuation', BigInt(next.id)]])
-    this.#toContinuationPort(this.#replica(planning, 'continue', round, wanted, leaf.counters, 0, next), replicas)
+    const next = needsEntry ? () => this.#continuation(planning, steps, target.tail, context) : null
+    this.#toContinuationPort(planning, 'continue', leaf, round, next, replicas)
   }
 
   /** A copy whose target needs a pass of its own, after which nothing follows. */
   #goOnAlone(planning: Planning, leaf: Leaf, context: ListContext, replicas: Replicas): void {
     if (leaf.target.kind === 'continue' || leaf.target.kind === 'nowhere') return
     const steps: readonly Step[] = [...leaf.prefix.map((op): Step => ({ kind: 'rewrite', op })), { kind: 'emit', target: leaf.target }]
-    const next = this.#continuation(planning, steps, { kind: 'alone' }, context)
-    const wanted = new Map([['continuation', BigInt(next.id)]])
-    this.#toContinuationPort(this.#replica(planning, 'continue_alone', [], wanted, leaf.counters, 0, next), replicas)
+    this.#toContinuationPort(planning, 'continue_alone', leaf, [], () => this.#continuation(planning, steps, { kind: 'alone' }, context), replicas)
   }
-  #toContinuationPort(replica: Handle, replicas: Replicas): void {
+  #toContinuationPort(planning: Planning, kind: string, leaf: Leaf, entries: readonly StageEntry[], next: (() => Handle) | null, replicas: Replicas): void {
     const { firstPort, lastPort } = this.#continuationTable()
-    replicas.add(firstPort + (replica.id % (lastPort - firstPort + 1)), replicas.hold(replica))
+    for (let copy = 0; ; copy += 1) {
+      const continuation = next === null ? null : next()
+      const wanted = new Map(continuation === null ? [] : [['continuation', BigInt(continuation.id)]])
+      const instance = replicas.hold(this.#replica(planning, kind, entries, wanted, leaf.counters, copy, continuation))
+      const port = firstPort + (instance % (lastPort - firstPort + 1))
+      if (replicas.has(port, instance)) continue
+      return replicas.add(port, instance)
+    }
   }
 
   #continuation(planning: Planning, steps: readonly Step[], tail: Extract<LeafTarget, { kind: 'continue' }>['tail'], context: ListContext): Handle {

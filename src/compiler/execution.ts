@@ -50,7 +50,7 @@ export class Executions {
     const uncovered = last !== undefined && uncovers(last)
     if (round.used < head.length || (uncovered && this.#mustParse(rest, tail, inContinuation))) {
       this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
-      draft.next(this.#contract.tableContinued)
+      draft.next(rest.length === 0 && tail.kind === 'goto' ? tail.table : this.#contract.tableContinued)
       return draft.done(false)
     }
     const { leaves, dependsOnWriters } = this.#leaves(rest, tail, inContinuation)

@@ -344,7 +344,8 @@ export class FlowGenerator {
     if (random.chance(0.3)) set.push(`set_field:${random.pick(pool.unicast)}->eth_src`)
     if (random.chance(0.3)) set.push(`set_field:${random.pick(pool.eth)}->eth_dst`)
     if (!this.#features.mpls && (context.l3 === 'ip' || context.l3 === 'ipv6') && random.chance(0.3)) set.push('dec_ttl')
-    if (!this.#features.mpls && context.l3 === 'ip' && random.chance(0.3)) set.push(`set_field:${random.pick(pool.ipv4)}->ip_src`)
+    // Open vSwitch changes payload where it takes a later fragment for a TCP header.
+    if (!this.#features.mpls && !this.#features.fragments && context.l3 === 'ip' && random.chance(0.3)) set.push(`set_field:${random.pick(pool.ipv4)}->ip_src`)
     if (this.#features.vlan && !this.#features.qinq && context.vlan === 'none' && random.chance(0.3)) set.push(this.#push())
     if (random.chance(0.8)) set.push(this.#output())
     return set.filter((action) => action !== '')
