@@ -43,11 +43,11 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return endpoint.host === null ? `ptcp:${endpoint.port}` : `ptcp:${endpoint.port}:${bracket(endpoint.host)}`
 }
 
-/** HOST:PORT, with IPv6 in brackets; P4Runtime targets are named so. */
-export function parseHostPort(text: string): { readonly host: string; readonly port: number } | null {
+/** HOST:PORT, with IPv6 in brackets; P4Runtime targets are named so. `leastPort` is 0 for an address to listen on. */
+export function parseHostPort(text: string, leastPort = 1): { readonly host: string; readonly port: number } | null {
   const split = splitHostPort(text)
   if (split === null || split.port === null) return null
-  const port = parsePort(split.port, 1)
+  const port = parsePort(split.port, leastPort)
   return port === null ? null : { host: split.host, port }
 }
 

@@ -6,6 +6,7 @@ import { isatty } from 'node:tty'
 import { pino } from 'pino'
 import { PinoPretty } from 'pino-pretty'
 import { monotonicNow } from './clock.js'
+import { openLogOutput } from './log-output.js'
 import { RepeatLimiter } from './repeats.js'
 import type { RepeatLimitOptions } from './repeats.js'
 
@@ -27,8 +28,8 @@ export interface Logger {
   child(fields: LogFields): Logger
 }
 export interface RootLogger extends Logger {
-  /** Writes what is buffered, synchronously; call before the process ends. */
-  flush(): void
+  /** Resolves when everything is written, or after half a second with a reader that does not read. The last call. */
+  close(): Promise<void>
 }
 
 export interface LoggerOptions {
@@ -39,28 +40,16 @@ export interface LoggerOptions {
   readonly format?: 'auto' | 'json' | 'readable'
 }
 
-/** Lines waiting for a reader that has stopped reading are dropped beyond this, instead of stopping the switch. */
-const MAX_PENDING_BYTES = 4 * 1024 * 1024
-
 export function createLogger(options: LoggerOptions): RootLogger {
   const fd = options.fd ?? 1
   const format = options.format ?? 'auto'
   const readable = format === 'readable' || (format === 'auto' && isatty(fd))
   if (readable) {
     const stream = PinoPretty({ destination: fd, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true, colorize: isatty(fd) })
-    return Object.assign(fromPino(pino({ level: options.level }, stream)), { flush: () => {} })
+    return Object.assign(fromPino(pino({ level: options.level }, stream)), { close: () => Promise.resolve() })
   }
-  const destination = pino.destination({ fd, sync: false, maxLength: MAX_PENDING_BYTES })
-  // A reader that went away (EPIPE) must not take the switch down.
-  destination.on('error', () => {})
-  const flush = (): void => {
-    try {
-      destination.flushSync()
-    } catch {
-      // Not open yet or already closed: there is nothing to write it to.
-    }
-  }
-  return Object.assign(fromPino(pino({ level: options.level, base: { pid: process.pid } }, destination)), { flush })
+  const output = openLogOutput(fd)
+  return Object.assign(fromPino(pino({ level: options.level, base: { pid: process.pid } }, output)), { close: () => output.close() })
 }
 
 /** The levels of a pino logger as plain functions that can be passed around without their object. */

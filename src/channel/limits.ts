@@ -1,6 +1,5 @@
 /**
- * The bounds of a connection, so that no peer can make the switch use memory or time without end. docs/operations.md
- * lists them.
+ * The bounds of a connection, so that no peer can make the switch use memory or time without end.
  *
  *   peer ─▶ socket ─▶ framer ─▶ held input (heldBytes) ─▶ datapath
  *                                                            │

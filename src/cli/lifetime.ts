@@ -1,5 +1,5 @@
 /** Runs something until a signal or a failure ends it, and then stops it within two seconds. */
-import type { Logger, RootLogger } from '../base/logger.js'
+import type { Logger } from '../base/logger.js'
 import { messageOf } from '../base/errors.js'
 
 /** Two seconds, less what is needed to leave. */
@@ -26,10 +26,9 @@ export function stopOnSignals(): AbortSignal {
 }
 
 /** An exception that nobody caught is a bug; it is logged where the rest is, and ends the process. */
-export function logCrashes(log: RootLogger): void {
+export function logCrashes(log: Logger): void {
   process.on('uncaughtException', (error) => {
     log.fatal({ err: { message: messageOf(error), stack: error instanceof Error ? error.stack : undefined } }, 'bug: uncaught exception')
-    log.flush()
     process.exit(1)
   })
 }

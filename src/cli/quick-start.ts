@@ -4,11 +4,11 @@
  * comes. Needs neither root nor a network.
  */
 import { createServer } from 'node:net'
+import type { Agent } from '../agent/agent.js'
 import { SwitchError } from '../base/errors.js'
 import { formatEndpoint } from '../base/endpoint.js'
 import { createLogger } from '../base/logger.js'
 import type { Logger } from '../base/logger.js'
-import type { ChannelSetEvents } from '../channel/index.js'
 import { checkConfig } from '../config/index.js'
 import type { Config, SimulatedHost } from '../config/index.js'
 import { LearningController } from '../example/learning-controller.js'
@@ -22,12 +22,8 @@ import { PingWatch, describePing } from './ping-watch.js'
 import { readCommands } from './prompt.js'
 import { Takeover } from './takeover.js'
 
-/** What the quick start needs of the agent besides the configuration. */
-interface AgentExtras extends Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>> {
-  /** The ports of the embedded target. */
-  readonly ports: PortDriver
-}
-type StartAgent = (config: Config, log: Logger, extras: AgentExtras) => Promise<Running>
+/** The ports of the embedded target are ours, so that we can ping from them. */
+type StartAgent = (config: Config, log: Logger, options: { readonly ports: PortDriver }) => Promise<Agent>
 
 const hosts: readonly SimulatedHost[] = [1, 2, 3, 4].map((n) => ({ name: `h${n}`, port: n, mac: `00:00:00:00:00:0${n}`, ipv4: `10.0.0.${n}` }))
 const LISTEN_PORT = 6654
@@ -47,7 +43,7 @@ export async function quickStart(args: readonly string[]): Promise<number> {
   try {
     return await runUntilStopped(() => start(checked, given.has('controller'), stop, log), stop, log)
   } finally {
-    log.flush()
+    await log.close()
   }
 }
 
@@ -68,8 +64,7 @@ async function start(given: Config, ownControllers: boolean, stop: AbortSignal, 
     stop: () => example.close({ removeFlows: true }),
   }, (peer) => peer === `tcp:127.0.0.1:${examplePort}`, (line) => say(line))
 
-  const listenPort = given.listen.length > 0 ? null : await freePort(LISTEN_PORT)
-  const config: Config = {
+  const configFor = (listenPort: number | null): Config => ({
     ...given,
     target: { kind: 'simulated', hosts },
     ports: hosts.map(({ port, name }) => ({ number: port, interface: name, p4Port: port })),
@@ -78,15 +73,22 @@ async function start(given: Config, ownControllers: boolean, stop: AbortSignal, 
       ...(ownControllers ? given.controllers : [{ transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 } as const]),
     ],
     listen: listenPort === null ? given.listen : [{ transport: 'tcp', passive: true, host: '127.0.0.1', port: listenPort }],
-  }
-  const network = new SimulatedPortDriver({ kind: 'simulated', hosts: hosts.map(({ name, port, mac, ipv4 }) => ({ name, port, mac, ip: ipv4 })) }, { log })
-  const { startAgent } = await import('../agent/agent.js')
-  const startWithExtras: StartAgent = startAgent
-  const agent = await startWithExtras(config, log, {
-    ports: network,
-    onOpen: (connection) => takeover.onOpen(connection),
-    onClose: (id, reason) => takeover.onClose(id, reason),
   })
+  const { startAgent } = await import('../agent/agent.js')
+  const startWithPorts: StartAgent = startAgent
+  const startOn = async (listenPort: number | null): Promise<{ agent: Agent; config: Config; network: SimulatedPortDriver; listenPort: number | null }> => {
+    const config = configFor(listenPort)
+    const network = new SimulatedPortDriver({ kind: 'simulated', hosts: hosts.map(({ name, port, mac, ipv4 }) => ({ name, port, mac, ip: ipv4 })) }, { log })
+    return { agent: await startWithPorts(config, log, { ports: network }), config, network, listenPort }
+  }
+  const { agent, config, network, listenPort } = given.listen.length > 0
+    ? await startOn(null)
+    // The port that was free a moment ago may be somebody else's by now.
+    : await freePort(LISTEN_PORT).then(startOn).catch((error: unknown) => {
+      if (error instanceof SwitchError && error.code === 'channel.listen') return freePort(LISTEN_PORT + 1).then(startOn)
+      throw error
+    })
+  agent.channels.watch({ onOpen: (connection) => takeover.onOpen(connection), onClose: (id, reason) => takeover.onClose(id, reason) })
   introduce(config, examplePort, listenPort)
 
   const watch = new PingWatch({ hosts: hosts.map(({ name, ipv4 }) => ({ name, ip: ipv4 })), ping: (...call) => network.ping(...call) }, say)
@@ -108,7 +110,7 @@ async function start(given: Config, ownControllers: boolean, stop: AbortSignal, 
     })
     .catch((error: unknown) => log.error({ reason: String(error) }, 'pings failed'))
   return {
-    ...(agent.failed === undefined ? {} : { failed: agent.failed }),
+    failed: agent.failed,
     close: async () => {
       closePrompt()
       watch.stop()

@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return await runUntilStopped(() => startAgent(config, log), stop, log)
   } finally {
     removePidfile()
-    log.flush()
+    await log.close()
   }
 }
 
