@@ -1,6 +1,6 @@
 /** Answers the datapath's read effects from the target's counters and the ports' statistics. */
 import type { Compiler } from '../compiler/index.js'
-import type { CounterAnswer, Effect, Input } from '../datapath/index.js'
+import type { CounterAnswer, Counters, Effect, Input } from '../datapath/index.js'
 import type { Southbound } from '../p4runtime/index.js'
 import { flowCounters } from './commit.js'
 import type { PortSource } from './port-monitor.js'
@@ -42,19 +42,20 @@ export class CounterReader {
     return { what: 'flows', flows: flowCounters(cells.flat()) }
   }
 
-  /** Every packet of an ALL or INDIRECT group counts for its first bucket, so that cell is also the group's count. */
+  /** Every packet of an ALL group counts for its first bucket; of other groups it counts for exactly one. */
   async #groups({ groups }: Extract<ReadEffect, { kind: 'read_group_counters' }>): Promise<Answer<'groups'>> {
     const counter = this.#compiler.contract.bucketCounter
     const cellsOf = new Map(groups.map(({ groupId }) => [groupId, this.#compiler.bucketCells(groupId)]))
     const indices = [...cellsOf.values()].flat()
     if (counter === null || indices.length === 0) return { what: 'groups', groups: new Map() }
     const read = new Map((await this.#southbound.readCounter(counter.name, indices)).map(({ index, packets, bytes }) => [index, { packets, bytes }]))
-    const nothing = { packets: 0n, bytes: 0n }
+    const nothing: Counters = { packets: 0n, bytes: 0n }
     return {
       what: 'groups',
-      groups: new Map([...cellsOf].map(([groupId, cells]) => {
-        const buckets = cells.map((cell) => read.get(cell) ?? nothing)
-        return [groupId, { total: buckets[0] ?? nothing, buckets }]
+      groups: new Map(groups.map(({ groupId, groupType }) => {
+        const buckets = (cellsOf.get(groupId) ?? []).map((cell) => read.get(cell) ?? nothing)
+        const total = groupType === 'all' ? buckets[0] ?? nothing : buckets.reduce(sum, nothing)
+        return [groupId, { total, buckets }]
       })),
     }
   }
@@ -73,3 +74,5 @@ export class CounterReader {
     return { what: 'tables', tables: new Map(cells.map(({ index, packets }) => [index, { lookups: packets, matched: matched.get(index) ?? 0n }])) }
   }
 }
+
+const sum = (a: Counters, b: Counters): Counters => ({ packets: a.packets + b.packets, bytes: a.bytes + b.bytes })

@@ -96,6 +96,7 @@ export class Compiler implements Pipeline {
         this.#state.ports = change.ports
         planning.changed(() => { this.#state.ports = before })
         this.#ports.set(planning, change.ports)
+        this.#groups.portsChanged(planning)
         return this.#emissions.refresh(planning, null, dying)
       }
     }

@@ -60,7 +60,16 @@ export interface ContinuationTable extends KeyedTable { readonly scope: Scope; r
 /** `kind` of a replica action: send, continue, continue_alone, fork_emit, fork_action_set. */
 export interface ReplicaAction extends ExecuteAction { readonly kind: string; readonly counters: readonly string[] }
 export interface ReplicaTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ReplicaAction[]; readonly scope: Scope }
-export interface GroupTable extends KeyedTable { readonly directCounter: boolean }
+/** Buckets of groups with a choice: `by` is the key field beside the group id, a range of the hash or a ternary of live ports. */
+export interface ChoiceTable { readonly table: string; readonly key: string; readonly by: string; readonly byWidth: number; readonly size: number; readonly actions: readonly ExecuteAction[] }
+export interface GroupTable extends KeyedTable {
+  /** Names of the actions that leave the choice to the other tables; null where the pipeline has no such groups. */
+  readonly chooseByHash: string | null
+  readonly chooseByLiveness: string | null
+  readonly select: ChoiceTable | null
+  readonly failover: ChoiceTable | null
+  readonly live: { readonly table: string; readonly action: string; readonly parameter: Parameter } | null
+}
 
 export interface Contract {
   readonly name: string

@@ -123,6 +123,8 @@ export class Emissions {
     groups.add(groupId)
     const group = this.#state.groups.get(groupId)
     if (group === undefined || path.includes(groupId)) return [{ ...leaf, target: { kind: 'nowhere' } }]
+    // Which bucket it is to be is known only to the packet: the copy gets a pass of its own.
+    if (group.record.groupType === 'select' || group.record.groupType === 'ff') return [leaf]
     const { buckets } = group.record
     if (buckets.length === 0) return [{ ...leaf, target: { kind: 'nowhere' } }]
     return buckets.flatMap((bucket, index) => {
@@ -143,7 +145,7 @@ export class Emissions {
       wanted.set('in_port_allowed', 1n)
       return this.#send(planning, leaf, [known], wanted, replicas)
     }
-    if (!this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
+    if (target.kind === 'group' || !this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
     if (target.kind === 'controller') {
       wanted.set('max_len', BigInt(target.maxLen))
       wanted.set('reason', 1n)
@@ -296,7 +298,7 @@ const keyOf = (leaves: readonly Leaf[], context: ListContext): string => {
 }
 
 /** A bucket's actions are executed as an action set; a bucket without output drops. OF 1.3.5 §5.6.1, §5.10 */
-function bucketLeaves(bucket: Bucket, prefix: readonly RewriteOp[], counters: readonly number[]): readonly Leaf[] {
+export function bucketLeaves(bucket: Bucket, prefix: readonly RewriteOp[], counters: readonly number[]): readonly Leaf[] {
   const list = stepsOf(actionSetAsList(bucket.actions))
   if (!list.ok) throw new CannotPlan(list.error, list.reason)
   const emit = list.steps.find((step) => step.kind === 'emit')

@@ -6,6 +6,7 @@ import type { ActionName, GroupFeatures, GroupType, InstructionName, OxmName, Ta
 import type { PipelineFeatures } from '../datapath/pipeline.js'
 import { OXM } from '../openflow/index.js'
 import type { Contract, FlowTable, Scope } from './contract.js'
+import { supportedTypes } from './groups.js'
 
 const rewriteActions = [
   'copy_ttl_out', 'copy_ttl_in', 'set_mpls_ttl', 'dec_mpls_ttl', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'set_nw_ttl', 'dec_nw_ttl',
@@ -66,7 +67,9 @@ function writeFeatures(contract: Contract, table: FlowTable): { actions: ActionN
 const scopeDoes = (scope: Scope, name: string): boolean => scope.stages.some((stage) => stage.actions.some((action) => action.ops.includes(name)))
 const settableIn = (scope: Scope): OxmName[] => [...new Set(scope.stages.flatMap((stage) => stage.actions.flatMap((action) => [...action.sets.keys()])))]
 
-/** OFPGFC_CHAINING | OFPGFC_CHAINING_CHECKS */
+/** OFPGFC bits. OF 1.3.5 §7.3.5.11 */
+const SELECT_WEIGHT = 1
+const SELECT_LIVENESS = 2
 const CHAINING = 4 | 8
 
 function groupFeatures(contract: Contract): GroupFeatures {
@@ -80,10 +83,13 @@ function groupFeatures(contract: Contract): GroupFeatures {
   actions.push(...rewriteActions.filter((name) => (name.startsWith('dec_') ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
   if (settableIn(replica.scope).length > 0) actions.push('set_field')
   const count = Math.min(group.size, contract.multicastGroups)
-  return {
-    types: ['all', 'indirect'], capabilities: CHAINING, maxGroups: { ...none, all: count, indirect: count },
-    actions: { all: actions, select: [], indirect: actions, ff: [] },
+  const types = supportedTypes(group)
+  const forEach = <T>(value: T, otherwise: T): Record<GroupType, T> => {
+    const of = (type: GroupType): T => (types.includes(type) ? value : otherwise)
+    return { all: of('all'), select: of('select'), indirect: of('indirect'), ff: of('ff') }
   }
+  const capabilities = CHAINING | (types.includes('select') ? SELECT_WEIGHT | SELECT_LIVENESS : 0)
+  return { types, capabilities, maxGroups: forEach(count, 0), actions: forEach(actions, []) }
 }
 
 /** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */

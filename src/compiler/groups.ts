@@ -1,23 +1,41 @@
 /**
- * Groups: one entry in the group table for each, which refers to a multicast group made of its buckets. Flows name the
- * group by its number, so changing a group never touches a flow. OF 1.3.5 §5.6
+ * Groups: one entry in the group table for each. Its buckets are multicast groups; ALL and INDIRECT name one directly, SELECT
+ * and FAST_FAILOVER have rows in a table of their own that choose one (choices.ts). Flows name the group by its number, so
+ * changing a group never touches a flow. OF 1.3.5 §5.6
  */
 import type { GroupRecord } from '../datapath/pipeline.js'
-import type { Contract, GroupTable } from './contract.js'
+import { rowsOf, type Row } from './choices.js'
+import type { ChoiceTable, Contract, GroupTable } from './contract.js'
+import { bucketLeaves, type Emissions } from './emission.js'
 import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
-import type { Emissions } from './emission.js'
 import { release, type Handle } from './interned.js'
-import type { NamedTableEntry } from './ir.js'
-import { CannotPlan, type Planning } from './planning.js'
+import type { NamedAction, NamedTableEntry } from './ir.js'
+import { isLive } from './liveness.js'
+import { CannotPlan, type Planning, type Subject } from './planning.js'
 import type { InstalledGroup, SharedState } from './shared-state.js'
 
-interface GroupEntry { readonly entry: NamedTableEntry; readonly multicast: Handle; readonly cells: readonly Handle[] }
+interface GroupEntry {
+  readonly entry: NamedTableEntry
+  /** One for ALL and INDIRECT, one for each bucket otherwise. */
+  readonly multicasts: readonly Handle[]
+  readonly cells: readonly Handle[]
+  readonly rows: readonly NamedTableEntry[]
+  /** Rows of a later generation decide over those that they replace, so a change has no gap. */
+  readonly generation: number
+}
+const NOTHING: Pick<GroupEntry, 'multicasts' | 'cells' | 'rows' | 'generation'> = { multicasts: [], cells: [], rows: [], generation: 0 }
+/** Ranks of one generation; a group has at most as many buckets. */
+const RANKS = 4096
+/** Priorities have 31 bits; after this many changes of one group its generations start again. */
+const GENERATIONS = 500_000
+const after = (generation: number): number => (generation % GENERATIONS) + 1
 
 export class GroupTables {
   readonly #contract: Contract
   readonly #state: SharedState
   readonly #emissions: Emissions
   readonly #entries = new Map<number, GroupEntry>()
+  #livePorts = 0n
 
   constructor(contract: Contract, state: SharedState, emissions: Emissions) {
     this.#contract = contract
@@ -25,51 +43,126 @@ export class GroupTables {
     this.#emissions = emissions
   }
 
-  reset(): void { this.#entries.clear() }
+  reset(): void {
+    this.#entries.clear()
+    this.#livePorts = 0n
+  }
   cells(groupId: number): readonly number[] { return this.#state.groups.get(groupId)?.cells ?? [] }
 
   add(planning: Planning, record: GroupRecord, dying: Set<Handle>): void {
     const table = this.#table(record)
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPGMFC_OUT_OF_GROUPS')
-    const cells = this.#acquireCells(planning, record)
-    this.#install(planning, { record, cells: cells.map(({ id }) => id) }, null)
-    const { id, handle } = this.#emissions.acquire(planning, [{ prefix: [], target: { kind: 'group', groupId: record.groupId }, counters: [] }], { inPort: null })
-    const roles = new Map([['multicast', BigInt(id)]])
-    const action = chooseAction(table.actions, roles, {})
-    if (action === null) throw new CannotPlan('OFPGMFC_BAD_TYPE', 'no action of the group table emits a multicast group')
-    const entry = tableEntry(table.table, exactly(table.key, record.groupId), actionCall(action, roles, {}))
-    this.#remember(planning, record.groupId, { entry, multicast: handle, cells }, undefined)
-    planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { group: record.groupId })
-    this.#emissions.refresh(planning, record.groupId, dying) // what chains to this group may have come first
+    this.#install(planning, record, table, undefined, dying)
   }
 
   modify(planning: Planning, record: GroupRecord, dying: Set<Handle>): void {
-    this.#table(record)
-    const old = this.#entries.get(record.groupId)
-    const installed = this.#state.groups.get(record.groupId)
-    if (old === undefined || installed === undefined) throw new Error(`group ${record.groupId} is not in the pipeline`)
-    const cells = this.#acquireCells(planning, record)
-    this.#install(planning, { record, cells: cells.map(({ id }) => id) }, installed)
-    this.#remember(planning, record.groupId, { ...old, cells }, old)
-    this.#emissions.refresh(planning, record.groupId, dying)
-    for (const cell of old.cells) release(planning, cell, dying)
+    this.#install(planning, record, this.#table(record), this.#existing(record.groupId).entry, dying)
   }
 
-  delete(planning: Planning, record: GroupRecord, dying: Set<Handle>): void {
-    const old = this.#entries.get(record.groupId)
-    const installed = this.#state.groups.get(record.groupId)
-    if (old === undefined || installed === undefined) throw new Error(`group ${record.groupId} is not in the pipeline`)
-    const table = this.#table(record)
-    this.#entries.delete(record.groupId)
-    this.#state.groups.delete(record.groupId)
+  delete(planning: Planning, { groupId }: GroupRecord, dying: Set<Handle>): void {
+    const { entry: old, group } = this.#existing(groupId)
+    const table = this.#table(group.record)
+    this.#entries.delete(groupId)
+    this.#state.groups.delete(groupId)
     planning.changed(() => {
-      this.#entries.set(record.groupId, old)
-      this.#state.groups.set(record.groupId, installed)
+      this.#entries.set(groupId, old)
+      this.#state.groups.set(groupId, group)
     })
     this.#state.capacity.give(planning, table.table, 1)
-    planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { group: record.groupId })
-    for (const used of [old.multicast, ...old.cells]) release(planning, used, dying)
-    this.#emissions.refresh(planning, record.groupId, dying)
+    planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { group: groupId })
+    this.#replaceRows(planning, group.record, old.rows, [], { group: groupId })
+    for (const used of [...old.multicasts, ...old.cells]) release(planning, used, dying)
+    this.#emissions.refresh(planning, groupId, dying)
+    this.#followWatches(planning, groupId)
+  }
+
+  /** After a change of the ports: the map of live ports is one write, and SELECT leaves out the buckets that are dead now. */
+  portsChanged(planning: Planning): void {
+    const live = this.#contract.group?.live ?? null
+    if (live === null) return
+    const bits = this.#state.ports.filter(isLive).reduce((map, { portNo }) => {
+      const port = this.#emissions.targetPort(portNo)
+      return port === null ? map : map | (1n << BigInt(port))
+    }, 0n)
+    const before = this.#livePorts
+    if (bits !== before) {
+      this.#livePorts = bits
+      planning.changed(() => { this.#livePorts = before })
+      const action = (value: bigint): NamedAction => ({ name: live.action, params: [{ name: live.parameter.name, value }] })
+      planning.main({ op: 'modify', entity: { kind: 'default', table: live.table, action: action(bits) } },
+        { op: 'modify', entity: { kind: 'default', table: live.table, action: action(before) } }, 'other')
+    }
+    for (const [groupId, { record }] of this.#state.groups) if (record.groupType === 'select') this.#rewriteRows(planning, groupId)
+  }
+
+  #install(planning: Planning, record: GroupRecord, table: GroupTable, old: GroupEntry | undefined, dying: Set<Handle>): void {
+    const { groupId } = record
+    const before = this.#state.groups.get(groupId)
+    const kept = old ?? NOTHING
+    const cells = this.#acquireCells(planning, record)
+    this.#remember(planning, { record, cells: cells.map(({ id }) => id) }, before)
+    const multicasts = this.#acquireMulticasts(planning, record, cells)
+    const entry = tableEntry(table.table, exactly(table.key, groupId), this.#action(table, record, multicasts))
+    const generation = after(kept.generation)
+    const rows = this.#rows(record, multicasts, generation)
+    this.#set(planning, groupId, { entry, multicasts, cells, rows, generation }, old)
+    if (rows.length > 0 || kept.rows.length > 0) this.#replaceRows(planning, record, [], rows, { group: groupId })
+    if (old === undefined) planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { group: groupId })
+    else planning.main({ op: 'modify', entity: entry }, { op: 'modify', entity: old.entry }, { group: groupId })
+    if (before !== undefined) this.#replaceRows(planning, before.record, kept.rows, [], { group: groupId })
+    // What chains to this group, or watches it, follows; it may have come before it.
+    this.#emissions.refresh(planning, groupId, dying)
+    this.#followWatches(planning, groupId)
+    for (const used of [...kept.multicasts, ...kept.cells]) release(planning, used, dying)
+  }
+
+  #acquireMulticasts(planning: Planning, record: GroupRecord, cells: readonly Handle[]): readonly Handle[] {
+    const context = { inPort: null }
+    if (record.groupType === 'all' || record.groupType === 'indirect') {
+      const leaf = { prefix: [], target: { kind: 'group' as const, groupId: record.groupId }, counters: [] }
+      return [this.#emissions.acquire(planning, [leaf], context).handle]
+    }
+    return record.buckets.map((bucket, index) =>
+      this.#emissions.acquire(planning, bucketLeaves(bucket, [], cells[index] === undefined ? [] : [cells[index].id]), context).handle)
+  }
+
+  #action(table: GroupTable, record: GroupRecord, multicasts: readonly Handle[]): NamedAction {
+    if (record.groupType === 'select') return { name: table.chooseByHash ?? '', params: [] }
+    if (record.groupType === 'ff') return { name: table.chooseByLiveness ?? '', params: [] }
+    return emit(table.actions, multicasts[0])
+  }
+
+  #rows(record: GroupRecord, multicasts: readonly Handle[], generation: number): readonly NamedTableEntry[] {
+    const table = this.#choice(record)
+    if (table === null) return []
+    const rows = rowsOf(this.#state, record.groupType, record.buckets, table, (portNo) => this.#emissions.targetPort(portNo))
+    return rows.map((row) => rowEntry(table, record.groupId, row, generation, multicasts[row.bucket]))
+  }
+
+  #rewriteRows(planning: Planning, groupId: number): void {
+    const { entry: old, group } = this.#existing(groupId)
+    const same = this.#rows(group.record, old.multicasts, old.generation)
+    if (sameRows(same, old.rows)) return
+    const generation = after(old.generation)
+    const rows = this.#rows(group.record, old.multicasts, generation)
+    this.#set(planning, groupId, { ...old, rows, generation }, old)
+    this.#replaceRows(planning, group.record, old.rows, rows, 'other')
+  }
+
+  /** Groups with a bucket that watches this one. */
+  #followWatches(planning: Planning, watched: number): void {
+    for (const [groupId, { record }] of this.#state.groups) {
+      if (groupId !== watched && record.groupType !== 'all' && record.buckets.some(({ watchGroup }) => watchGroup <= 0xffffff00)) this.#rewriteRows(planning, groupId)
+    }
+  }
+
+  #replaceRows(planning: Planning, record: GroupRecord, old: readonly NamedTableEntry[], next: readonly NamedTableEntry[], subject: Subject): void {
+    const table = this.#choice(record)
+    if (table === null) return
+    if (next.length > 0) this.#state.capacity.take(planning, table.table, next.length, table.size, 'OFPGMFC_OUT_OF_BUCKETS')
+    for (const entity of next) planning.main({ op: 'insert', entity }, { op: 'delete', entity }, subject)
+    if (old.length > 0) this.#state.capacity.give(planning, table.table, old.length)
+    for (const entity of old) planning.main({ op: 'delete', entity }, { op: 'insert', entity }, subject)
   }
 
   /** A counter cell for each bucket, starting at zero. */
@@ -82,15 +175,15 @@ export class GroupTables {
       })))
   }
 
-  #install(planning: Planning, group: InstalledGroup, before: InstalledGroup | null): void {
+  #remember(planning: Planning, group: InstalledGroup, before: InstalledGroup | undefined): void {
     const { groupId } = group.record
     this.#state.groups.set(groupId, group)
     planning.changed(() => {
-      if (before === null) this.#state.groups.delete(groupId)
+      if (before === undefined) this.#state.groups.delete(groupId)
       else this.#state.groups.set(groupId, before)
     })
   }
-  #remember(planning: Planning, groupId: number, entry: GroupEntry, before: GroupEntry | undefined): void {
+  #set(planning: Planning, groupId: number, entry: GroupEntry, before: GroupEntry | undefined): void {
     this.#entries.set(groupId, entry)
     planning.changed(() => {
       if (before === undefined) this.#entries.delete(groupId)
@@ -98,12 +191,45 @@ export class GroupTables {
     })
   }
 
+  #existing(groupId: number): { readonly entry: GroupEntry; readonly group: InstalledGroup } {
+    const entry = this.#entries.get(groupId)
+    const group = this.#state.groups.get(groupId)
+    if (entry === undefined || group === undefined) throw new Error(`group ${groupId} is not in the pipeline`)
+    return { entry, group }
+  }
+  #choice(record: GroupRecord): ChoiceTable | null {
+    if (record.groupType === 'select') return this.#contract.group?.select ?? null
+    return record.groupType === 'ff' ? this.#contract.group?.failover ?? null : null
+  }
   #table(record: GroupRecord): GroupTable {
     const { group } = this.#contract
     if (group === null) throw new CannotPlan('OFPGMFC_BAD_TYPE', 'the pipeline has no groups')
-    if (record.groupType !== 'all' && record.groupType !== 'indirect') {
-      throw new CannotPlan('OFPGMFC_BAD_TYPE', `groups of type ${record.groupType} are not supported`)
+    if (!supportedTypes(group).includes(record.groupType)) {
+      throw new CannotPlan('OFPGMFC_BAD_TYPE', `the pipeline has no groups of type ${record.groupType}`)
     }
     return group
   }
+}
+
+export function supportedTypes(group: GroupTable): readonly GroupRecord['groupType'][] {
+  const select = group.select !== null && group.chooseByHash !== null
+  const failover = group.failover !== null && group.chooseByLiveness !== null && group.live !== null
+  return ['all', ...(select ? ['select' as const] : []), 'indirect', ...(failover ? ['ff' as const] : [])]
+}
+
+function emit(actions: GroupTable['actions'], multicast: Handle | undefined): NamedAction {
+  const roles = new Map([['multicast', BigInt(multicast?.id ?? 0)]])
+  const action = chooseAction(actions, roles, {})
+  if (action === null) throw new CannotPlan('OFPGMFC_BAD_TYPE', 'no action of the group table emits a multicast group')
+  return actionCall(action, roles, {})
+}
+
+function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: number, multicast: Handle | undefined): NamedTableEntry {
+  const anything = row.by.kind === 'ternary' && row.by.mask === 0n
+  const match = [...exactly(table.key, groupId), ...(anything ? [] : [row.by])]
+  return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
+}
+const sameRows = (a: readonly NamedTableEntry[], b: readonly NamedTableEntry[]): boolean => {
+  const text = (rows: readonly NamedTableEntry[]) => JSON.stringify(rows, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  return text(a) === text(b)
 }

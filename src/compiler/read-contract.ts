@@ -7,7 +7,7 @@ import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info
 import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import {
-  ContractError, type Contract, type ExecuteAction, type FlowTable, type KeyedTable, type MatchTarget, type Parameter,
+  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type Parameter,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
 
@@ -85,7 +85,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
       table: replicaTable.name, key: keyWithRole(replicaTable, 'instance', gaps), size: replicaTable.size,
       actions: usable(replicaTable).map(replicaAction), scope: scopeOf(replicaTable),
     },
-    group: group === null || groupTable === null ? null : { ...group, directCounter: groupTable.directCounter !== null },
+    group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
     bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
@@ -95,6 +95,28 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     matchCounter: counter('matches')?.name ?? null,
     packetIn: header('packet_in'),
     packetOut: header('packet_out'),
+  }
+}
+
+function readGroupTable(keyed: KeyedTable, table: TableInfo, one: (annotation: string) => TableInfo | null, gaps: string[]): GroupTable {
+  const ofKind = (kind: string) => usable(table).filter(({ action }) => action.annotations.get('of_do')?.pairs.get('kind') === kind)
+  const emits = new Set(ofKind('emit').map(({ action }) => action.name))
+  const choice = (annotation: string, by: string): ChoiceTable | null => {
+    const found = one(annotation)
+    if (found === null) return null
+    const field = (name: string) => found.matchFields.find((candidate) => role(candidate) === name)
+    if (field('group') === undefined || field(by) === undefined || found.matchFields.length !== 2) gaps.push(`table ${found.name} needs two key fields, with the roles group and ${by}`)
+    return { table: found.name, key: field('group')?.name ?? '', by: field(by)?.name ?? '', byWidth: field(by)?.bitwidth ?? 0, size: found.size, actions: executeActions(found) }
+  }
+  const liveTable = one('of_live_ports')
+  const liveAction = liveTable === null ? undefined : liveTable.actions.find(({ action }) => rolesOf(action.params).has('live'))?.action
+  const parameter = liveAction === undefined ? undefined : rolesOf(liveAction.params).get('live')
+  if (liveTable !== null && parameter === undefined) gaps.push(`table ${liveTable.name} has no action with a parameter of role live`)
+  return {
+    ...keyed, actions: keyed.actions.filter(({ name }) => emits.has(name)),
+    chooseByHash: ofKind('select')[0]?.action.name ?? null, chooseByLiveness: ofKind('failover')[0]?.action.name ?? null,
+    select: choice('of_group_select', 'hash'), failover: choice('of_group_failover', 'live'),
+    live: liveTable === null || liveAction === undefined || parameter === undefined ? null : { table: liveTable.name, action: liveAction.name, parameter },
   }
 }
 

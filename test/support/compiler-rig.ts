@@ -33,7 +33,7 @@ export function planText(plan: CompiledPlan | Refusal): string {
 function entityText(entity: NamedEntity): string {
   switch (entity.kind) {
     case 'table': {
-      const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : `${field.field}=${'value' in field ? field.value : '?'}`)
+      const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : field.kind === 'range' ? `${field.field}=${field.low}..${field.high}` : `${field.field}=${field.value}`)
       const params = (entity.action?.params ?? []).filter(({ value }) => value !== 0n).map(({ name, value }) => `${name}=${value}`)
       return `${short(entity.table)}[${match.join(' ')}${entity.priority === 0 ? '' : ` @${entity.priority}`}] ${last(entity.action?.name ?? '')}(${params.join(' ')})`
     }

@@ -6,6 +6,8 @@
  * Left out because the switches may legitimately differ:
  * - VID and PCP of a fresh tag: the text copies them from the outer tag (OF 1.3.5 §5.12.1), Open vSwitch uses zero.
  *   A push is always followed by setting both.
+ * - TC of a fresh MPLS label: the text copies it from an outer label or else has zero (OF 1.3.5 §5.12.1), Open vSwitch takes
+ *   it from the DSCP of the IP header. A push is always followed by setting it.
  * - SELECT groups: which bucket is taken is the switch's choice (OF 1.3.5 §5.6.1).
  * - Overlapping flows of equal priority (OF 1.3.5 §5.3): priorities are unique in a table.
  * - A third VLAN tag, or a fourth MPLS label: Open vSwitch keeps track of two and three. Nothing is pushed on double-tagged packets.
@@ -82,7 +84,7 @@ export class FlowGenerator {
     const random = this.#random
     const groups: Group[] = []
     for (let id = 1; id <= random.int(1, 3); id++) {
-      const type = random.pick(['all', 'all', 'indirect'] as const)
+      const type = random.pick(['all', 'all', 'indirect', 'ff'] as const)
       const buckets = Array.from({ length: type === 'indirect' ? 1 : random.int(1, 3) }, () => this.#bucket(type, groups))
       groups.push({ id: id * 11, type, buckets })
     }

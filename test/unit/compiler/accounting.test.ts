@@ -56,13 +56,21 @@ for (let seed = 1; seed <= 12; seed += 1) {
 
     for (let step = 1; step <= 250; step += 1) {
       const takeBack = random.below(4) === 0
-      const kind = random.below(6)
+      const kind = random.below(7)
+      if (kind === 6) {
+        carryOut([{ op: 'set_ports', ports: [1, 2, 3, 4, 5].map((portNo) => ({ portNo, config: 0, linkUp: random.below(3) > 0 })) }], takeBack)
+        continue
+      }
       const known = random.pick([...flows.values(), null])
       const groupId = 1 + random.below(4)
       const group = groups.get(groupId)
       const next: GroupRecord = {
-        groupId, groupType: 'all',
-        buckets: Array.from({ length: random.below(4) }, () => bucket(...randomActions(random, [...groups.keys()].filter((other) => other > groupId)))),
+        groupId, groupType: random.pick(['all', 'all', 'select', 'ff'] as const),
+        buckets: Array.from({ length: random.below(4) }, () => ({
+          ...bucket(...randomActions(random, [...groups.keys()].filter((other) => other > groupId))),
+          weight: random.below(3), watchPort: random.below(2) === 0 ? 0xffffffff : 1 + random.below(5),
+          watchGroup: random.below(3) === 0 && groups.has(groupId + 1) ? groupId + 1 : 0xffffffff,
+        })),
       }
       if (kind < 3 || known === null) {
         const id = step

@@ -35,6 +35,15 @@ const cases: readonly (readonly [string, readonly Change[]])[] = [
     { op: 'add_flow', flow: flow(14, 0, [exact('eth_dst', 11n)], { apply: [{ type: 'set_vlan_vid', vid: 5 }, { type: 'set_vlan_pcp', pcp: 3 }, output(1)] }) },
     { op: 'add_flow', flow: flow(15, 0, [exact('eth_dst', 12n)], { apply: [{ type: 'push_vlan', ethertype: 0x8100 }, setField('vlan_vid', 0x1005n), { type: 'push_vlan', ethertype: 0x88a8 }, setField('vlan_vid', 0x1006n), output(1)] }) },
   ]],
+  ['a SELECT group cuts the hash by weight', [{ op: 'add_group', group: { groupId: 20, groupType: 'select', buckets: [
+    { ...bucket(output(1)), weight: 1 }, { ...bucket(setField('eth_dst', 1n), output(2)), weight: 3, watchPort: 2 }] } }]],
+  ['a FAST_FAILOVER group, in a list too', [
+    { op: 'add_group', group: { groupId: 21, groupType: 'ff', buckets: [{ ...bucket(output(1)), watchPort: 1 }, { ...bucket(output(2)), watchGroup: 20 }] } },
+    { op: 'add_flow', flow: flow(17, 2, [exact('eth_dst', 20n)], { apply: [{ type: 'group', groupId: 21 }] }) },
+    { op: 'add_flow', flow: flow(18, 2, [exact('eth_dst', 21n)], { apply: [output(3), { type: 'group', groupId: 21 }], gotoTable: 3 }) },
+  ]],
+  ['a port goes down: one write for failover, new shares for SELECT', [
+    { op: 'set_ports', ports: [1, 2, 3, 4, 5].map((portNo) => ({ portNo, config: 0, linkUp: portNo !== 2 })) }]],
   ['misses to the controller', [{ op: 'set_miss', toController: true }]],
   ['a flow is deleted with all that only it used', [{ op: 'delete_flow', flow: flow(11, 0, [], {}), wantCounters: true }]],
   ['what is not supported', [{ op: 'add_flow', flow: flow(16, 0, [], { apply: [output(Port.NORMAL)] }) }]],
