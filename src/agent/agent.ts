@@ -7,10 +7,11 @@ import { readFile } from 'node:fs/promises'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { ChannelSet } from '../channel/index.js'
-import { Compiler, ContractError, readContract } from '../compiler/index.js'
+import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
+import type { PortDriver } from '../target/ports/port-driver.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
 
@@ -23,10 +24,15 @@ export interface Agent {
   close(): Promise<void>
 }
 
+export interface AgentOptions {
+  /** Ports for the embedded target in place of those that the configuration describes. */
+  readonly ports?: PortDriver
+}
+
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
-export async function startAgent(config: Config, log: Logger): Promise<Agent> {
+export async function startAgent(config: Config, log: Logger, options: AgentOptions = {}): Promise<Agent> {
   const { p4info, deviceConfig, compiler } = await loadPipeline(config)
-  const target = await openTarget(config, log)
+  const target = await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
@@ -65,6 +71,7 @@ async function loadPipeline(config: Config): Promise<{ p4info: string; deviceCon
     if (contract.cpuPort !== config.cpuPort) {
       throw new SwitchError('config.pipeline', `${pipeline.p4info}: the pipeline's CPU port is ${contract.cpuPort}, the configuration says ${config.cpuPort}`)
     }
+    refuseVirtualPorts(config, contract)
     return { p4info: p4info.toString('utf8'), deviceConfig, compiler: new Compiler({ contract, targetPorts }) }
   } catch (error) {
     if (error instanceof ContractError || error instanceof P4InfoError) throw new SwitchError('config.pipeline', `${pipeline.p4info}: ${error.message}`, { cause: error })
@@ -78,4 +85,13 @@ async function read(path: string): Promise<Buffer> {
   } catch (error) {
     throw new SwitchError('config.pipeline', `cannot read the pipeline: ${messageOf(error)}`, { cause: error })
   }
+}
+
+/** Port numbers that the pipeline uses for itself cannot be ports of the switch. */
+function refuseVirtualPorts(config: Config, { cpuPort, nullPort, continuation }: Contract): void {
+  const taken = config.ports.filter(({ p4Port }) =>
+    p4Port === cpuPort || p4Port === nullPort || (continuation !== null && p4Port >= continuation.firstPort && p4Port <= continuation.lastPort))
+  if (taken.length === 0) return
+  const names = taken.map(({ p4Port, interface: name }) => `${p4Port}@${name}`).join(', ')
+  throw new SwitchError('config.ports', `the pipeline uses these port numbers itself: ${names}; give the ports other P4 port numbers`)
 }

@@ -5,9 +5,9 @@ import type { Config } from '../config/index.js'
 import { SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { parseMac } from '../packet/index.js'
-import type { P4RuntimeService } from '../p4proto/service.js'
-import { GrpcService } from '../p4runtime/index.js'
+import { GrpcService, type P4RuntimeService } from '../p4runtime/index.js'
 import { spawnTarget, type SpawnedTarget } from '../target/index.js'
+import type { PortDriver } from '../target/ports/port-driver.js'
 import type { PortsSpec } from '../target/ports/spec.js'
 import { DriverPortMonitor, PortMonitor, type PortSource } from './port-monitor.js'
 
@@ -22,10 +22,10 @@ export interface Target {
 }
 
 /** Throws SwitchError: an interface that does not exist, no right to open it … */
-export async function openTarget(config: Config, log: Logger): Promise<Target> {
+export async function openTarget(config: Config, log: Logger, own: PortDriver | null): Promise<Target> {
   const { target } = config
   if (target.kind === 'remote') return openRemote(config, `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`, log)
-  const spawned = await spawnTarget({ ports: portsSpec(config), deviceId: config.deviceId, cpuPort: config.cpuPort, log: log.child({ component: 'target' }) })
+  const spawned = await spawnTarget({ ports: own ?? portsSpec(config), deviceId: config.deviceId, cpuPort: config.cpuPort, log: log.child({ component: 'target' }) })
   try {
     const ports = target.kind === 'simulated' ? await simulatedPorts(config, spawned) : await linuxPorts(config, log)
     return {
