@@ -7,8 +7,8 @@
  *               ↑  resubmit     ↑ clones      │ recirculate
  *               └───────────────┴─────────────┘
  *
- * Queues are first in, first out; resubmitted and recirculated packets go first. Work is done in portions, so that a
- * packet that recirculates for ever holds up nobody else.
+ * Queues are first in, first out; resubmitted and recirculated packets go first, but only so many in a row, and work is
+ * done in portions: a packet that recirculates for ever holds up nobody else.
  */
 import { PacketAborted } from './program/context.js'
 import type { PacketContext } from './program/context.js'
@@ -69,6 +69,8 @@ const againCapacity = 1024
 const arrivedCapacity = 8192
 /** Copies that one ingress pass can lead to. */
 const egressCapacity = 8192
+/** Recirculated packets go first, but not for ever. */
+const againInARowLimit = 64
 /** Passes done in one go before others get a turn. */
 const passesPerTurn = 512
 
@@ -87,6 +89,7 @@ export class SimpleSwitch {
   private arrivedAt = 0
   private again: IngressItem[] = []
   private againAt = 0
+  private againInARow = 0
   private egressQueue: EgressItem[] = []
   private readonly spare: Int32Array[] = []
   private output = new Uint8Array(16384)
@@ -142,7 +145,9 @@ export class SimpleSwitch {
   run(passes = passesPerTurn): boolean {
     for (let pass = 0; pass < passes; pass++) {
       const item = this.again[this.againAt]
-      if (item !== undefined) {
+      const isTurnOfArrived = this.againInARow >= againInARowLimit && this.arrivedAt < this.arrived.length
+      if (item !== undefined && !isTurnOfArrived) {
+        this.againInARow++
         if (++this.againAt === this.again.length) {
           this.again = []
           this.againAt = 0
@@ -150,6 +155,7 @@ export class SimpleSwitch {
         this.pass(item)
         continue
       }
+      this.againInARow = 0
       const next = this.arrived[this.arrivedAt]
       if (next === undefined) return false
       this.arrived[this.arrivedAt] = emptyItem
