@@ -18,6 +18,9 @@ import { Scope } from './scope.js'
 
 export type ReadResult = { readonly ok: true; readonly program: Program } | { readonly ok: false; readonly reasons: readonly string[] }
 
+/** Cells of an array of registers, counters or meters; as many as BMv2 allows entries in a table. */
+const maxCells = 0xffffff
+
 export const readProgram = (json: unknown): ReadResult => {
   const problems = new Problems()
   const program = problems.attempt(null, () => readRoot(asObject(json, 'the program'), problems))
@@ -44,7 +47,7 @@ const readRoot = (root: JsonObject, problems: Problems): Program => {
   const counters = list(root['counter_arrays'], 'counter array', (item): CounterDef => {
     const direct = item['is_direct'] === true
     const name = asString(item['name'], 'counter array')
-    return { name, size: direct ? 0 : asInt(item['size'], `counter ${name}: size`), direct, binding: direct ? asString(item['binding'], `counter ${name}: binding`) : null }
+    return { name, size: direct ? 0 : asInt(item['size'], `counter ${name}: size`, maxCells), direct, binding: direct ? asString(item['binding'], `counter ${name}: binding`) : null }
   })
   counters.forEach((counter, index) => scope.define('counter array', counter.name, index))
   const calculations = list(root['calculations'], 'calculation', item => readCalculation(item, scope))
@@ -118,7 +121,7 @@ const onlyOne = (value: unknown, what: string): JsonObject => {
 
 const sized = (item: JsonObject, what: string): { name: string; size: number } => {
   const name = asString(item['name'], what)
-  return { name, size: asInt(item['size'], `${what} ${name}: size`) }
+  return { name, size: asInt(item['size'], `${what} ${name}: size`, maxCells) }
 }
 
 const readHeaders = (root: JsonObject, scope: Scope, problems: Problems): void => {
@@ -199,7 +202,7 @@ const readMeter = (object: JsonObject, scope: Scope): MeterDef => {
   if (object['rate_count'] !== 2) throw new ProgramProblem(`meter ${name} has ${String(object['rate_count'])} rates, only 2 are supported`)
   const direct = object['is_direct'] === true
   return {
-    name, unit, direct, size: direct ? 0 : asInt(object['size'], `meter ${name}: size`),
+    name, unit, direct, size: direct ? 0 : asInt(object['size'], `meter ${name}: size`, maxCells),
     result: direct ? scope.plainField(object['result_target'], `meter ${name}: result_target`) : null,
   }
 }
