@@ -22,7 +22,7 @@ const taggedFrame = `${arpFrame.slice(0, 24)}8100600a${arpFrame.slice(24)}`
 interface Event {
   readonly name: string
   readonly versions: readonly string[]
-  /** Commands of ovs-ofctl, frames (`port hex`), or links of the wire side (`link port up|down`). */
+  /** Commands of ovs-ofctl, and frames (`send port hex`). */
   readonly steps: readonly string[]
   /** How many messages to expect from it. */
   readonly messages: number
@@ -65,7 +65,6 @@ const events: readonly Event[] = [
     steps: ['ofctl add-group TARGET group_id=7,type=all,bucket=actions=output:2',
       'ofctl add-flow TARGET priority=10,in_port=1,send_flow_rem,actions=group:7', 'ofctl del-groups TARGET group_id=7'] },
   { name: 'a port taken down and up', versions: both, messages: 2, steps: ['ofctl mod-port TARGET 2 no-forward', 'ofctl mod-port TARGET 2 forward'] },
-  { name: 'a link going down and up', versions: both, messages: 2, steps: ['link 3 down', 'link 3 up'] },
 ]
 
 const compared = process.env['OFSWITCHD_OFCTL_SELF'] === undefined ? ownSubjects : [oracle, ...ownSubjects]
@@ -83,7 +82,9 @@ for (const subject of compared)
           const wire = await Wire.attach(sandbox, namespace, PORTS)
           const sw = await each.start(sandbox, namespace, { ports: PORTS })
           // 65534: whole packets, also where no action says how much.
-          const words = [`--unixctl=${join(tmpdir(), namespace.name)}.ctl`, '-O', version, '-P', 'standard', 'monitor', sw.listener, '65534']
+          // Open vSwitch is asked for OFPT_PACKET_IN; left to itself ovs-ofctl prefers a packet-in of its own where there is one.
+          const format = each === oracle ? ['-P', 'standard'] : []
+          const words = [`--unixctl=${join(tmpdir(), namespace.name)}.ctl`, '-O', version, ...format, 'monitor', sw.listener, '65534']
           const monitor = namespace.daemon('ovs-ofctl monitor', 'ovs-ofctl', words)
           await until(() => `the monitor to be connected: ${monitor.log}`, async () =>
             (await namespace.run('ss', ['-Htn', 'state', 'established', 'dport', '=', `:${sw.listenPort}`])).stdout.trim() !== '')
@@ -98,6 +99,18 @@ for (const subject of compared)
           assert.equal(actual, expected)
           assert.equal(messageCount(expected ?? ''), event.messages, 'the event itself, at Open vSwitch')
         })
+
+      // Open vSwitch tells liveness and link state one by one, so only where it ends is compared.
+      it('a link going down and up', async () => {
+        for (const { monitor, wireNamespace, sw } of benches) {
+          const start = monitor.log.length
+          const lastState = (): string => [...monitor.log.slice(start).matchAll(/ 3\(p3\)[\s\S]*? state: +(.*)/g)].at(-1)?.[1] ?? 'untold'
+          for (const [change, state] of [['down', 'LINK_DOWN'], ['up', version === 'OpenFlow10' ? '0' : 'LIVE']] as const) {
+            await run('ip', ['-n', wireNamespace, 'link', 'set', 'w3', change])
+            await until(() => `${sw.subject.name} to tell ${state}, last told: ${lastState()}`, () => lastState() === state, 5000)
+          }
+        }
+      })
     })
 
 interface Bench { readonly sw: RunningSwitch; readonly wire: Wire; readonly monitor: Daemon; readonly wireNamespace: string }
@@ -105,20 +118,15 @@ interface Bench { readonly sw: RunningSwitch; readonly wire: Wire; readonly moni
 const messageCount = (text: string): number => [...text.matchAll(/^OFPT_(PACKET_IN|FLOW_REMOVED|PORT_STATUS)/gm)].length
 
 /** Lets an event happen and returns what the monitor printed, without what must differ. */
-async function happen(event: Event, version: string, { sw, wire, monitor, wireNamespace }: Bench): Promise<string> {
+async function happen(event: Event, version: string, { sw, wire, monitor }: Bench): Promise<string> {
   const plain = version === 'OpenFlow10' ? ['-F', 'OpenFlow10'] : []
   for (const command of ['del-flows', 'del-groups']) await sw.ofctl(['-O', 'OpenFlow13', command, 'TARGET'])
   const start = monitor.log.length
   const news = (): string => monitor.log.slice(start)
-  let linkMessages = 0
   for (const step of event.steps) {
     const [verb, ...words] = step.split(' ')
     if (verb === 'send') wire.send(Number(words[0]), Buffer.from(words[1] ?? '', 'hex'))
-    else if (verb === 'link') {
-      await run('ip', ['-n', wireNamespace, 'link', 'set', `w${words[0]}`, words[1] ?? ''])
-      linkMessages += 1
-      await until('the link to be noticed', () => messageCount(news()) >= linkMessages, 5000).catch(() => { /* compared below */ })
-    } else {
+    else {
       const done = await sw.ofctl(['-O', version, ...plain, ...words])
       if (done.code !== 0) return `${step}\n${hideDifferences(step, done.stderr)}`
     }

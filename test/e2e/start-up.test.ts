@@ -51,8 +51,10 @@ describe('start-up', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => 
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     it(`ends with status 0 after ${signal}`, async () => {
       const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', ...listen])
-      await until(() => `the switch to listen\n${daemon.log}`, async () =>
-        (await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code === 0, 30_000)
+      await until(() => `the switch to listen\n${daemon.log}`, async () => {
+        assert.ok(daemon.running, daemon.log)
+        return (await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code === 0
+      }, 30_000)
       assert.equal(await daemon.stop(signal, 10_000), 0, daemon.log)
     })
 })

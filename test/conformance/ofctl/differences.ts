@@ -22,6 +22,10 @@ export const allowedDifferences: readonly AllowedDifference[] = [
     hide: replace(/xid=0x[0-9a-f]+/g, 'xid=*'),
   },
   {
+    what: 'echo requests', reason: 'when a switch probes a silent connection is its own affair (OF 1.3.5 §6.3.3)', steps: /monitor/,
+    hide: replace(/^OFPT_ECHO_REQUEST .*\n?/gm, ''),
+  },
+  {
     what: 'times of a ping', reason: 'time', steps: / ping /,
     hide: replace(/time=[\d.]+ ms/g, 'time=*'),
   },
@@ -39,6 +43,18 @@ export const allowedDifferences: readonly AllowedDifference[] = [
       const [head = '', ...ports] = output.trimEnd().split(/^(?= {2}port)/m)
       return [head, ...ports.map((port) => `${port.trimEnd()}\n`).sort()].join('')
     },
+  },
+  {
+    what: 'order of flows of equal priority', reason: 'unspecified (OF 1.3.5 §7.3.5.2); ovs-ofctl --sort leaves it as received', steps: /dump-flows/,
+    hide: (output) => {
+      const lines = output.split('\n')
+      const flows = lines.filter((line) => line.includes('actions='))
+      return [...lines.filter((line) => !line.includes('actions=')), ...flows.sort()].join('\n')
+    },
+  },
+  {
+    what: 'medium of a port', reason: 'the kernel tells it by ethtool only, and for a virtual link it means nothing', steps: /show|dump-ports-desc|monitor/,
+    hide: replace(/ (COPPER|FIBER)$/gm, ''),
   },
   {
     what: 'number of tables', reason: 'a property of the pipeline; Open vSwitch has 254', steps: /show/,

@@ -15,6 +15,8 @@ export interface Script {
   readonly name: string
   /** Versions the script is run with, as `ovs-ofctl -O` names them. */
   readonly versions: readonly string[]
+  /** An optional feature it is about; a switch that does not claim it is not asked. */
+  readonly needs?: 'meters'
   readonly files?: Readonly<Record<string, string>>
   readonly steps: readonly string[]
 }
@@ -33,6 +35,13 @@ export async function runScript(script: Script, version: string, sw: RunningSwit
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Whether the switch claims the optional feature a script is about. */
+export async function claims(sw: RunningSwitch, needs: Script['needs']): Promise<boolean> {
+  if (needs === undefined) return true
+  const features = await sw.ofctl(['-O', 'OpenFlow13', 'meter-features', 'TARGET'])
+  return Number(/max_meter:(\d+)/.exec(features.stdout)?.[1] ?? 0) > 0
 }
 
 async function runStep(step: string, version: string, folder: string, sw: RunningSwitch, wire: Wire): Promise<string> {

@@ -5,10 +5,11 @@ import { Random } from './random.js'
 
 export const PORTS = [1, 2, 3, 4, 5] as const
 
-export function generateCase(seed: number, packetCount: number): Case {
+/** Fast-failover groups are optional (OF 1.3.5 §5.6.1); a switch that does not claim them gets cases without. */
+export function generateCase(seed: number, packetCount: number, fastFailover: boolean): Case {
   const random = new Random(seed)
   const features: Features = {
-    vlan: random.chance(0.6), qinq: random.chance(0.15), mpls: random.chance(0.2), groups: random.chance(0.4),
+    vlan: random.chance(0.6), qinq: random.chance(0.15), mpls: random.chance(0.2), groups: random.chance(0.4), fastFailover,
     actionSet: random.chance(0.5), fragments: random.chance(0.2), ttlExpiry: random.chance(0.2),
   }
   const packets = Array.from({ length: packetCount }, () => randomPacket(random, features, PORTS))
@@ -18,7 +19,7 @@ export function generateCase(seed: number, packetCount: number): Case {
 }
 
 export const featureNames = (features: Features): string =>
-  Object.entries(features).filter(([, on]) => on).map(([name]) => name).join(' ') || 'plain'
+  Object.entries(features).filter(([name, on]) => on && name !== 'fastFailover').map(([name]) => name).join(' ') || 'plain'
 
 /** The case as commands that can be pasted. */
 export function describeCase(failing: Case): string {

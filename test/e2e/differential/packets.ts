@@ -49,6 +49,7 @@ export interface Features {
   readonly qinq: boolean
   readonly mpls: boolean
   readonly groups: boolean
+  readonly fastFailover: boolean
   readonly actionSet: boolean
   readonly fragments: boolean
   readonly ttlExpiry: boolean

@@ -1,0 +1,183 @@
+/** The sections of docs/conformance.md: what is asked, and which test shows how packets fare. */
+import { Group, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
+import type { FlowMod, Instructions, Message } from '../../../src/openflow/index.js'
+import { ask, features, OF10, OF13 } from './ask.js'
+import type { Answer, Version } from './ask.js'
+import {
+  actions, flowMod, FlowModFlag, group, matching, messages, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics, tablesAsTheyAre, valueOf,
+  withApply, withWrite,
+} from './requests.js'
+
+export interface Section {
+  readonly title: string
+  readonly about: string
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  /** Files beneath the repository root. */
+  readonly shownBy: readonly string[]
+}
+
+const text = (answer: Answer): string => {
+  if (answer.kind === 'none') return '—'
+  if (answer.kind === 'refused') return answer.error
+  return answer.replies.length === 0 ? 'yes' : 'answered'
+}
+const both = (...requests: readonly Message[]): string[] => [OF10, OF13].map((version) => text(ask(version as Version, ...requests)))
+/** A group for actions and buckets to name. */
+const groupNine: Message = { ...group('all', {}), groupId: 9 }
+const named = (name: string, version: Version, ...requests: readonly Message[]): string => text(name === 'GROUP' ? askWithGroup(version, requests) : ask(version, ...requests))
+const askWithGroup = (version: Version, requests: readonly Message[]): Answer => (version === OF10 ? { kind: 'none' } : ask(version, groupNine, ...requests))
+
+const upper = (name: string): string => name.toUpperCase()
+
+function messageSection(): Section {
+  return {
+    title: 'Messages from the controller', about: 'OF 1.0 §5.3, OF 1.3.5 §7.3. Hello is answered by the channel; every multipart type has a row of its own below.',
+    head: ['message', '1.0', '1.3'],
+    rows: messages.map((message) => [upper(message.type), ...both(message)]),
+    shownBy: ['test/unit/openflow/vectors.test.ts', 'test/unit/datapath/statistics.test.ts', 'test/unit/datapath/async.test.ts', 'test/unit/channel/connection.test.ts'],
+  }
+}
+
+function statisticsSection(): Section {
+  return {
+    title: 'Statistics (multipart)', about: 'OF 1.0 §5.3.5, OF 1.3.5 §7.3.5. There are no meters and no queues, so lists of all of them are empty and a particular one is unknown.',
+    head: ['type', '1.0', '1.3'],
+    rows: [
+      ...statistics.map((body) => [upper(body.kind), ...both(stats(body))]),
+      ['TABLE_FEATURES, asking for the tables as they are', ...both(stats(tablesAsTheyAre))],
+      ['TABLE_FEATURES, leaving tables out', ...both(stats({ kind: 'table_features', tables: features.tables.slice(0, 2) }))],
+      ['METER, one that does not exist', ...both(stats({ kind: 'meter', meterId: 1 }))],
+      ['QUEUE, one that does not exist', ...both(stats({ kind: 'queue', portNo: 1, queueId: 1 }))],
+    ],
+    shownBy: ['test/unit/datapath/statistics.test.ts', 'test/conformance/ofctl.test.ts'],
+  }
+}
+
+function flowModSection(): Section {
+  const command = (name: FlowMod['command']): string[] =>
+    [`command ${upper(name)}`, ...both(flowMod({ command: name, tableId: name.startsWith('delete') ? Table.ALL : 0 }))]
+  const flag = (name: keyof typeof FlowModFlag): string[] => {
+    const [in10 = '', in13 = ''] = both(flowMod({ flags: FlowModFlag[name] }))
+    // 1.0 has two of them; its additions reset the counters of themselves.
+    return [`flag ${name}`, FlowModFlag[name] <= FlowModFlag.CHECK_OVERLAP ? in10 : '—', in13]
+  }
+  return {
+    title: 'Flow-mod', about: 'OF 1.0 §5.3.3, OF 1.3.5 §6.4. The differences between the versions are those of Open vSwitch.',
+    head: ['request', '1.0', '1.3'],
+    rows: [
+      command('add'), command('modify'), command('modify_strict'), command('delete'), command('delete_strict'),
+      flag('SEND_FLOW_REM'), flag('CHECK_OVERLAP'), flag('RESET_COUNTS'), flag('NO_PKT_COUNTS'), flag('NO_BYT_COUNTS'),
+      ['CHECK_OVERLAP, and another flow overlaps', ...both(flowMod({ match: matching('eth_dst', null) }), flowMod({ flags: FlowModFlag.CHECK_OVERLAP, match: matching('eth_src', null) }))],
+      ['CHECK_OVERLAP, and the same flow is there', ...both(flowMod(), flowMod({ flags: FlowModFlag.CHECK_OVERLAP }))],
+      ['idle and hard timeout', ...both(flowMod({ idleTimeout: 5, hardTimeout: 10 }))],
+      ['delete with cookie, out_port, out_group', ...both(flowMod({ command: 'delete', tableId: Table.ALL, outPort: 1, outGroup: Group.ANY }))],
+      ['a buffer', ...both(flowMod({ bufferId: 1 }))],
+      ['a table that does not exist', ...both(flowMod({ tableId: 200 }))],
+    ],
+    shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts'],
+  }
+}
+
+function matchSection(): Section {
+  return {
+    title: 'Match fields and set-field',
+    about: 'OF 1.3.5 §7.2.3.7, in OpenFlow 1.3; 1.0 has the twelve fields of its fixed structure. `masked` is a match on some bits; set-field in a flow, in write-actions, in a bucket of an ALL group.',
+    head: ['OXM field', 'exact', 'masked', 'set', 'set in write-actions', 'set in a bucket'],
+    rows: OXM_FIELDS.map(({ name, bits, number }) => {
+      const set = { type: 'set_field', field: name, value: valueOf(name), mask: null } as const
+      const mask = partOf(name)
+      return [
+        `${number} ${name}`, text(ask(OF13, withApply([output(1)], matching(name, null)))),
+        bits === 1 ? '—' : text(ask(OF13, withApply([output(1)], matching(name, mask)))),
+        text(ask(OF13, withApply([set, output(1)], setBase(name)))), text(ask(OF13, withWrite([set, output(1)], setBase(name)))),
+        text(ask(OF13, group('all', { actions: [set, output(1)] }))),
+      ]
+    }),
+    shownBy: ['test/e2e/differential.test.ts', 'test/unit/openflow/match.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/packet/ovs.test.ts'],
+  }
+}
+/** A tag has to be there for its id to be set. */
+const setBase = (name: (typeof OXM_FIELDS)[number]['name']) => (name === 'vlan_vid' ? matching('vlan_vid', null) : prerequisitesOf(name))
+
+function instructionSection(): Section {
+  const row = (name: string, given: Partial<Instructions>): string[] => [name, text(ask(OF13, flowMod({ instructions: { ...NO_INSTRUCTIONS, ...given } })))]
+  return {
+    title: 'Instructions', about: 'OF 1.3.5 §5.9, §7.2.4. Each table has the same ones, the last no GOTO_TABLE.',
+    head: ['instruction', '1.3'],
+    rows: [
+      row('GOTO_TABLE', { gotoTable: 1 }), row('GOTO_TABLE, not onward', { gotoTable: 0 }), row('GOTO_TABLE, no such table', { gotoTable: 200 }),
+      row('WRITE_METADATA', { writeMetadata: { value: 5n, mask: 0xffn } }), row('WRITE_ACTIONS', { write: [output(1)] }),
+      row('APPLY_ACTIONS', { apply: [output(1)] }), row('CLEAR_ACTIONS', { clear: true }), row('METER', { meter: 1 }), row('none (drop)', {}),
+    ],
+    shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/compiler/golden.test.ts'],
+  }
+}
+
+function actionSection(): Section {
+  return {
+    title: 'Actions', about: 'OF 1.0 §5.2.4, OF 1.3.5 §5.12, §7.2.5. In 1.3: in apply-actions, write-actions, a bucket of an ALL group, a packet-out. In 1.0: in a flow.',
+    head: ['action', '1.0', 'apply', 'write', 'bucket', 'packet-out'],
+    rows: actions.map(({ name, action, match }) => {
+      const in13 = (...requests: readonly Message[]): string => (name.endsWith('(1.0)') ? '—' : named(name, OF13, ...requests))
+      const before = name === 'POP_VLAN' ? [{ type: 'push_vlan', ethertype: 0x8100 } as const] : []
+      return [
+        name, named(name, OF10, withApply([action, output(1)], match)), in13(withApply([action, output(1)], match)), in13(withWrite([action, output(1)], match)),
+        in13(group('all', { actions: [action, output(1)] })),
+        in13(packetOut([...before, action, output(1)], /MPLS|COPY/.test(name) && name !== 'PUSH_MPLS' ? 'mpls' : 'ip')),
+      ]
+    }),
+    shownBy: ['test/e2e/differential.test.ts', 'test/unit/packet/execute.test.ts', 'test/unit/compiler/golden.test.ts', 'test/unit/datapath/validate.test.ts'],
+  }
+}
+
+function portSection(): Section {
+  const names = ['IN_PORT', 'TABLE', 'NORMAL', 'FLOOD', 'ALL', 'CONTROLLER', 'LOCAL'] as const
+  return {
+    title: 'Reserved ports as output', about: 'OF 1.3.5 §4.5. There is no LOCAL port unless the configuration has one; an output to it is accepted, as by Open vSwitch, and goes nowhere.',
+    head: ['port', '1.0 flow', '1.3 flow', '1.3 bucket', '1.3 packet-out'],
+    rows: [...names.map((name) => [
+      name, ...both(withApply([output(Port[name])])), text(ask(OF13, group('all', { actions: [output(Port[name])] }))), text(ask(OF13, packetOut([output(Port[name])]))),
+    ]), ['a port that is not there', ...both(withApply([output(77)])), text(ask(OF13, group('all', { actions: [output(77)] }))), text(ask(OF13, packetOut([output(77)])))]],
+    shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts'],
+  }
+}
+
+function groupSection(): Section {
+  const row = (name: string, ...requests: readonly Message[]): string[] => [name, text(ask(OF13, ...requests))]
+  return {
+    title: 'Groups', about: 'OF 1.3.5 §5.6, §6.5.',
+    head: ['request', '1.3'],
+    rows: [
+      row('type ALL', group('all', {}, {})), row('type INDIRECT', group('indirect', {})), row('type SELECT', group('select', { weight: 1 })),
+      row('type FAST_FAILOVER', group('ff', { watchPort: 1 })), row('SELECT with different weights', group('select', { weight: 2 }, { weight: 1 })),
+      row('SELECT that watches ports', group('select', { weight: 1, watchPort: 1 }, { weight: 1, watchPort: 2 })),
+      row('FAST_FAILOVER that watches a group', groupNine, group('ff', { watchGroup: 9 })), row('FAST_FAILOVER that watches nothing', group('ff', {})),
+      row('FAST_FAILOVER that watches a port that is not there', group('ff', { watchPort: 77 })), 
+      row('MODIFY', group('all', {}), { ...group('all', {}, {}), command: 'modify' }),
+      row('DELETE', group('all', {}), { ...group('all'), command: 'delete' }), row('DELETE of none', { ...group('all'), command: 'delete' }),
+      row('a group of groups', groupNine, group('all', { actions: [{ type: 'group', groupId: 9 }] })),
+      row('a group that leads to itself', group('all', { actions: [{ type: 'group', groupId: 1 }] })),
+      row('an unknown group in a bucket', group('all', { actions: [{ type: 'group', groupId: 77 }] })),
+      row('DELETE of one that another leads to', groupNine, group('all', { actions: [{ type: 'group', groupId: 9 }] }), { ...group('all'), groupId: 9, command: 'delete' }),
+      row('ADD of one that exists', group('all', {}), group('all', {})), row('a bucket with a weight', group('all', { weight: 1 })),
+      row('an ALL bucket that watches a port', group('all', { watchPort: 1 })), row('INDIRECT with two buckets', group('indirect', {}, {})),
+    ],
+    shownBy: ['test/unit/datapath/group-mod.test.ts', 'test/e2e/differential.test.ts', 'test/unit/compiler/accounting.test.ts'],
+  }
+}
+
+function meterSection(): Section {
+  return {
+    title: 'Meters', about: 'OF 1.3.5 §5.7, §6.6. There are none: max_meter is 0, and every answer follows from that.',
+    head: ['request', '1.3'],
+    rows: [
+      ['ADD', text(ask(OF13, meterMod('add')))], ['MODIFY', text(ask(OF13, meterMod('modify')))], ['DELETE', text(ask(OF13, meterMod('delete')))],
+    ],
+    shownBy: ['test/unit/datapath/validate.test.ts'],
+  }
+}
+
+export const sections = (): readonly Section[] => [
+  messageSection(), statisticsSection(), flowModSection(), matchSection(), instructionSection(), actionSection(), portSection(), groupSection(), meterSection(),
+]
