@@ -58,6 +58,14 @@ describe('layers', () => {
       .filter((below) => order.indexOf(below) < 0 || order.indexOf(below) >= place).map((below) => `${folder} → ${below}`)), 'upward')
   })
 
+  it('ARCHITECTURE.md tells the same', () => {
+    const rows = readFileSync(join(process.cwd(), 'ARCHITECTURE.md'), 'utf8').split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+      .filter((cells) => cells.length === 6 && /^`\w+`$/.test(cells[1] ?? ''))
+    const told = Object.fromEntries(rows.map(([, folder = '', , may = '']) =>
+      [folder.slice(1, -1), may === 'nothing of ours' ? [] : may.split(', ').map((name) => name.split('/')[0]).sort()]))
+    assert.deepEqual(told, Object.fromEntries(Object.entries(layers).map(([folder, { below }]) => [folder, [...below].sort()])))
+  })
+
   it('imports follow the table', () => {
     none(imports.flatMap((each) => {
       if (each.target === null) return []
