@@ -153,10 +153,11 @@ function groupSection(): Section {
       row('type FAST_FAILOVER', group('ff', { watchPort: 1 })), row('SELECT with different weights', group('select', { weight: 2 }, { weight: 1 })),
       row('SELECT that watches ports', group('select', { weight: 1, watchPort: 1 }, { weight: 1, watchPort: 2 })),
       row('FAST_FAILOVER that watches a group', groupNine, group('ff', { watchGroup: 9 })), row('FAST_FAILOVER that watches nothing', group('ff', {})),
-      row('FAST_FAILOVER that watches a port that is not there', group('ff', { watchPort: 77 })), 
+      row('FAST_FAILOVER that watches a port that is not there', group('ff', { watchPort: 77 })),
       row('MODIFY', group('all', {}), { ...group('all', {}, {}), command: 'modify' }),
       row('DELETE', group('all', {}), { ...group('all'), command: 'delete' }), row('DELETE of none', { ...group('all'), command: 'delete' }),
       row('a group of groups', groupNine, group('all', { actions: [{ type: 'group', groupId: 9 }] })),
+      row('a chain of four', ...chain(4)), row('a chain of five', ...chain(5)),
       row('a group that leads to itself', group('all', { actions: [{ type: 'group', groupId: 1 }] })),
       row('an unknown group in a bucket', group('all', { actions: [{ type: 'group', groupId: 77 }] })),
       row('DELETE of one that another leads to', groupNine, group('all', { actions: [{ type: 'group', groupId: 9 }] }), { ...group('all'), groupId: 9, command: 'delete' }),
@@ -166,6 +167,10 @@ function groupSection(): Section {
     shownBy: ['test/unit/datapath/group-mod.test.ts', 'test/e2e/differential.test.ts', 'test/unit/compiler/accounting.test.ts'],
   }
 }
+
+/** Groups 1, 2 …, each of which leads to the one before it. */
+const chain = (length: number): Message[] => Array.from({ length }, (_, index) =>
+  ({ ...group('all', index === 0 ? {} : { actions: [{ type: 'group', groupId: index }] }), groupId: index + 1 }))
 
 function meterSection(): Section {
   return {
