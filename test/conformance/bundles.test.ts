@@ -34,7 +34,7 @@ for (const subject of subjects)
         if (done.code === 0 && whole !== undefined) assert.deepEqual(after.sort(), [...whole].sort())
         else {
           assert.deepEqual(after, ['priority=5 actions=drop'])
-          assert.match(done.stderr + done.stdout, whole === undefined ? /OFPBRC_BAD_EXPERIMENTER|OFPBAC_BAD_OUT_GROUP|OFPBFC_MSG_FAILED/ : /OFPBRC_BAD_EXPERIMENTER/)
+          assert.match(done.stderr + done.stdout, whole === undefined ? /OFPBRC_BAD_(EXPERIMENTER|VENDOR)|OFPBAC_BAD_OUT_GROUP|OFPBFC_MSG_FAILED/ : /OFPBRC_BAD_(EXPERIMENTER|VENDOR)/)
         }
       })
   })

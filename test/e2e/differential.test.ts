@@ -13,7 +13,7 @@ import { Wire } from '../support/netns-frames.js'
 import { Sandbox } from '../support/netns.js'
 import { oracle, ownSubjects, skipReason } from '../support/subject-list.js'
 import type { RunningSwitch, Subject } from '../support/subject.js'
-import { describeCase, featureNames, generateCase, PORTS, smaller } from './differential/case.js'
+import { describeCase, describeSeed, generateCase, PORTS, smaller } from './differential/case.js'
 import type { Case } from './differential/flows.js'
 import { encodePacket } from './differential/packets.js'
 import { type Bench, counters, install, outputsOf } from './differential/run.js'
@@ -40,7 +40,7 @@ for (const subject of compared)
     after(async () => { for (const sandbox of sandboxes) await sandbox.close() })
 
     for (let seed = first; seed < first + count; seed++) {
-      it(`seed ${seed} (${featureNames(generateCase(seed, 0, false).features)})`, async () => {
+      it(`seed ${seed} (${describeSeed(seed)})`, async () => {
         const wanted = generateCase(seed, PACKETS, fastFailover)
         const difference = await compare(benches, wanted)
         if (difference === undefined) return

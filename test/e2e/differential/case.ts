@@ -8,18 +8,23 @@ export const PORTS = [1, 2, 3, 4, 5] as const
 /** Fast-failover groups are optional (OF 1.3.5 §5.6.1); a switch that does not claim them gets cases without. */
 export function generateCase(seed: number, packetCount: number, fastFailover: boolean): Case {
   const random = new Random(seed)
-  const features: Features = {
-    vlan: random.chance(0.6), qinq: random.chance(0.15), mpls: random.chance(0.2), groups: random.chance(0.4), fastFailover,
-    actionSet: random.chance(0.5), fragments: random.chance(0.2), ttlExpiry: random.chance(0.2),
-  }
+  const features = { ...randomFeatures(random), fastFailover }
   const packets = Array.from({ length: packetCount }, () => randomPacket(random, features, PORTS))
   const generator = new FlowGenerator(random, features, packets, PORTS)
   const groups = generator.groups()
   return { seed, features, groups, flows: generator.flows(), packets }
 }
 
-export const featureNames = (features: Features): string =>
-  Object.entries(features).filter(([name, on]) => on && name !== 'fastFailover').map(([name]) => name).join(' ') || 'plain'
+function randomFeatures(random: Random): Features {
+  return {
+    vlan: random.chance(0.6), qinq: random.chance(0.15), mpls: random.chance(0.2), groups: random.chance(0.4), fastFailover: false,
+    actionSet: random.chance(0.5), fragments: random.chance(0.2), ttlExpiry: random.chance(0.2),
+  }
+}
+
+/** What the case of a seed is about, for its name. */
+export const describeSeed = (seed: number): string =>
+  Object.entries(randomFeatures(new Random(seed))).filter(([, on]) => on).map(([name]) => name).join(' ') || 'plain'
 
 /** The case as commands that can be pasted. */
 export function describeCase(failing: Case): string {
