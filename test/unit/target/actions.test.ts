@@ -31,9 +31,9 @@ const cases: readonly (readonly [name: string, action: string, params: Params, f
   ['a copy of an invalid header is invalid', 'copy_invalid', {}, '10 01 0203 04050607 08090a0b0c0d0e0f 55', '55'],
   ['a copied stack', 'copy_stack', {}, '20 00 0000 00000000 0000000000000000 0102', '20 00 0000 00000000 0000000000000000 0102 0102'],
   ['a copied varbit header', 'copy_opt', {}, 'f0 03 0000 00000000 0000000000000000 03 aabbcc ee', 'f0 03 0001 00000000 0000000000000000 03 aabbcc 03 aabbcc ee'],
-  ['a stack read by a parameter', 'pick', { i: 1 }, '30 00 0000 00000000 0000000000000000 010203', '30 02 0000 00000000 0000000000000000 010203'],
-  ['a stack written by a parameter', 'poke', { i: 2, v: 0x77 }, '30 00 0000 00000000 0000000000000000 010203', '30 00 0000 00000000 0000000000000000 010277'],
-  ['a write outside the stack goes nowhere', 'poke', { i: 3, v: 0x77 }, '30 00 0000 00000000 0000000000000000 010203', '30 00 0000 00000000 0000000000000000 010203'],
+  ['a stack read by a field', 'pick', {}, '30 00 0001 00000000 0000000000000000 010203', '30 02 0001 00000000 0000000000000000 010203'],
+  ['a stack written by a field', 'poke', { v: 0x77 }, '30 00 0002 00000000 0000000000000000 010203', '30 00 0002 00000000 0000000000000000 010277'],
+  ['a write outside the stack goes nowhere', 'poke', { v: 0x77 }, '30 00 0003 00000000 0000000000000000 010203', '30 00 0003 00000000 0000000000000000 010203'],
   ['if', 'branches', {}, '00 09 0000 00000000 0000000000000000', '00 09 0001 00000000 0000000000000001'],
   ['else if', 'branches', {}, '00 0a 0000 00000000 0000000000000000', '00 0a 0002 00000000 0000000000000001'],
   ['if in else if', 'branches', {}, '00 0f 0000 00000000 0000000000000000', '00 0f 0002 0000000f 0000000000000001'],
@@ -185,9 +185,9 @@ describe('actions', () => {
   })
 
   test('the default action of a table without a key can be read back', async () => {
-    await rig.client.setDefault('choice', ['pick', { i: 2 }])
+    await rig.client.setDefault('choice', ['poke', { v: 2 }])
     const [entity] = await rig.client.read({ tableEntry: { tableId: rig.client.table('choice').id, isDefaultAction: true } })
-    assert.deepEqual(entity?.tableEntry?.action?.action, rig.client.action('pick', { i: 2 }))
+    assert.deepEqual(entity?.tableEntry?.action?.action, rig.client.action('poke', { v: 2 }))
     assert.equal(await codeOf(rig.client.insert({ table: 'choice', action: ['none'] })), 2)
   })
 })

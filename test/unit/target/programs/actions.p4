@@ -40,8 +40,8 @@ control I(inout headers_t h, inout meta_t m, inout standard_metadata_t s) {
   action copy_invalid() { h.data = h.copy; }
   action copy_stack() { h.other = h.tags; }
   action copy_opt() { h.opt2 = h.opt; if (h.opt2.bytes == h.opt.bytes) { h.data.b = 1; } }
-  action pick(bit<8> i) { h.data.a = h.tags[i].value; }
-  action poke(bit<8> i, bit<8> v) { h.tags[i].value = v; }
+  action pick() { bit<8> i = h.data.b[7:0]; h.data.a = h.tags[i].value; }
+  action poke(bit<8> v) { bit<8> i = h.data.b[7:0]; h.tags[i].value = v; }
   action branches() {
     if (h.data.a < 10) { h.data.b = 1; } else if (h.data.a < 20) { h.data.b = 2; if (h.data.a == 15) { h.data.c = 15; } } else { h.data.b = 3; }
     h.data.d = 1;
