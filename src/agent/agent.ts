@@ -18,6 +18,8 @@ import { openTarget, type Target } from './target.js'
 export interface Agent {
   readonly channels: ChannelSet
   readonly target: Target
+  /** Gives up what is in the target and writes everything again. */
+  restartTarget(reason: string): void
   /** Resolves when the agent cannot go on. */
   readonly failed: Promise<Error>
   /** Ends the connections and the session; what is in the target stays there. */
@@ -52,7 +54,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const { name, tables } = compiler.contract
   log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
   return {
-    channels, target, failed: target.failed,
+    channels, target, failed: target.failed, restartTarget: (reason) => session.restart(reason),
     close: async () => {
       loop.stop()
       await channels.close()

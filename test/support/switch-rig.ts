@@ -1,0 +1,155 @@
+/**
+ * A whole switch without root: the agent, its embedded target in a worker thread with ports in memory, and an OpenFlow client
+ * over a real TCP connection. Nothing is faked but the wires.
+ */
+import assert from 'node:assert/strict'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { startAgent, type Agent } from '../../src/agent/agent.js'
+import { silentLogger, type Logger } from '../../src/base/logger.js'
+import type { Config } from '../../src/config/index.js'
+import { checkConfig, noSource } from '../../src/config/index.js'
+import {
+  decodeMessage, encodeMessage, Framer, NO_BUFFER, NO_INSTRUCTIONS, Port, type Action, type FlowMod, type Instructions, type Match, type Message,
+  type StatsReplyBody, type StatsRequestBody,
+} from '../../src/openflow/index.js'
+import { MemoryPortDriver } from '../../src/target/ports/index.js'
+
+export interface Received { readonly xid: number; readonly message: Message }
+
+/** A controller of one version that says what it is told to and keeps what it hears. */
+export class OpenFlowClient {
+  readonly heard: Received[] = []
+  readonly #socket: Socket
+  readonly #version: number
+  #xid = 100
+
+  private constructor(socket: Socket, version: number) {
+    this.#socket = socket
+    this.#version = version
+    const framer = new Framer()
+    socket.on('data', (chunk: Uint8Array) => {
+      framer.push(chunk)
+      for (let frame = framer.next(); frame !== null; frame = framer.next()) {
+        const decoded = decodeMessage(frame, version)
+        if (decoded.ok && decoded.message.type === 'echo_request') this.send({ type: 'echo_reply', data: decoded.message.data }, frame.xid)
+        else if (decoded.ok) this.heard.push({ xid: frame.xid, message: decoded.message })
+        else throw new Error(`the switch sent what cannot be decoded: ${decoded.reason}`)
+      }
+    })
+  }
+
+  static async connect(port: number, version = 4): Promise<OpenFlowClient> {
+    const socket = connect({ port, host: '127.0.0.1' })
+    await new Promise<void>((resolve, reject) => { socket.once('connect', resolve).once('error', reject) })
+    const client = new OpenFlowClient(socket, version)
+    client.send({ type: 'hello', versions: [version], hasBitmap: version >= 4 })
+    await client.waitFor(({ message }) => message.type === 'hello')
+    return client
+  }
+
+  send(message: Message, xid = ++this.#xid): number {
+    for (const bytes of encodeMessage(message, this.#version, xid)) this.#socket.write(bytes)
+    return xid
+  }
+
+  /** The reply, or the error, to this request. */
+  async request(message: Message): Promise<Message> {
+    const xid = this.send(message)
+    return (await this.waitFor((received) => received.xid === xid)).message
+  }
+  /** Errors of these messages, by name, once a barrier has passed them. */
+  async sendAll(...messages: readonly Message[]): Promise<string[]> {
+    const xids = messages.map((message) => this.send(message))
+    const reply = await this.request({ type: 'barrier_request' })
+    assert.equal(reply.type, 'barrier_reply')
+    return this.heard.flatMap(({ xid, message }) => (xids.includes(xid) && message.type === 'peer_error' ? [errorText(message.errorType, message.code)] : []))
+  }
+  async stats<Kind extends StatsReplyBody['kind']>(body: Extract<StatsRequestBody, { kind: Kind }>): Promise<Extract<StatsReplyBody, { kind: Kind }>> {
+    const reply = await this.request({ type: 'stats_request', more: false, body })
+    assert.ok(reply.type === 'stats_reply' && reply.body.kind === (body as StatsRequestBody).kind, `no statistics: ${JSON.stringify(reply, bigints)}`)
+    return reply.body as Extract<StatsReplyBody, { kind: Kind }>
+  }
+
+  async waitFor(wanted: (received: Received) => boolean, timeoutMs = 10_000): Promise<Received> {
+    return await eventually(() => this.heard.find(wanted), () => `heard only ${this.heard.map(({ message }) => message.type).join(', ')}`, timeoutMs)
+  }
+  messages<Type extends Message['type']>(type: Type): Extract<Message, { type: Type }>[] {
+    return this.heard.map(({ message }) => message).filter((message): message is Extract<Message, { type: Type }> => message.type === type)
+  }
+  close(): void { this.#socket.destroy() }
+}
+
+export interface SwitchRig {
+  readonly agent: Agent
+  readonly ports: MemoryPortDriver
+  readonly client: OpenFlowClient
+  readonly listenPort: number
+  /** Puts a frame in and waits until `count` frames have come out; more that come at once are included. */
+  exchange(port: number, frame: Uint8Array, count: number): Promise<string[]>
+  close(): Promise<void>
+}
+
+export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | 'examples/l2'; readonly config?: Partial<Config>; readonly version?: number; readonly log?: Logger } = {}): Promise<SwitchRig> {
+  const file = (suffix: string): string => join(process.cwd(), 'p4', `${options.pipeline ?? 'ofswitchd'}${suffix}`)
+  const numbers = [1, 2, 3, 4, 5]
+  const ports = new MemoryPortDriver(numbers)
+  const config: Config = {
+    ...checkConfig(noSource, null, process.cwd()),
+    target: { kind: 'simulated', hosts: numbers.map((port) => ({ name: `p${port}`, port, mac: `00:00:00:00:01:0${port}`, ipv4: `10.9.0.${port}` })) },
+    ports: numbers.map((number) => ({ number, interface: `p${number}`, p4Port: number })),
+    controllers: [], listen: [{ transport: 'tcp', passive: true, host: '127.0.0.1', port: 0 }],
+    pipeline: { p4info: file('.p4info.txtpb'), json: file('.json') },
+    ...options.config,
+  }
+  const agent = await startAgent(config, options.log ?? silentLogger, { ports })
+  const listener = agent.channels.listening()[0]
+  const listenPort = listener?.transport === 'tcp' ? listener.port : 0
+  const client = await OpenFlowClient.connect(listenPort, options.version)
+  // A flow is acknowledged when the target has its pipeline and its ports.
+  const probe = flowMod(0, 0, [], {})
+  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict' }), [])
+  return {
+    agent, ports, client, listenPort,
+    exchange: async (port, frame, count) => {
+      ports.take()
+      const sent: string[] = []
+      assert.ok(ports.inject(port, frame), `port ${port} takes no frame`)
+      const collect = (): void => { for (const out of ports.take()) sent.push(`${out.port} ${Buffer.from(out.frame).toString('hex')}`) }
+      await eventually(() => {
+        collect()
+        return sent.length >= count ? sent : undefined
+      }, () => `only ${sent.length} of ${count} frames came out: ${sent.join(' | ')}`)
+      // What should not come would come now: one more round trip through target and agent.
+      await client.request({ type: 'barrier_request' })
+      collect()
+      return sent.sort()
+    },
+    close: async () => {
+      client.close()
+      await agent.close()
+    },
+  }
+}
+
+export function flowMod(tableId: number, priority: number, match: Match, instructions: Partial<Instructions>, rest: Partial<FlowMod> = {}): FlowMod {
+  return {
+    type: 'flow_mod', command: 'add', tableId, priority, match, cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0, bufferId: NO_BUFFER,
+    outPort: Port.ANY, outGroup: 0xffffffff, flags: 0, instructions: { ...NO_INSTRUCTIONS, ...instructions }, ...rest,
+  }
+}
+export const output = (port: number, maxLen = 0xffff): Action => ({ type: 'output', port, maxLen })
+export const hex = (text: string): Uint8Array => Buffer.from(text.replace(/\s+/g, ''), 'hex')
+
+export async function eventually<T>(look: () => T | undefined, why: () => string, timeoutMs = 10_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const found = look()
+    if (found !== undefined) return found
+    if (Date.now() > deadline) throw new Error(why())
+    await new Promise((resolve) => { setTimeout(resolve, 5) })
+  }
+}
+
+const errorText = (type: number, code: number): string => `${type}/${code}`
+const bigints = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
