@@ -108,7 +108,7 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
   const client = await OpenFlowClient.connect(listenPort, options.version)
   // A flow is acknowledged when the target has its pipeline and its ports.
   const probe = flowMod(0, 0, [], {})
-  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict' }), [])
+  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
   return {
     agent, ports, client, listenPort,
     exchange: async (port, frame, count) => {
