@@ -7,14 +7,15 @@
  *               ↑  resubmit     ↑ clones      │ recirculate
  *               └───────────────┴─────────────┘
  *
- * Queues are first in, first out; resubmitted and recirculated packets go first, but only so many in a row, and work is
- * done in portions: a packet that recirculates for ever holds up nobody else.
+ * Work is done in portions, so that a packet that recirculates for ever holds up nobody else.
  */
 import { PacketAborted } from './program/context.js'
 import type { PacketContext } from './program/context.js'
 import type { Executable } from './program/compile.js'
-import type { FieldRef } from './program/ir.js'
+import { PacketState } from './packet-state.js'
+import type { Snapshot } from './packet-state.js'
 import type { ReplicationEngine, Replica } from './replication.js'
+import { WorkQueue } from './work-queue.js'
 
 export const instanceTypes = { normal: 0, ingressClone: 1, egressClone: 2, recirculated: 4, replicated: 5, resubmitted: 6 } as const
 type InstanceType = (typeof instanceTypes)[keyof typeof instanceTypes]
@@ -51,7 +52,6 @@ interface IngressItem {
   readonly list: number
   readonly saved: Int32Array | null
 }
-interface Snapshot { readonly state: Int32Array; references: number }
 interface EgressItem {
   readonly snapshot: Snapshot
   readonly replica: Replica
@@ -62,15 +62,9 @@ interface EgressItem {
   readonly ingressLength: number
   readonly length: number
 }
-interface Slot { readonly slot: number; readonly mask: number; readonly words: number; readonly topMask: number }
 
-/** BMv2's queue for resubmitted and recirculated packets; more are dropped. */
-const againCapacity = 1024
-const arrivedCapacity = 8192
 /** Copies that one ingress pass can lead to. */
 const egressCapacity = 8192
-/** Recirculated packets go first, but not for ever. */
-const againInARowLimit = 64
 /** Passes done in one go before others get a turn. */
 const passesPerTurn = 512
 
@@ -85,18 +79,11 @@ export class SimpleSwitch {
   private readonly host: SwitchHost
   private readonly options: SwitchOptions
   private readonly context: PacketContext
-  private arrived: IngressItem[] = []
-  private arrivedAt = 0
-  private again: IngressItem[] = []
-  private againAt = 0
-  private againInARow = 0
+  private readonly queue = new WorkQueue<IngressItem>()
   private egressQueue: EgressItem[] = []
-  private readonly spare: Int32Array[] = []
   private output = new Uint8Array(16384)
   private readonly started: number
-  private readonly lists = new Map<number, readonly { slot: number; words: number }[]>()
-  private readonly fields: Readonly<Record<'ingress_port' | 'egress_port' | 'egress_spec' | 'instance_type' | 'packet_length', Slot>>
-  private readonly optional: { readonly [name: string]: Slot | null }
+  private readonly packet: PacketState
 
   constructor(program: Executable, replication: ReplicationEngine, host: SwitchHost, options: SwitchOptions) {
     this.program = program
@@ -105,76 +92,24 @@ export class SimpleSwitch {
     this.options = options
     this.context = program.context
     this.started = host.now()
-    const slotOf = (ref: FieldRef): Slot => {
-      const { slot, width, words } = program.layout.field(ref)
-      return { slot, words, mask: width >= 32 ? -1 : 2 ** width - 1, topMask: width % 32 === 0 ? -1 : 2 ** (width % 32) - 1 }
-    }
-    const standard = (name: string): Slot => {
-      const ref = program.program.standard.get(name)
-      if (ref === undefined) throw new Error(`standard metadata ${name} is missing`)
-      return slotOf(ref)
-    }
-    const maybe = (name: string): Slot | null => {
-      const ref = program.program.standard.get(name)
-      return ref === undefined ? null : slotOf(ref)
-    }
-    this.fields = {
-      ingress_port: standard('ingress_port'), egress_port: standard('egress_port'), egress_spec: standard('egress_spec'),
-      instance_type: standard('instance_type'), packet_length: standard('packet_length'),
-    }
-    const names = ['mcast_grp', 'egress_rid', 'parser_error', 'checksum_error', 'priority', 'ingress_global_timestamp', 'egress_global_timestamp', 'enq_timestamp', 'qid']
-    this.optional = Object.fromEntries(names.map(name => [name, maybe(name)]))
-    for (const [id, refs] of program.program.fieldLists) {
-      this.lists.set(id, refs.map(ref => {
-        const { slot, words } = program.layout.field(ref)
-        return { slot, words }
-      }))
-    }
+    this.packet = new PacketState(program)
   }
 
   /** Takes a frame in; it belongs to the switch from now on. */
   receive(port: number, frame: Uint8Array): void {
-    if (this.arrived.length - this.arrivedAt >= arrivedCapacity) {
-      this.dropped++
-      return
-    }
-    this.arrived.push({ bytes: frame, from: 0, to: frame.length, port, ingressLength: frame.length, type: instanceTypes.normal, list: 0, saved: null })
+    const { length } = frame
+    const item: IngressItem = { bytes: frame, from: 0, to: length, port, ingressLength: length, type: instanceTypes.normal, list: 0, saved: null }
+    if (!this.queue.pushArrived(item)) this.dropped++
   }
 
   /** Works for one turn; true where packets are left for another. */
   run(passes = passesPerTurn): boolean {
     for (let pass = 0; pass < passes; pass++) {
-      const item = this.again[this.againAt]
-      const isTurnOfArrived = this.againInARow >= againInARowLimit && this.arrivedAt < this.arrived.length
-      if (item !== undefined && !isTurnOfArrived) {
-        this.againInARow++
-        if (++this.againAt === this.again.length) {
-          this.again = []
-          this.againAt = 0
-        }
-        this.pass(item)
-        continue
-      }
-      this.againInARow = 0
-      const next = this.arrived[this.arrivedAt]
-      if (next === undefined) return false
-      this.arrived[this.arrivedAt] = emptyItem
-      if (++this.arrivedAt === this.arrived.length) {
-        this.arrived.length = 0
-        this.arrivedAt = 0
-      }
-      this.pass(next)
+      const item = this.queue.next()
+      if (item === undefined) return false
+      this.pass(item)
     }
-    return this.again.length > this.againAt || this.arrived.length > this.arrivedAt
-  }
-
-  /** Forgets packets that are under way; for a change of program. */
-  reset(): void {
-    this.again = []
-    this.againAt = 0
-    this.arrived = []
-    this.arrivedAt = 0
-    this.egressQueue = []
+    return !this.queue.isEmpty
   }
 
   /** One ingress pass and the egress passes that follow from it. */
@@ -204,27 +139,26 @@ export class SimpleSwitch {
   }
 
   private ingress(item: IngressItem): void {
-    const { program, context: x, fields, optional } = this
-    const { state } = program
+    const { program, context: x, packet } = this
     this.onPass?.({ kind: 'ingress', port: item.port, type: item.type })
     x.now = this.host.now()
-    state.fill(0)
-    if (item.saved !== null) this.restore(item.list, item.saved)
+    packet.clear()
+    if (item.saved !== null) packet.restoreList(item.list, item.saved)
     if (item.type === instanceTypes.normal) {
-      this.set(fields.ingress_port, item.port)
-      this.setTime(optional['ingress_global_timestamp'])
+      packet.set(packet.ingressPort, item.port)
+      packet.set(packet.ingressTime, this.micros())
     }
     const length = item.to - item.from
-    this.set(fields.instance_type, item.type)
-    this.set(fields.packet_length, length)
+    packet.set(packet.instanceType, item.type)
+    packet.set(packet.packetLength, length)
     x.ingressLength = item.ingressLength
     x.length = length
     x.truncate = Infinity
     x.exit = false
     x.clearRegisters()
     this.parse(item.bytes, item.from, item.to)
-    this.setOptional(optional['parser_error'], x.parserError)
-    this.setOptional(optional['checksum_error'], x.checksumError)
+    packet.set(packet.parserError, x.parserError)
+    packet.set(packet.checksumError, x.checksumError)
     program.ingress()
     x.exit = false
     this.endOfIngress(item)
@@ -242,18 +176,18 @@ export class SimpleSwitch {
   }
 
   private endOfIngress(item: IngressItem): void {
-    const { context: x, fields, optional } = this
-    const spec = this.get(fields.egress_spec)
-    const group = optional['mcast_grp'] === null ? 0 : this.get(optional['mcast_grp'] as Slot)
+    const { context: x, packet } = this
+    const spec = packet.get(packet.egressSpec)
+    const group = packet.get(packet.multicastGroup)
     if (x.cloneSession >= 0) this.cloneIngress(item)
     if (x.digest > 0) this.digest(x.digest)
     if (x.resubmit > 0) {
-      const saved = this.save(x.resubmit)
+      const saved = packet.saveList(x.resubmit)
       this.goAgain({ ...item, type: instanceTypes.resubmitted, list: x.resubmit, saved }, 'resubmit')
       return
     }
     if (group !== 0) {
-      this.set(fields.instance_type, instanceTypes.replicated)
+      packet.set(packet.instanceType, instanceTypes.replicated)
       const replicas = this.replication.groups.get(group) ?? []
       this.onPass?.({ kind: 'multicast', id: group, replicas: replicas.length })
       this.replicate(replicas, item.port, x.length)
@@ -263,7 +197,7 @@ export class SimpleSwitch {
       this.onPass?.({ kind: 'drop', where: 'ingress' })
       return
     }
-    this.set(fields.instance_type, instanceTypes.normal)
+    packet.set(packet.instanceType, instanceTypes.normal)
     if (this.egressQueue.length === 0) {
       this.egress(spec, item.port)
       return
@@ -275,7 +209,7 @@ export class SimpleSwitch {
   /** Unicast behind clones: runs them, then this packet in its own state. */
   private egressAfterClones(port: number, ingressPort: number): void {
     const { context: x } = this
-    const snapshot = this.snapshot(1)
+    const snapshot = this.packet.snapshot(1)
     const { bytes, payload, end, length, truncate, ingressLength, recirculate } = x
     const waiting = this.egressQueue
     this.egressQueue = []
@@ -286,8 +220,7 @@ export class SimpleSwitch {
         this.abort(error)
       }
     }
-    this.program.state.set(snapshot.state)
-    this.release(snapshot)
+    this.packet.restore(snapshot)
     Object.assign(x, { bytes, payload, end, length, truncate, ingressLength, exit: false })
     x.clearRegisters()
     x.recirculate = recirculate
@@ -296,7 +229,7 @@ export class SimpleSwitch {
 
   /** The clone is the packet as it came into this pass, with the metadata of the field list only. */
   private cloneIngress(item: IngressItem): void {
-    const { context: x, program } = this
+    const { context: x, packet } = this
     const id = x.cloneSession
     const session = this.replication.sessions.get(id)
     const list = x.cloneList
@@ -304,20 +237,18 @@ export class SimpleSwitch {
     x.cloneList = 0
     if (session === undefined) return
     this.onPass?.({ kind: 'clone', id, replicas: session.replicas.length })
-    const original = this.snapshot(1)
-    const saved = this.save(list)
+    const original = packet.snapshot(1)
+    const saved = packet.saveList(list)
     const { payload, length, digest, resubmit, recirculate, truncate } = x
-    const { state, layout } = program
-    state.fill(0)
+    packet.clear()
     // The parser may branch on the port; the rest of the metadata it could see is not there, as on BMv2.
-    this.set(this.fields.ingress_port, item.port)
+    packet.set(packet.ingressPort, item.port)
     this.parse(item.bytes, item.from, item.to)
-    state.fill(0, layout.metadata[0], layout.metadata[1])
-    this.restore(list, saved)
-    this.set(this.fields.instance_type, instanceTypes.ingressClone)
+    packet.clearMetadata()
+    packet.restoreList(list, saved)
+    packet.set(packet.instanceType, instanceTypes.ingressClone)
     this.replicate(session.replicas, item.port, item.to - item.from)
-    state.set(original.state)
-    this.release(original)
+    packet.restore(original)
     Object.assign(x, { payload, length, digest, resubmit, recirculate, truncate })
   }
 
@@ -329,7 +260,7 @@ export class SimpleSwitch {
       return
     }
     const { context: x } = this
-    const snapshot = this.snapshot(replicas.length)
+    const snapshot = this.packet.snapshot(replicas.length)
     for (const replica of replicas) {
       this.egressQueue.push({ snapshot, replica, bytes: x.bytes, payload: x.payload, end: x.end, ingressPort, ingressLength: x.ingressLength, length })
     }
@@ -337,8 +268,7 @@ export class SimpleSwitch {
 
   private egressReplica(item: EgressItem): void {
     const { context: x } = this
-    this.program.state.set(item.snapshot.state)
-    this.release(item.snapshot)
+    this.packet.restore(item.snapshot)
     x.bytes = item.bytes
     x.payload = item.payload
     x.end = item.end
@@ -347,28 +277,28 @@ export class SimpleSwitch {
     x.truncate = Infinity
     x.exit = false
     x.clearRegisters()
-    this.setOptional(this.optional['egress_rid'], item.replica.instance)
+    this.packet.set(this.packet.egressInstance, item.replica.instance)
     this.egress(item.replica.port, item.ingressPort)
   }
 
   private egress(port: number, ingressPort: number): void {
-    const { program, context: x, fields, optional } = this
+    const { program, context: x, packet } = this
     const { dropPort, priorityQueues } = this.options
-    if (optional['priority'] !== null && this.get(optional['priority'] as Slot) >= priorityQueues) {
+    if (packet.get(packet.priority) >= priorityQueues) {
       this.dropped++
       this.onPass?.({ kind: 'drop', where: 'queue' })
       return
     }
-    if (this.onPass !== null) this.onPass({ kind: 'egress', port, instance: optional['egress_rid'] === null ? 0 : this.get(optional['egress_rid'] as Slot) })
-    this.setTime(optional['enq_timestamp'])
-    this.setTime(optional['egress_global_timestamp'])
-    this.set(fields.egress_port, port)
+    this.onPass?.({ kind: 'egress', port, instance: packet.get(packet.egressInstance) })
+    packet.set(packet.enqueueTime, this.micros())
+    packet.set(packet.egressTime, this.micros())
+    packet.set(packet.egressPort, port)
     // Anything but the drop port; it is one more than that, cut to the width of the field.
-    this.set(fields.egress_spec, dropPort + 1)
-    this.set(fields.packet_length, x.length)
+    packet.set(packet.egressSpec, dropPort + 1)
+    packet.set(packet.packetLength, x.length)
     program.egress()
     if (x.cloneSession >= 0) this.cloneEgress(ingressPort)
-    if (this.get(fields.egress_spec) === dropPort) {
+    if (packet.get(packet.egressSpec) === dropPort) {
       this.onPass?.({ kind: 'drop', where: 'egress' })
       return
     }
@@ -376,7 +306,8 @@ export class SimpleSwitch {
     const size = this.deparse()
     if (x.recirculate > 0) {
       const bytes = this.output.slice(0, size)
-      this.goAgain({ bytes, from: 0, to: size, port: ingressPort, ingressLength: size, type: instanceTypes.recirculated, list: x.recirculate, saved: this.save(x.recirculate) }, 'recirculate')
+      const saved = packet.saveList(x.recirculate)
+      this.goAgain({ bytes, from: 0, to: size, port: ingressPort, ingressLength: size, type: instanceTypes.recirculated, list: x.recirculate, saved }, 'recirculate')
       return
     }
     this.host.transmit(port, this.output.subarray(0, Math.min(size, x.truncate)))
@@ -394,7 +325,7 @@ export class SimpleSwitch {
 
   /** The clone has the headers as they are now, and goes through egress again. */
   private cloneEgress(ingressPort: number): void {
-    const { context: x, program } = this
+    const { context: x, packet } = this
     const id = x.cloneSession
     const session = this.replication.sessions.get(id)
     const list = x.cloneList
@@ -402,25 +333,22 @@ export class SimpleSwitch {
     x.cloneList = 0
     if (session === undefined) return
     this.onPass?.({ kind: 'clone', id, replicas: session.replicas.length })
-    const { state, layout } = program
-    const original = this.snapshot(1)
-    const saved = this.save(list)
-    state.fill(0, layout.metadata[0], layout.metadata[1])
-    this.restore(list, saved)
-    this.set(this.fields.instance_type, instanceTypes.egressClone)
+    const original = packet.snapshot(1)
+    const saved = packet.saveList(list)
+    packet.clearMetadata()
+    packet.restoreList(list, saved)
+    packet.set(packet.instanceType, instanceTypes.egressClone)
     this.replicate(session.replicas, ingressPort, x.length)
-    state.set(original.state)
-    this.release(original)
+    packet.restore(original)
   }
 
   private goAgain(item: IngressItem, kind: 'resubmit' | 'recirculate'): void {
-    if (this.again.length - this.againAt >= againCapacity) {
-      this.dropped++
-      this.onPass?.({ kind: 'drop', where: 'queue' })
+    if (this.queue.pushAgain(item)) {
+      this.onPass?.({ kind })
       return
     }
-    this.onPass?.({ kind })
-    this.again.push(item)
+    this.dropped++
+    this.onPass?.({ kind: 'drop', where: 'queue' })
   }
 
   private digest(id: number): void {
@@ -428,42 +356,6 @@ export class SimpleSwitch {
     if (list !== undefined) this.host.digest(id, list.elements.map(ref => this.program.layout.load(this.program.state, ref)))
   }
 
-  // ——— state ———
-
-  private snapshot(references: number): Snapshot {
-    const state = this.spare.pop() ?? new Int32Array(this.program.layout.size)
-    state.set(this.program.state)
-    return { state, references }
-  }
-  private release(snapshot: Snapshot): void {
-    if (--snapshot.references === 0 && this.spare.length < 256) this.spare.push(snapshot.state)
-  }
-
-  private save(list: number): Int32Array {
-    const parts = this.lists.get(list) ?? []
-    const saved = new Int32Array(parts.reduce((sum, part) => sum + part.words, 0))
-    let at = 0
-    for (const { slot, words } of parts) for (let word = 0; word < words; word++) saved[at++] = this.program.state[slot + word] ?? 0
-    return saved
-  }
-  private restore(list: number, saved: Int32Array): void {
-    let at = 0
-    for (const { slot, words } of this.lists.get(list) ?? []) for (let word = 0; word < words; word++) this.program.state[slot + word] = saved[at++] ?? 0
-  }
-
-  private get(field: Slot): number { return (this.program.state[field.slot] ?? 0) & field.mask }
-  private set(field: Slot, value: number): void { this.program.state[field.slot] = value & field.mask }
-  private setOptional(field: Slot | null | undefined, value: number): void {
-    if (field !== null && field !== undefined) this.set(field, value)
-  }
   /** Microseconds since the switch started. */
-  private setTime(field: Slot | null | undefined): void {
-    if (field === null || field === undefined) return
-    const micros = Math.floor((this.context.now - this.started) * 1000)
-    const { state } = this.program
-    state[field.slot] = micros | 0
-    if (field.words > 1) state[field.slot + 1] = Math.floor(micros / 4294967296) & field.topMask
-  }
+  private micros(): number { return Math.floor((this.context.now - this.started) * 1000) }
 }
-
-const emptyItem: IngressItem = { bytes: new Uint8Array(0), from: 0, to: 0, port: 0, ingressLength: 0, type: instanceTypes.normal, list: 0, saved: null }

@@ -19,7 +19,7 @@ export class Member implements ActionHolder {
   }
 }
 
-export interface WeightedMember { readonly member: Member; readonly weight: number; readonly watchPort: Uint8Array }
+export interface WeightedMember { readonly member: Member; readonly weight: number }
 
 export class Group {
   readonly id: number

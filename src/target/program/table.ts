@@ -55,6 +55,8 @@ export class Table {
   readonly def: TableDef
   readonly profile: ActionProfile | null
   readonly entries: MatchTable<TableEntry>
+  /** Entries with a timeout. */
+  readonly timed = new Set<TableEntry>()
   /** The default action; null where the program gives none. */
   fallback: ActionHolder | null
   private readonly initialFallback: ActionHolder | null
@@ -97,6 +99,7 @@ export class Table {
 
   remove(entry: TableEntry): void {
     this.entries.remove(entry)
+    this.timed.delete(entry)
     this.slots.give(entry.slot)
   }
 

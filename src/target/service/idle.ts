@@ -6,9 +6,8 @@ import { encodeKey } from './tables.js'
 export const sweepIdle = (pipeline: BoundPipeline, now: number): p4.v1.ITableEntry[] => {
   const expired: p4.v1.ITableEntry[] = []
   for (const bound of pipeline.tables.values()) {
-    if (!bound.info.idleTimeout) continue
-    for (const entry of bound.table.entries.values()) {
-      if (entry.timeout === 0 || now - Math.max(entry.lastHit, entry.notified) < entry.timeout) continue
+    for (const entry of bound.table.timed) {
+      if (now - Math.max(entry.lastHit, entry.notified) < entry.timeout) continue
       entry.notified = now
       expired.push(encodeKey(bound, entry))
     }

@@ -81,7 +81,7 @@ export const writeGroup = (pipeline: BoundPipeline, type: p4.v1.Update.Type, ent
     if (weight < 1) refuse('invalidArgument', `the weight of member ${memberId} in ${what} is not positive`)
     total += weight
     refuseWatch(part, what)
-    return { member: profile.members.get(memberId) ?? refuse('notFound', `there is no member ${memberId} of ${name}`), weight, watchPort: new Uint8Array(0) }
+    return { member: profile.members.get(memberId) ?? refuse('notFound', `there is no member ${memberId} of ${name}`), weight }
   })
   if (maxSize > 0 && total > maxSize) refuse('invalidArgument', `the weights of ${what} add up to more than its maximum size`)
   if (total > maxGroupWeight) refuse('resourceExhausted', `the weights of ${what} add up to more than ${maxGroupWeight}`)
@@ -139,7 +139,7 @@ export const decodeIndirect = (bound: BoundTable, action: p4.v1.ITableAction, pi
     total += weight
     refuseWatch(part, name)
     if (!part.action) return refuse('invalidArgument', `${name}: a part of the set has no action`)
-    return { member: profile.makeMember(0, decodeAction(bound, part.action, pipeline, false)), weight, watchPort: new Uint8Array(0) }
+    return { member: profile.makeMember(0, decodeAction(bound, part.action, pipeline, false)), weight }
   })
   if (max > 0 && total > max) refuse('invalidArgument', `${name}: the weights add up to more than ${max}`)
   if (total > maxGroupWeight) refuse('resourceExhausted', `${name}: the weights add up to more than ${maxGroupWeight}`)

@@ -99,6 +99,8 @@ const settingsOf = (bound: BoundTable, entry: p4.v1.ITableEntry, now: number): (
   return target => {
     target.timeout = Number(timeout / nanosPerMilli) + (timeout % nanosPerMilli === 0n ? 0 : 1)
     target.timeoutNs = timeout
+    if (timeout > 0n) bound.table.timed.add(target)
+    else bound.table.timed.delete(target)
     target.controllerMetadata = BigInt.asUintN(64, controllerMetadata)
     target.metadata = metadata
     target.meter = meter
