@@ -18,6 +18,7 @@ import { ClientStream } from './service/client-stream.js'
 import { Digests } from './service/digests.js'
 import { sweepIdle } from './service/idle.js'
 import { codes, refuse } from './service/refuse.js'
+import type { Code } from './service/refuse.js'
 import { ReplicationEntries } from './service/replication-entries.js'
 import { applyUpdates, readEntity } from './service/updates.js'
 import { SimpleSwitch } from './simple-switch.js'
@@ -149,7 +150,9 @@ export class EmbeddedTarget implements P4RuntimeService {
       this.checkDevice(request.deviceId, request.role, request.roleId)
       this.checkPrimary(request.electionId)
       const entities = this.entities()
-      if ((request.atomicity ?? 0) !== p4.v1.WriteRequest.Atomicity.CONTINUE_ON_ERROR) refuse('unimplemented', 'the only atomicity is CONTINUE_ON_ERROR')
+      if ((request.atomicity ?? 0) !== p4.v1.WriteRequest.Atomicity.CONTINUE_ON_ERROR) {
+        refuse('unimplemented', 'the only atomicity is CONTINUE_ON_ERROR')
+      }
       const statuses = applyUpdates(entities, request.updates ?? [], this.options.now())
       if (statuses === null) return
       const failures = statuses.filter(status => status.code !== codes.ok)
@@ -176,7 +179,8 @@ export class EmbeddedTarget implements P4RuntimeService {
         return
       }
       if (action !== Action.VERIFY && action !== Action.VERIFY_AND_SAVE && action !== Action.VERIFY_AND_COMMIT) {
-        return refuse(action === Action.RECONCILE_AND_COMMIT ? 'unimplemented' : 'invalidArgument', 'the action is not VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT or COMMIT')
+        const code = action === Action.RECONCILE_AND_COMMIT ? 'unimplemented' : 'invalidArgument'
+        return refuse(code, 'the action is not VERIFY, VERIFY_AND_SAVE, VERIFY_AND_COMMIT or COMMIT')
       }
       if (!config) return refuse('invalidArgument', 'the config is missing')
       const result = loadConfig(config, this.switchOptions.dropPort)
@@ -273,12 +277,15 @@ export class EmbeddedTarget implements P4RuntimeService {
     if (message.arbitration) this.arbitration.onUpdate(stream, message.arbitration)
     else if (message.packet) this.packetOut(stream, message.packet)
     else if (message.digestAck) {
-      if (!this.digests.onAck(message.digestAck)) this.streamError(stream, 'invalidArgument', `digest ${message.digestAck.digestId ?? 0} is not configured`, { digestListAck: { digestListAck: message.digestAck } })
+      if (!this.digests.onAck(message.digestAck)) {
+        const { digestAck } = message
+        this.streamError(stream, 'invalidArgument', `digest ${digestAck.digestId ?? 0} is not configured`, { digestListAck: { digestListAck: digestAck } })
+      }
     } else this.streamError(stream, 'unimplemented', 'the message is not one of arbitration, packet and digest_ack', { other: {} })
   }
 
   private packetOut(stream: ClientStream, packet: p4.v1.IPacketOut): void {
-    const fail = (code: keyof typeof codes, text: string): void => this.streamError(stream, code, text, { packetOut: { packetOut: packet } })
+    const fail = (code: Code, text: string): void => this.streamError(stream, code, text, { packetOut: { packetOut: packet } })
     if (this.arbitration.primary !== stream) {
       fail('permissionDenied', 'only the primary client sends packets')
       return
@@ -297,7 +304,7 @@ export class EmbeddedTarget implements P4RuntimeService {
     else fail('invalidArgument', packed.reason)
   }
 
-  private streamError(stream: ClientStream, code: keyof typeof codes, message: string, details: Pick<p4.v1.IStreamError, 'packetOut' | 'digestListAck' | 'other'>): void {
+  private streamError(stream: ClientStream, code: Code, message: string, details: Pick<p4.v1.IStreamError, 'packetOut' | 'digestListAck' | 'other'>): void {
     stream.push({ error: { canonicalCode: codes[code], message, ...details } })
   }
 

@@ -8,8 +8,10 @@ import type { BoundPipeline } from './service/bind.js'
 
 export interface LoadedConfig { readonly pipeline: BoundPipeline; readonly config: p4.v1.ForwardingPipelineConfig }
 
+export type LoadResult = { readonly ok: true; readonly loaded: LoadedConfig } | { readonly ok: false; readonly reasons: readonly string[] }
+
 /** All reasons at once where the config cannot be realised. */
-export const loadConfig = (given: p4.v1.IForwardingPipelineConfig, dropPort: number): { readonly ok: true; readonly loaded: LoadedConfig } | { readonly ok: false; readonly reasons: readonly string[] } => {
+export const loadConfig = (given: p4.v1.IForwardingPipelineConfig, dropPort: number): LoadResult => {
   // A copy in the generated classes: the caller may go on using its objects.
   const config = p4.v1.ForwardingPipelineConfig.decode(p4.v1.ForwardingPipelineConfig.encode(given).finish())
   const index = readP4Info(config.p4info)

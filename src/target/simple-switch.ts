@@ -307,7 +307,8 @@ export class SimpleSwitch {
     if (x.recirculate > 0) {
       const bytes = this.output.slice(0, size)
       const saved = packet.saveList(x.recirculate)
-      this.goAgain({ bytes, from: 0, to: size, port: ingressPort, ingressLength: size, type: instanceTypes.recirculated, list: x.recirculate, saved }, 'recirculate')
+      const again = { bytes, from: 0, to: size, port: ingressPort, ingressLength: size, list: x.recirculate, saved }
+      this.goAgain({ ...again, type: instanceTypes.recirculated }, 'recirculate')
       return
     }
     this.host.transmit(port, this.output.subarray(0, Math.min(size, x.truncate)))

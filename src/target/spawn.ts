@@ -48,7 +48,8 @@ const stopMs = 2000
 /** Rejects with SwitchError: an interface that does not exist, no right to open it … */
 export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedTarget> => {
   const local = 'start' in options.ports ? options.ports : null
-  const settings: WorkerSettings = { ports: 'start' in options.ports ? null : options.ports, deviceId: BigInt(options.deviceId ?? 1), cpuPort: options.cpuPort ?? 510 }
+  const ports = 'start' in options.ports ? null : options.ports
+  const settings: WorkerSettings = { ports, deviceId: BigInt(options.deviceId ?? 1), cpuPort: options.cpuPort ?? 510 }
   const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: settings, name: 'p4-target' })
   const link = new WorkerLink(worker, options.log ?? silentLogger, local)
   await link.ready
@@ -113,9 +114,13 @@ class WorkerLink {
       capabilities: () => Promise.resolve('1.4.0'),
       write: async request => { await this.call('write', p4.v1.WriteRequest.encode(request).finish()) },
       read: async request => p4.v1.ReadResponse.decode(await this.call('read', p4.v1.ReadRequest.encode(request).finish())).entities,
-      setForwardingPipelineConfig: async request => { await this.call('setForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish()) },
-      getForwardingPipelineConfig: async request =>
-        p4.v1.GetForwardingPipelineConfigResponse.decode(await this.call('getForwardingPipelineConfig', p4.v1.GetForwardingPipelineConfigRequest.encode(request).finish())),
+      setForwardingPipelineConfig: async request => {
+        await this.call('setForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish())
+      },
+      getForwardingPipelineConfig: async request => {
+        const answer = await this.call('getForwardingPipelineConfig', p4.v1.GetForwardingPipelineConfigRequest.encode(request).finish())
+        return p4.v1.GetForwardingPipelineConfigResponse.decode(answer)
+      },
       streamChannel: listener => {
         const stream = this.openStream(listener)
         opened.add(stream)

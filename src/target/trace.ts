@@ -20,7 +20,9 @@ export type TraceStep =
 /** A packet that recirculates for ever is given up after this many passes. */
 const maxPasses = 256
 
-export const tracePacket = (pipeline: BoundPipeline, replication: ReplicationEngine, options: SwitchOptions, now: number, port: number, frame: Uint8Array): TraceStep[] => {
+export const tracePacket = (
+  pipeline: BoundPipeline, replication: ReplicationEngine, options: SwitchOptions, now: number, port: number, frame: Uint8Array,
+): TraceStep[] => {
   const { executable, byTable } = pipeline
   const { context, program, registers } = executable
   const steps: TraceStep[] = []

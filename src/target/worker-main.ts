@@ -11,6 +11,7 @@ import type { P4RuntimeStream } from '../p4proto/service.js'
 import { EmbeddedTarget } from './embedded-target.js'
 import { createPortDriver } from './ports/index.js'
 import type { PortDriver } from './ports/port-driver.js'
+import { codes } from './service/refuse.js'
 import { own } from './worker-messages.js'
 import type { Failure, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.js'
 
@@ -34,7 +35,8 @@ const loggerWith = (fixed: LogFields): Logger => {
 }
 
 const toFailure = (error: unknown): Failure =>
-  error instanceof RpcError ? { code: error.code, message: error.message, updateStatuses: error.updateStatuses } : { code: 13, message: messageOf(error), updateStatuses: [] }
+  error instanceof RpcError ? { code: error.code, message: error.message, updateStatuses: error.updateStatuses }
+    : { code: codes.internal, message: messageOf(error), updateStatuses: [] }
 
 /** Collects what one turn produces and hands it over in one message. */
 class Batch<T> {
@@ -54,7 +56,8 @@ class Batch<T> {
 
 /** Ports that the other thread has: frames go there and come from there. */
 const relayDriver = (): PortDriver => {
-  const frames = new Batch<{ port: number; frame: Uint8Array<ArrayBuffer> }>(list => post({ kind: 'frames', frames: list }, list.map(item => item.frame.buffer)))
+  const hand = (frames: { port: number; frame: Uint8Array<ArrayBuffer> }[]): void => post({ kind: 'frames', frames }, frames.map(item => item.frame.buffer))
+  const frames = new Batch(hand)
   return {
     start: () => Promise.resolve(),
     send: (to, frame) => frames.add({ port: to, frame: own(frame) }),
@@ -73,13 +76,20 @@ const start = async (): Promise<void> => {
   const streams = new Map<number, P4RuntimeStream>()
   const timer = setInterval(() => target.tick(), tickMs)
 
-  const call = async (message: Extract<ToWorker, { kind: 'call' }>): Promise<Uint8Array | null> => {
-    switch (message.method) {
-      case 'write': await target.write(p4.v1.WriteRequest.decode(message.bytes)); return null
-      case 'read': return p4.v1.ReadResponse.encode({ entities: await target.read(p4.v1.ReadRequest.decode(message.bytes)) }).finish()
-      case 'setForwardingPipelineConfig': await target.setForwardingPipelineConfig(p4.v1.SetForwardingPipelineConfigRequest.decode(message.bytes)); return null
-      case 'getForwardingPipelineConfig':
-        return p4.v1.GetForwardingPipelineConfigResponse.encode(await target.getForwardingPipelineConfig(p4.v1.GetForwardingPipelineConfigRequest.decode(message.bytes))).finish()
+  /** Null: the answer says no more than that it worked. */
+  const call = async ({ method, bytes }: Extract<ToWorker, { kind: 'call' }>): Promise<Uint8Array | null> => {
+    switch (method) {
+      case 'write':
+        await target.write(p4.v1.WriteRequest.decode(bytes))
+        return null
+      case 'read': return p4.v1.ReadResponse.encode({ entities: await target.read(p4.v1.ReadRequest.decode(bytes)) }).finish()
+      case 'setForwardingPipelineConfig':
+        await target.setForwardingPipelineConfig(p4.v1.SetForwardingPipelineConfigRequest.decode(bytes))
+        return null
+      case 'getForwardingPipelineConfig': {
+        const response = await target.getForwardingPipelineConfig(p4.v1.GetForwardingPipelineConfigRequest.decode(bytes))
+        return p4.v1.GetForwardingPipelineConfigResponse.encode(response).finish()
+      }
     }
   }
 

@@ -35,7 +35,9 @@ export type ToWorker =
   | { readonly kind: 'end'; readonly stream: number }
   | { readonly kind: 'frames'; readonly frames: Frames }
 
-export interface Failure { readonly code: number; readonly message: string; readonly updateStatuses: readonly { readonly code: number; readonly message: string }[] }
+interface Status { readonly code: number; readonly message: string }
+export interface Failure extends Status { readonly updateStatuses: readonly Status[] }
+type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'notReady'; readonly code: string; readonly message: string }
@@ -44,7 +46,7 @@ export type FromWorker =
   | { readonly kind: 'messages'; readonly stream: number; readonly messages: readonly Uint8Array[] }
   | { readonly kind: 'ended'; readonly stream: number; readonly failure: Failure | null }
   | { readonly kind: 'frames'; readonly frames: Frames }
-  | { readonly kind: 'log'; readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }
 
 /**
  * A copy with a buffer of its own, which can be handed over: what protobufjs returns may share one with other messages, and

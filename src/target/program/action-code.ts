@@ -3,7 +3,7 @@
  * context, R registers, C counters, M meters, H hash functions. Jumps inside an action go forward as p4c writes them and
  * become breaks out of labelled blocks; a backward jump turns the body into a loop over a switch.
  */
-import type { Action, DataExpr, HeaderExpr, Primitive, Program } from './ir.js'
+import type { Action, DataExpr, HeaderExpr, HeaderType, Primitive, Program } from './ir.js'
 import type { Access } from './expression-code.js'
 import { ExpressionCode } from './expression-code.js'
 import type { Layout } from './layout.js'
@@ -56,7 +56,9 @@ export class ActionCode {
     primitives.forEach((primitive, index) => {
       if (index > 0 && targets.has(index)) lines.push(`case ${index}:`)
       if (primitive.op === 'jump') lines.push(`pc = ${primitive.target}; continue;`)
-      else if (primitive.op === 'jumpIfZero') lines.push(this.block(() => [`if (${this.isZero(primitive.cond)}) { pc = ${primitive.target}; continue; }`]))
+      else if (primitive.op === 'jumpIfZero') {
+        lines.push(this.block(() => [`if (${this.isZero(primitive.cond)}) { pc = ${primitive.target}; continue; }`]))
+      }
       else lines.push(this.primitive(primitive))
     })
     return `${lines.join('\n')}\ndefault: return; } }`
@@ -84,13 +86,17 @@ export class ActionCode {
         const from = layout.field(primitive.from)
         const words = 1 + Math.min(to.words, from.words)
         const rest = to.words + 1 - words
-        return [`P.copyWithin(${to.slot}, ${from.slot}, ${from.slot + words});`, ...(rest > 0 ? [`P.fill(0, ${to.slot + words}, ${to.slot + words + rest});`] : [])]
+        const copy = `P.copyWithin(${to.slot}, ${from.slot}, ${from.slot + words});`
+        return rest > 0 ? [copy, `P.fill(0, ${to.slot + words}, ${to.slot + words + rest});`] : [copy]
       }
       case 'assignHeader': return this.copyHeader(primitive.to, primitive.from)
       case 'assignStack': {
         const words = layout.stackStride(primitive.to) * layout.stackDepth(primitive.to)
         const from = layout.stackBase(primitive.from)
-        return [`P.copyWithin(${layout.stackBase(primitive.to)}, ${from}, ${from + words});`, `P[${layout.stackNext(primitive.to)}] = P[${layout.stackNext(primitive.from)}];`]
+        return [
+          `P.copyWithin(${layout.stackBase(primitive.to)}, ${from}, ${from + words});`,
+          `P[${layout.stackNext(primitive.to)}] = P[${layout.stackNext(primitive.from)}];`,
+        ]
       }
       case 'setValid': {
         const base = code.base(primitive.header)
@@ -102,7 +108,11 @@ export class ActionCode {
         return [`if (P[${base}] !== 0) { P[${base}] = 0; X.length -= ${this.headerBytes(primitive.header, base)}; }`]
       }
       case 'push':
-      case 'pop': return [`${primitive.op}Stack(P, ${layout.stackBase(primitive.stack)}, ${layout.stackStride(primitive.stack)}, ${layout.stackDepth(primitive.stack)}, ${layout.stackNext(primitive.stack)}, ${code.index(primitive.count)});`]
+      case 'pop': {
+        const { op, stack, count } = primitive
+        const place = [layout.stackBase(stack), layout.stackStride(stack), layout.stackDepth(stack), layout.stackNext(stack)].join(', ')
+        return [`${op}Stack(P, ${place}, ${code.index(count)});`]
+      }
       case 'markToDrop': {
         const group = this.program.standard.get('mcast_grp')
         return [...this.standardStore('egress_spec', BigInt(this.dropPort)), ...(group === undefined ? [] : this.standardStore('mcast_grp', 0n))]
@@ -123,17 +133,23 @@ export class ActionCode {
         const index = code.temp(code.index(primitive.index))
         const to = code.access(primitive.to)
         const size = this.program.meters[primitive.meter]?.size ?? 0
-        return [`if (${index} < ${size}) { ${this.storeNumber(to, `(X.trace === null ? M[${primitive.meter}].execute(${index}, X.ingressLength, X.now) : 0)`).join(' ')} }`]
+        const color = `(X.trace === null ? M[${primitive.meter}].execute(${index}, X.ingressLength, X.now) : 0)`
+        return [`if (${index} < ${size}) { ${this.storeNumber(to, color).join(' ')} }`]
       }
-      case 'registerRead': return [`if (${code.index(primitive.index)} < ${this.registerSize(primitive.array)}) {`, ...this.store(code.access(primitive.to), { kind: 'register', array: primitive.array, index: primitive.index }), '}']
+      case 'registerRead': {
+        const { to, array, index } = primitive
+        const size = this.program.registers[array]?.size ?? 0
+        return [`if (${code.index(index)} < ${size}) {`, ...this.store(code.access(to), { kind: 'register', array, index }), '}']
+      }
       case 'registerWrite': return this.store(code.access({ kind: 'register', array: primitive.array, index: primitive.index }), primitive.value)
       case 'hash': return this.hash(primitive)
       case 'random': return this.random(primitive)
     }
   }
 
-  private registerSize(array: number): number { return this.program.registers[array]?.size ?? 0 }
-  private typeOf(header: HeaderExpr): ReturnType<Layout['typeOf']> { return header.kind === 'header' ? this.layout.typeOf(header.header) : this.layout.stackType(header.stack) }
+  private typeOf(header: HeaderExpr): HeaderType {
+    return header.kind === 'header' ? this.layout.typeOf(header.header) : this.layout.stackType(header.stack)
+  }
 
   /** Bytes of a header on the wire as it stands. */
   private headerBytes(header: HeaderExpr, base: string): string {
@@ -175,12 +191,14 @@ export class ActionCode {
   }
 
   private storeBig(to: Access, value: string): string[] {
-    return [`{ const v = BigInt.asUintN(${to.width}, ${value});`, ...Array.from({ length: to.words }, (_, index) => `${to.word(index)} = wordOf(v, ${index});`), '}']
+    const stores = Array.from({ length: to.words }, (_, index) => `${to.word(index)} = wordOf(v, ${index});`)
+    return [`{ const v = BigInt.asUintN(${to.width}, ${value});`, ...stores, '}']
   }
 
   private standardStore(name: string, value: bigint): string[] {
     const ref = this.program.standard.get(name)
-    return ref === undefined ? [] : this.store(this.code.access({ kind: 'field', ref }), { kind: 'const', value: BigInt.asUintN(this.layout.fieldOf(ref).width, value) })
+    if (ref === undefined) return []
+    return this.store(this.code.access({ kind: 'field', ref }), { kind: 'const', value: BigInt.asUintN(this.layout.fieldOf(ref).width, value) })
   }
 
   /** base + hash mod size, in 64-bit arithmetic; a size of 0 counts as 1. */
@@ -209,8 +227,10 @@ export class ActionCode {
 }
 
 /** A header that becomes valid starts with zeros. Few words are cheaper to store one by one than to fill. */
-const clearFields = (base: string, words: number): string =>
-  /^\d+$/.test(base) && words <= 16 ? Array.from({ length: words - 1 }, (_, index) => `P[${Number(base) + 1 + index}] = 0;`).join(' ') : `P.fill(0, ${base} + 1, ${base} + ${words});`
+const clearFields = (base: string, words: number): string => {
+  if (!/^\d+$/.test(base) || words > 16) return `P.fill(0, ${base} + 1, ${base} + ${words});`
+  return Array.from({ length: words - 1 }, (_, index) => `P[${Number(base) + 1 + index}] = 0;`).join(' ')
+}
 
 /** The words in which the arguments of an action are stored in an entry. */
 export const packArgs = (params: readonly { readonly width: number }[], args: readonly bigint[]): number[] => {

@@ -48,8 +48,9 @@ export const generateSource = (program: Program, layout: Layout, dropPort: numbe
     return `function A${index}(D) {\n${code.body(action)}\n}`
   })
   const output = new OutputCode(program, layout, ranges)
+  const named = [...program.calculations.map((_, index) => `hash${index}`), ...Object.keys(helpers)].join(', ')
   return [
-    "'use strict';", `const { P, PB, X, T, K, R, C, M, H, ${program.calculations.map((_, index) => `hash${index}`).concat(Object.keys(helpers)).join(', ')} } = env;`,
+    "'use strict';", `const { P, PB, X, T, K, R, C, M, H, ${named} } = env;`,
     ...actions, output.calculations(), output.checksums(), output.deparser(),
     new ParserCode(program, layout, ranges, dropPort).generate(), new ControlCode(program, layout, ranges, dropPort).generate(),
     'return { parse, verifyChecksums, ingress, egress, updateChecksums, headersSize, emitHeaders };',

@@ -130,7 +130,9 @@ export class ControlCode {
       const words = wordsFor(field.width)
       const from = at
       at += words
-      if (field.source.kind === 'validBit') return this.layout.isMetadata(field.source.header) ? `k[${from}] = 1;` : `k[${from}] = P[${this.layout.base(field.source.header)}];`
+      if (field.source.kind === 'validBit') {
+        return this.layout.isMetadata(field.source.header) ? `k[${from}] = 1;` : `k[${from}] = P[${this.layout.base(field.source.header)}];`
+      }
       const { slot } = this.layout.field(field.source.ref)
       const word = (at: number): string => {
         const mask = field.mask === null ? -1n : BigInt.asIntN(32, field.mask >> BigInt(32 * at))

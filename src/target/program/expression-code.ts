@@ -103,7 +103,9 @@ export class ExpressionCode {
     if (header.kind === 'header') return String(this.layout.base(header.header))
     const { stack, index } = header
     const stride = this.layout.stackStride(stack)
-    if (index.kind === 'const' && index.value >= 0n && index.value < BigInt(this.layout.stackDepth(stack))) return String(this.layout.stackBase(stack) + Number(index.value) * stride)
+    if (index.kind === 'const' && index.value >= 0n && index.value < BigInt(this.layout.stackDepth(stack))) {
+      return String(this.layout.stackBase(stack) + Number(index.value) * stride)
+    }
     return this.once(header, 'base', () => {
       const at = this.temp(this.index(index))
       return `(${at} < ${this.layout.stackDepth(stack)} ? ${this.layout.stackBase(stack)} + ${at} * ${stride} : ${this.layout.scratch})`
@@ -220,7 +222,9 @@ export class ExpressionCode {
         return safe ? `(${this.num(left)} * 2 ** ${this.num(right)})` : `Number(${this.big(expr)})`
       }
       case '>>': {
-        if (this.fitsUint32(left)) return right.kind === 'const' ? shiftedRight(this.word(left, 0), right.value) : `shiftRight(${this.num(left)}, ${this.index(right)})`
+        if (this.fitsUint32(left)) {
+          return right.kind === 'const' ? shiftedRight(this.word(left, 0), right.value) : `shiftRight(${this.num(left)}, ${this.index(right)})`
+        }
         if (isShift(right)) return this.numFromWords(expr)
         return safe ? `Math.floor(${this.num(left)} / 2 ** ${this.index(right)})` : `Number(${this.big(expr)})`
       }
@@ -260,7 +264,9 @@ export class ExpressionCode {
         if (op === '>>') return this.shiftedWord(left, index, Number(right.value))
       }
     }
-    if (this.isSafe(expr) && this.isDirect(expr)) return index === 0 ? this.num(expr) : index === 1 ? `Math.floor(${this.num(expr)} / 4294967296)` : `(${this.num(expr)} < 0 ? -1 : 0)`
+    if (this.isSafe(expr) && this.isDirect(expr)) {
+      return index === 0 ? this.num(expr) : index === 1 ? `Math.floor(${this.num(expr)} / 4294967296)` : `(${this.num(expr)} < 0 ? -1 : 0)`
+    }
     return `wordOf(${this.big(expr)}, ${index})`
   }
 
@@ -341,7 +347,9 @@ export class ExpressionCode {
   private compare(op: string, left: DataExpr, right: DataExpr): string {
     if (op === '==' || op === '!=') {
       const both = (test: (expr: DataExpr) => boolean): boolean => test(left) && test(right)
-      if (both(expr => this.fitsInt32(expr)) || both(expr => this.fitsUint32(expr))) return `(${asInt(this.word(left, 0))} ${op}= ${asInt(this.word(right, 0))})`
+      if (both(expr => this.fitsInt32(expr)) || both(expr => this.fitsUint32(expr))) {
+        return `(${asInt(this.word(left, 0))} ${op}= ${asInt(this.word(right, 0))})`
+      }
       if (both(expr => this.isSafe(expr))) return `(${this.num(left)} ${op}= ${this.num(right)})`
       const a = this.ranges.of(left)
       const b = this.ranges.of(right)

@@ -22,7 +22,9 @@ export const asString = (value: unknown, where: string): string => {
   return value
 }
 export const asInt = (value: unknown, where: string, max = 0x7fffffff): number => {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) throw new ProgramProblem(`${where} is not an integer in 0…${max}`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+    throw new ProgramProblem(`${where} is not an integer in 0…${max}`)
+  }
   return value
 }
 export const asBoolean = (value: unknown, where: string): boolean => {

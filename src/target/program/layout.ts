@@ -55,7 +55,8 @@ export class Layout {
   fieldOf(ref: FieldRef): FieldDef { return this.typeOf(ref.header).fields[ref.field] ?? { name: '', width: 0, signed: false, varbit: false } }
   field(ref: FieldRef): FieldSlot {
     const field = this.fieldOf(ref)
-    return { slot: this.base(ref.header) + this.offsetIn(this.typeOf(ref.header), ref.field), words: wordsFor(field.width), width: field.width, signed: field.signed }
+    const { width, signed } = field
+    return { slot: this.base(ref.header) + this.offsetIn(this.typeOf(ref.header), ref.field), words: wordsFor(width), width, signed }
   }
 
   /** Offset of a field from the start of its block. */

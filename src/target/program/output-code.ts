@@ -52,7 +52,8 @@ export class OutputCode {
 
   /** `H[i]()`: gathers the input and hashes it. */
   calculations(): string {
-    return this.program.calculations.map((calculation, index) => `H[${index}] = function () {\n${this.gather(calculation)}\nreturn hash${index}(X.scratch, n);\n};`).join('\n')
+    const one = (calculation: Calculation, index: number): string => `H[${index}] = function () {\n${this.gather(calculation)}\nreturn hash${index}(X.scratch, n);\n};`
+    return this.program.calculations.map(one).join('\n')
   }
 
   private gather(calculation: Calculation): string {
@@ -104,7 +105,10 @@ export class OutputCode {
   /** Writes whole bytes at O[n …] and moves n. */
   private writeGroup(group: Group, target: string): string {
     const lines = group.segments.map(segment => {
-      if (segment.kind === 'varbit') return `{ const size = P[${segment.slot}] >>> 3; ${target}.set(PB.subarray(${(segment.slot + 1) * 4}, ${(segment.slot + 1) * 4} + size), n); n += size; }`
+      if (segment.kind === 'varbit') {
+        const from = (segment.slot + 1) * 4
+        return `{ const size = P[${segment.slot}] >>> 3; ${target}.set(PB.subarray(${from}, ${from} + size), n); n += size; }`
+      }
       const bits = segment.items.reduce((sum, item) => sum + item.width, 0)
       return [...writeBits(segment.items, at => at === 0 ? `${target}[n]` : `${target}[n + ${at}]`), `n += ${(bits + 7) >>> 3};`].join(' ')
     })

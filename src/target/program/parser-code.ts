@@ -91,7 +91,8 @@ export class ParserCode {
   private extract(type: HeaderType, base: number | string, bits: string | null): string[] {
     const { layout } = this
     const fixed = layout.fixedBytes(type)
-    const slot = (field: number, index: number): string => typeof base === 'number' ? `P[${base + layout.offsetIn(type, field) + index}]` : `P[${base} + ${layout.offsetIn(type, field) + index}]`
+    /** Code of the place `offset` words into the header's block. */
+    const place = (offset: number): string => typeof base === 'number' ? String(base + offset) : `${base} + ${offset}`
     const lines: string[] = []
     if (bits === null) {
       lines.push(`if (end - o < ${fixed}) { ${this.fail('PacketTooShort')} }`)
@@ -107,12 +108,15 @@ export class ParserCode {
     type.fields.forEach((field, index) => {
       if (field.varbit) {
         // The varbit field starts on a whole byte: read.ts and p4c see to it.
-        const at = typeof base === 'number' ? String(base + layout.offsetIn(type, index)) : `${base} + ${layout.offsetIn(type, index)}`
+        const at = place(layout.offsetIn(type, index))
         // What is left of a longer value would show in comparisons.
-        lines.push(`P.fill(0, ${at} + 1, ${at} + ${1 + ((field.width + 31) >>> 5)});`, `P[${at}] = ${bits};`, `PB.set(b.subarray(o + ${offset >>> 3}, o + ${offset >>> 3} + ${bits} / 8), (${at} + 1) * 4);`, `o += ${bits} / 8;`)
+        const from = `o + ${offset >>> 3}`
+        lines.push(`P.fill(0, ${at} + 1, ${at} + ${1 + ((field.width + 31) >>> 5)});`, `P[${at}] = ${bits};`)
+        lines.push(`PB.set(b.subarray(${from}, ${from} + ${bits} / 8), (${at} + 1) * 4);`, `o += ${bits} / 8;`)
         return
       }
-      readBits(offset, field.width, at => at === 0 ? 'b[o]' : `b[o + ${at}]`).forEach((word, at) => lines.push(`${slot(index, at)} = ${word};`))
+      const words = readBits(offset, field.width, at => at === 0 ? 'b[o]' : `b[o + ${at}]`)
+      words.forEach((word, at) => lines.push(`P[${place(layout.offsetIn(type, index) + at)}] = ${word};`))
       offset += field.width
     })
     lines.push(`P[${base}] = 1;`, `o += ${fixed};`)

@@ -44,7 +44,9 @@ export const readPrimitive = (value: unknown, scope: Scope, params: Params, owne
   const data = (index: number): DataExpr => readData(args[index], scope, params, where)
   const constant = (index: number): number => {
     const expr = data(index)
-    if (expr.kind !== 'const' || expr.value < 0n || expr.value > 0x7fffffffn) throw new ProgramProblem(`${where}: argument ${index + 1} is not a constant`)
+    if (expr.kind !== 'const' || expr.value < 0n || expr.value > 0x7fffffffn) {
+      throw new ProgramProblem(`${where}: argument ${index + 1} is not a constant`)
+    }
     return Number(expr.value)
   }
   const place = (index: number): ReturnType<typeof readPlace> => readPlace(args[index], scope, params, where)
@@ -73,7 +75,9 @@ export const readPrimitive = (value: unknown, scope: Scope, params: Params, owne
     case 'assign_header_stack': {
       const to = readStack(args[0], scope, where)
       const from = readStack(args[1], scope, where)
-      if (scope.stack(to).headers.length !== scope.stack(from).headers.length || scope.stack(to).type !== scope.stack(from).type) throw new ProgramProblem(`${where}: the stacks differ in type or size`)
+      if (scope.stack(to).headers.length !== scope.stack(from).headers.length || scope.stack(to).type !== scope.stack(from).type) {
+        throw new ProgramProblem(`${where}: the stacks differ in type or size`)
+      }
       return { op: 'assignStack', to, from }
     }
     case 'add_header': return { op: 'setValid', header: readHeader(args[0], scope, params, where) }
@@ -131,6 +135,8 @@ const sourceFragment = (object: JsonObject): string => {
 /** Arguments of a default or constant entry: hexadecimal strings, one for each parameter. */
 export const readActionArgs = (value: unknown, action: Action, where: string): bigint[] => {
   const list = asArray(value, `${where}: action_data`).map(item => asHex(item, `${where}: action_data`))
-  if (list.length !== action.params.length) throw new ProgramProblem(`${where}: action ${action.name} takes ${action.params.length} arguments, not ${list.length}`)
+  if (list.length !== action.params.length) {
+    throw new ProgramProblem(`${where}: action ${action.name} takes ${action.params.length} arguments, not ${list.length}`)
+  }
   return list.map((arg, index) => BigInt.asUintN(action.params[index]?.width ?? 0, arg))
 }

@@ -69,7 +69,9 @@ const readTyped = (value: unknown, scope: Scope, params: Params, where: string):
     case 'bool': return bool({ kind: 'bool', value: asBoolean(inner, where) })
     case 'field': {
       const found = scope.field(inner, where)
-      if (found.kind === 'field' && isVarbit(found.ref, scope)) throw new ProgramProblem(`${where}: a varbit field can only be assigned to and compared with another`)
+      if (found.kind === 'field' && isVarbit(found.ref, scope)) {
+        throw new ProgramProblem(`${where}: a varbit field can only be assigned to and compared with another`)
+      }
       return data(found.kind === 'validBit' ? { kind: 'validBit', header: found.header } : { kind: 'field', ref: found.ref })
     }
     case 'runtime_data':
@@ -105,7 +107,9 @@ const readOperation = (object: Readonly<Record<string, unknown>>, scope: Scope, 
   const boolOf = (value: unknown): BoolExpr => readBool(value, scope, params, where)
   const widthOf = (value: unknown): number => {
     const expr = dataOf(value)
-    if (expr.kind !== 'const' || expr.value < 1n || expr.value > 4096n) throw new ProgramProblem(`${where}: the width of ${op} is not a constant in 1…4096`)
+    if (expr.kind !== 'const' || expr.value < 1n || expr.value > 4096n) {
+      throw new ProgramProblem(`${where}: the width of ${op} is not a constant in 1…4096`)
+    }
     return Number(expr.value)
   }
   if (op === '==' || op === '!=') return bool(readEquality(op, left, right, scope, params, where))

@@ -23,7 +23,9 @@ const readParserOp = (value: unknown, scope: Scope, where: string): ParserOp => 
   switch (op) {
     case 'extract': {
       const target = readExtractTarget(arg(0), scope, where)
-      if (varbitField(target.type) !== null) throw new ProgramProblem(`${where}: header type ${target.type.name} has a varbit field, but its extraction gives no length`)
+      if (varbitField(target.type) !== null) {
+        throw new ProgramProblem(`${where}: header type ${target.type.name} has a varbit field, but its extraction gives no length`)
+      }
       return target.stack === null ? { op: 'extract', header: target.header } : { op: 'extractNext', stack: target.stack }
     }
     case 'extract_VL': {

@@ -71,7 +71,7 @@ export const readPipeline = (value: unknown, context: PipelineContext): Pipeline
   return { name, first }
 }
 
-const readTable = (source: JsonObject, context: PipelineContext, nodeOf: (target: unknown, where: string) => number): TableDef => {
+const readTable = (source: JsonObject, context: PipelineContext, nodeOf: NodeOf): TableDef => {
   const { scope, actions } = context
   const name = asString(source['name'], 'table name')
   const where = `table ${name}`
@@ -116,7 +116,9 @@ const readTable = (source: JsonObject, context: PipelineContext, nodeOf: (target
   }
 }
 
-const readNext = (source: JsonObject, actionIds: readonly number[], actions: readonly Action[], nodeOf: (target: unknown, where: string) => number, where: string): NextNodes => {
+type NodeOf = (target: unknown, where: string) => number
+
+const readNext = (source: JsonObject, actionIds: readonly number[], actions: readonly Action[], nodeOf: NodeOf, where: string): NextNodes => {
   const next = asObject(source['next_tables'], `${where}: next_tables`)
   if ('__HIT__' in next || '__MISS__' in next) return { kind: 'hitMiss', hit: nodeOf(next['__HIT__'], where), miss: nodeOf(next['__MISS__'], where) }
   const nodes = new Map<number, number>()

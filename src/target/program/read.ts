@@ -47,7 +47,8 @@ const readRoot = (root: JsonObject, problems: Problems): Program => {
   const counters = list(root['counter_arrays'], 'counter array', (item): CounterDef => {
     const direct = item['is_direct'] === true
     const name = asString(item['name'], 'counter array')
-    return { name, size: direct ? 0 : asInt(item['size'], `counter ${name}: size`, maxCells), direct, binding: direct ? asString(item['binding'], `counter ${name}: binding`) : null }
+    if (direct) return { name, size: 0, direct, binding: asString(item['binding'], `counter ${name}: binding`) }
+    return { name, size: asInt(item['size'], `counter ${name}: size`, maxCells), direct, binding: null }
   })
   counters.forEach((counter, index) => scope.define('counter array', counter.name, index))
   const calculations = list(root['calculations'], 'calculation', item => readCalculation(item, scope))
@@ -75,7 +76,9 @@ const readRoot = (root: JsonObject, problems: Problems): Program => {
   const parser = onlyOne(root['parsers'], 'parser')
   const { parserStates, parserStart } = readParser(parser, scope, problems)
   const deparser = onlyOne(root['deparsers'], 'deparser')
-  if (asOptionalArray(deparser['primitives'], 'deparser primitives').length > 0) problems.list.push('statements in the deparser other than emit are not supported')
+  if (asOptionalArray(deparser['primitives'], 'deparser primitives').length > 0) {
+    problems.list.push('statements in the deparser other than emit are not supported')
+  }
   const deparserOrder = asArray(deparser['order'], 'deparser order').map(name => scope.find('header', asString(name, 'deparser order')))
   const checksums = list(root['checksums'], 'checksum', item => readChecksum(item, scope))
 
@@ -142,7 +145,9 @@ const readHeaders = (root: JsonObject, scope: Scope, problems: Problems): void =
     const name = asString(object['name'], 'header name')
     const type = typeOf(asString(object['header_type'], `header ${name}`))
     const metadata = asBoolean(object['metadata'], `header ${name}: metadata`)
-    if (!metadata && type.fields.reduce((bits, field) => bits + (field.varbit ? 0 : field.width), 0) % 8 !== 0) problems.list.push(`header ${name} is not a whole number of bytes`)
+    if (!metadata && type.fields.reduce((bits, field) => bits + (field.varbit ? 0 : field.width), 0) % 8 !== 0) {
+      problems.list.push(`header ${name} is not a whole number of bytes`)
+    }
     scope.define('header', name, headers.length)
     byId.set(asInt(object['id'], `header ${name}: id`), headers.length)
     headers.push({ name, type, metadata })
@@ -155,7 +160,9 @@ const readHeaders = (root: JsonObject, scope: Scope, problems: Problems): void =
     const type = typeOf(asString(object['header_type'], `header stack ${name}`))
     const members = asArray(object['header_ids'], `header stack ${name}`).map(id => {
       const header = byId.get(asInt(id, `header stack ${name}`))
-      if (header === undefined || headers[header]?.type !== type) throw new ProgramProblem(`header stack ${name} names a header that is missing or of another type`)
+      if (header === undefined || headers[header]?.type !== type) {
+        throw new ProgramProblem(`header stack ${name} names a header that is missing or of another type`)
+      }
       if (taken.has(header)) throw new ProgramProblem(`header stack ${name} shares a header with another stack`)
       taken.add(header)
       return header
@@ -169,7 +176,8 @@ const readHeaders = (root: JsonObject, scope: Scope, problems: Problems): void =
 
 const readHeaderType = (object: JsonObject, problems: Problems): HeaderType => {
   const name = asString(object['name'], 'header type name')
-  const maxBytes = object['max_length'] === undefined || object['max_length'] === null ? 0 : asInt(object['max_length'], `header type ${name}: max_length`, 1 << 16)
+  const most = object['max_length'] ?? 0
+  const maxBytes = asInt(most, `header type ${name}: max_length`, 1 << 16)
   let fixedBits = 0
   const tuples = asArray(object['fields'], `header type ${name}: fields`).map(field => asArray(field, `header type ${name}: field`))
   for (const tuple of tuples) fixedBits += typeof tuple[1] === 'number' ? tuple[1] : 0
@@ -183,7 +191,9 @@ const readHeaderType = (object: JsonObject, problems: Problems): HeaderType => {
     }
     return { name: fieldName, width: asInt(tuple[1], `header type ${name}: width of ${fieldName}`, maxFieldBits), signed: tuple[2] === true, varbit: false }
   })
-  if (object['length_exp'] !== undefined && object['length_exp'] !== null) problems.list.push(`header type ${name}: length expressions (P4_14) are not supported`)
+  if (object['length_exp'] !== undefined && object['length_exp'] !== null) {
+    problems.list.push(`header type ${name}: length expressions (P4_14) are not supported`)
+  }
   return { name, fields, maxBytes }
 }
 
@@ -251,14 +261,16 @@ const readActionProfile = (object: JsonObject, scope: Scope, calculations: Calcu
   const size = asInt(object['max_size'], `action profile ${name}: max_size`)
   if (object['selector'] === undefined || object['selector'] === null) return { name, size, selector: null }
   const source = asObject(object['selector'], `action profile ${name}`)
-  calculations.push({ name: `selector of ${name}`, algorithm: algorithmOf(source['algo'], `action profile ${name}`), inputs: readInputs(source['input'], scope, `action profile ${name}`) })
+  const where = `action profile ${name}`
+  calculations.push({ name: `selector of ${name}`, algorithm: algorithmOf(source['algo'], where), inputs: readInputs(source['input'], scope, where) })
   return { name, size, selector: calculations.length - 1 }
 }
 
 const readParser = (parser: JsonObject, scope: Scope, problems: Problems): { parserStates: ParserState[]; parserStart: number } => {
   const sources = asArray(parser['parse_states'], 'parse_states')
   sources.forEach((item, index) => scope.define('parser state', asString(asObject(item, 'parser state')['name'], 'parser state name'), index))
-  const parserStates = sources.map(item => problems.attempt<ParserState>({ name: '', ops: [], key: [], transitions: [] }, () => readParserState(item, scope)))
+  const nothing: ParserState = { name: '', ops: [], key: [], transitions: [] }
+  const parserStates = sources.map(item => problems.attempt(nothing, () => readParserState(item, scope)))
   const init = parser['init_state']
   return { parserStates, parserStart: init === null || init === undefined ? -1 : scope.find('parser state', asString(init, 'parser: init_state')) }
 }

@@ -3,11 +3,10 @@
  * hits. What an entry does is an action with arguments, or a member or group of an action profile.
  */
 import type { ActionProfile, ActionHolder, Group, Member } from './action-profile.js'
-import type { KeyMatch, TableDef } from './ir.js'
+import type { ActionCall, ActionParam, KeyMatch, TableDef } from './ir.js'
 import { MatchTable } from './match-table.js'
 import type { Meter } from './meter.js'
 import { packArgs } from './action-code.js'
-import type { ActionParam } from './ir.js'
 
 export type Target =
   | { readonly kind: 'action'; readonly call: ActionHolder }
@@ -66,7 +65,7 @@ export class Table {
     this.def = def
     this.profile = profile
     this.entries = new MatchTable(def.key, buildKey)
-    const holder = (call: { action: number; args: readonly bigint[] }): ActionHolder => ({ action: call.action, data: packArgs(paramsOf(call.action), call.args) })
+    const holder = ({ action, args }: ActionCall): ActionHolder => ({ action, data: packArgs(paramsOf(action), args) })
     this.initialFallback = this.fallback = def.defaultCall === null ? null : holder(def.defaultCall)
     for (const entry of def.constEntries ?? []) {
       this.add(entry.match, this.rankOf(entry.match, maxPriority - entry.priority), { kind: 'action', call: holder(entry.call) }, 0)

@@ -16,7 +16,13 @@ export interface BoundTable {
   readonly actionById: ReadonlyMap<number, number>
   readonly infoByAction: ReadonlyMap<number, ActionInfo>
 }
-export interface BoundProfile { readonly id: number; readonly name: string; readonly profile: ActionProfile; readonly maxGroupSize: number; readonly tables: readonly BoundTable[] }
+export interface BoundProfile {
+  readonly id: number
+  readonly name: string
+  readonly profile: ActionProfile
+  readonly maxGroupSize: number
+  readonly tables: readonly BoundTable[]
+}
 
 export interface BoundPipeline {
   readonly executable: Executable
@@ -65,7 +71,10 @@ export const bindPipeline = (executable: Executable, index: P4InfoIndex): { read
   for (const info of index.actionProfiles.values()) {
     const profile = executable.actionProfiles.find(candidate => candidate.def.name === info.name)
     if (profile === undefined) reasons.push(`the program has no action profile ${info.name}`)
-    else profiles.set(info.id, { id: info.id, name: info.name, profile, maxGroupSize: info.maxGroupSize, tables: [...tables.values()].filter(({ table }) => table.profile === profile) })
+    else {
+      const { id, name, maxGroupSize } = info
+      profiles.set(id, { id, name, profile, maxGroupSize, tables: [...tables.values()].filter(({ table }) => table.profile === profile) })
+    }
   }
   const digests = new Map<number, DigestInfo>()
   const digestOfList = new Map<number, DigestInfo>()
@@ -81,10 +90,13 @@ export const bindPipeline = (executable: Executable, index: P4InfoIndex): { read
   const header = (name: string): ControllerHeader | null => {
     const info = index.controllerHeaders.get(name)
     if (info === undefined) return null
-    if (info.fields.reduce((bits, field) => bits + field.bitwidth, 0) % 8 !== 0) reasons.push(`controller header ${name} is not a whole number of bytes`)
+    if (info.fields.reduce((bits, field) => bits + field.bitwidth, 0) % 8 !== 0) {
+      reasons.push(`controller header ${name} is not a whole number of bytes`)
+    }
     return new ControllerHeader(info)
   }
-  return { pipeline: { executable, tables, byTable, counters, meters, profiles, digests, digestOfList, packetIn: header('packet_in'), packetOut: header('packet_out') }, reasons }
+  const headers = { packetIn: header('packet_in'), packetOut: header('packet_out') }
+  return { pipeline: { executable, tables, byTable, counters, meters, profiles, digests, digestOfList, ...headers }, reasons }
 }
 
 const bindTable = (info: TableInfo, table: Table, executable: Executable, fail: (reason: string) => void): BoundTable => {
@@ -95,9 +107,13 @@ const bindTable = (info: TableInfo, table: Table, executable: Executable, fail: 
     const key = def.key[at]
     if (key === undefined) return
     const kind = field.kind === 'optional' ? 'ternary' : field.kind
-    if (key.match !== kind || key.width !== field.bitwidth) fail(`field ${field.name} is ${field.kind} of ${field.bitwidth} bits in the P4Info, ${key.match} of ${key.width} bits in the program`)
+    if (key.match !== kind || key.width !== field.bitwidth) {
+      fail(`field ${field.name} is ${field.kind} of ${field.bitwidth} bits in the P4Info, ${key.match} of ${key.width} bits in the program`)
+    }
   })
-  if (info.needsPriority !== (def.match === 'ternary' || def.match === 'range')) fail(`match kind ${def.match} does not go with the key in the P4Info`)
+  if (info.needsPriority !== (def.match === 'ternary' || def.match === 'range')) {
+    fail(`match kind ${def.match} does not go with the key in the P4Info`)
+  }
   if (info.idleTimeout && !def.withTimeouts) fail('the program does not keep times of hits')
   if (info.directCounter !== null && !def.withCounters) fail('the program has no direct counter')
   if (info.directMeter !== null && def.directMeter === null) fail('the program has no direct meter')
@@ -112,7 +128,9 @@ const bindTable = (info: TableInfo, table: Table, executable: Executable, fail: 
       fail(`the program has no action ${action.name} here`)
       continue
     }
-    if (params.length !== action.params.length || params.some((param, at) => param.width !== action.params[at]?.bitwidth)) fail(`the parameters of action ${action.name} differ`)
+    if (params.length !== action.params.length || params.some((param, at) => param.width !== action.params[at]?.bitwidth)) {
+      fail(`the parameters of action ${action.name} differ`)
+    }
     actionById.set(action.id, number)
     infoByAction.set(number, action)
   }

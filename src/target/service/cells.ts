@@ -11,7 +11,11 @@ const { Type } = messages.v1.Update
 const maxBurst = 0xffff_ffffn
 
 export const decodeMeterConfig = (config: p4.v1.IMeterConfig, what: string): MeterConfig => {
-  const [cir, cburst, pir, pburst, eburst] = [config.cir, config.cburst, config.pir, config.pburst, config.eburst].map(value => toBigInt(value)) as [bigint, bigint, bigint, bigint, bigint]
+  const cir = toBigInt(config.cir)
+  const cburst = toBigInt(config.cburst)
+  const pir = toBigInt(config.pir)
+  const pburst = toBigInt(config.pburst)
+  const eburst = toBigInt(config.eburst)
   if (cir < 0n || cburst < 0n || pir < 0n || pburst < 0n) refuse('invalidArgument', `${what}: rates and bursts cannot be negative`)
   if (eburst !== 0n) refuse('invalidArgument', `${what}: an excess burst does not go with a two rate meter`)
   if (cir > pir) refuse('invalidArgument', `${what}: the committed rate is above the peak rate`)
@@ -23,7 +27,9 @@ export const encodeMeterConfig = (config: MeterConfig): p4.v1.IMeterConfig => ({
 export const decodeCounter = (data: p4.v1.ICounterData, what: string): { packets: number; bytes: number } => {
   const packets = toBigInt(data.packetCount)
   const bytes = toBigInt(data.byteCount)
-  if (packets < 0n || bytes < 0n || packets > BigInt(Number.MAX_SAFE_INTEGER) || bytes > BigInt(Number.MAX_SAFE_INTEGER)) refuse('invalidArgument', `${what}: a count is not in 0…2^53-1`)
+  if (packets < 0n || bytes < 0n || packets > BigInt(Number.MAX_SAFE_INTEGER) || bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
+    refuse('invalidArgument', `${what}: a count is not in 0…2^53-1`)
+  }
   return { packets: Number(packets), bytes: Number(bytes) }
 }
 export const encodeCounter = (packets: number, bytes: number): p4.v1.ICounterData => ({ packetCount: packets, byteCount: bytes })

@@ -42,8 +42,11 @@ export class Digests {
       return
     }
     if (!entry.config) return refuse('invalidArgument', `digest ${info.name} has no config`)
-    const config = { maxTimeoutNs: toBigInt(entry.config.maxTimeoutNs), maxListSize: entry.config.maxListSize ?? 0, ackTimeoutNs: toBigInt(entry.config.ackTimeoutNs) }
-    if (config.maxTimeoutNs < 0n || config.ackTimeoutNs < 0n || config.maxListSize < 0) refuse('invalidArgument', `digest ${info.name}: times and sizes cannot be negative`)
+    const { maxTimeoutNs, ackTimeoutNs, maxListSize } = entry.config
+    const config = { maxTimeoutNs: toBigInt(maxTimeoutNs), maxListSize: maxListSize ?? 0, ackTimeoutNs: toBigInt(ackTimeoutNs) }
+    if (config.maxTimeoutNs < 0n || config.ackTimeoutNs < 0n || config.maxListSize < 0) {
+      refuse('invalidArgument', `digest ${info.name}: times and sizes cannot be negative`)
+    }
     if (existing === undefined) this.states.set(id, { ...config, buffer: [], buffered: new Set(), firstAt: 0, sent: new Map(), known: new Map() })
     else Object.assign(existing, config)
   }
@@ -51,8 +54,8 @@ export class Digests {
   read(pipeline: BoundPipeline, query: p4.v1.IDigestEntry): p4.v1.IEntity[] {
     const wanted = query.digestId ?? 0
     if (wanted !== 0 && !pipeline.digests.has(wanted)) refuse('invalidArgument', `there is no digest with id ${wanted}`)
-    return [...this.states].filter(([id]) => wanted === 0 || id === wanted).map(([digestId, state]) => ({
-      digestEntry: { digestId, config: { maxTimeoutNs: toInt64(state.maxTimeoutNs), maxListSize: state.maxListSize, ackTimeoutNs: toInt64(state.ackTimeoutNs) } },
+    return [...this.states].filter(([id]) => wanted === 0 || id === wanted).map(([digestId, { maxTimeoutNs, maxListSize, ackTimeoutNs }]) => ({
+      digestEntry: { digestId, config: { maxTimeoutNs: toInt64(maxTimeoutNs), maxListSize, ackTimeoutNs: toInt64(ackTimeoutNs) } },
     }))
   }
 

@@ -89,7 +89,10 @@ export const encodeMatch = (bound: BoundTable, match: readonly KeyMatch[]): p4.v
       if (field.kind === 'optional') return [{ fieldId, optional: { value: toCanonicalBytes(part.value) } }]
       return [{ fieldId, ternary: { value: toCanonicalBytes(part.value), mask: toCanonicalBytes(part.mask) } }]
     }
-    case 'range': return part.low === 0n && part.high === allOnes(field.bitwidth) ? [] : [{ fieldId, range: { low: toCanonicalBytes(part.low), high: toCanonicalBytes(part.high) } }]
+    case 'range': {
+      if (part.low === 0n && part.high === allOnes(field.bitwidth)) return []
+      return [{ fieldId, range: { low: toCanonicalBytes(part.low), high: toCanonicalBytes(part.high) } }]
+    }
   }
 })
 
@@ -100,7 +103,9 @@ export const decodeAction = (bound: BoundTable, action: p4.v1.IAction, pipeline:
   const ref = info.actions.find(candidate => candidate.action.id === id)
   const number = bound.actionById.get(id)
   if (ref === undefined || number === undefined) return refuse('invalidArgument', `table ${info.name} has no action with id ${id}`)
-  if (ref.scope === (forDefault ? 'table_only' : 'default_only')) refuse('permissionDenied', `action ${ref.action.name} of table ${info.name} is for ${forDefault ? 'entries' : 'the default entry'} only`)
+  if (ref.scope === (forDefault ? 'table_only' : 'default_only')) {
+    refuse('permissionDenied', `action ${ref.action.name} of table ${info.name} is for ${forDefault ? 'entries' : 'the default entry'} only`)
+  }
   const given = new Map<number, bigint>()
   for (const param of action.params ?? []) {
     const paramInfo = ref.action.params.find(candidate => candidate.id === param.paramId)
@@ -108,7 +113,8 @@ export const decodeAction = (bound: BoundTable, action: p4.v1.IAction, pipeline:
     if (given.has(paramInfo.id)) refuse('invalidArgument', `parameter ${paramInfo.name} of action ${ref.action.name} is given twice`)
     given.set(paramInfo.id, valueOf(param.value, paramInfo.bitwidth, () => `parameter ${paramInfo.name} of action ${ref.action.name}`))
   }
-  const args = ref.action.params.map(param => given.get(param.id) ?? refuse('invalidArgument', `parameter ${param.name} of action ${ref.action.name} is missing`))
+  const args = ref.action.params.map(({ id: param, name }) =>
+    given.get(param) ?? refuse('invalidArgument', `parameter ${name} of action ${ref.action.name} is missing`))
   return { action: number, data: packArgs(pipeline.executable.program.actions[number]?.params ?? [], args) }
 }
 

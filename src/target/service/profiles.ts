@@ -70,7 +70,9 @@ export const writeGroup = (pipeline: BoundPipeline, type: p4.v1.Update.Type, ent
   refuseOneShots(profile.oneShots, name)
   const maxSize = entry.maxSize ?? 0
   if (existing !== undefined && existing.maxSize !== maxSize) refuse('invalidArgument', `the maximum size of ${what} cannot change`)
-  if (maxSize < 0 || (maxGroupSize > 0 && (maxSize === 0 || maxSize > maxGroupSize))) refuse('invalidArgument', `the maximum size of ${what} is not in 1…${maxGroupSize}`)
+  if (maxSize < 0 || (maxGroupSize > 0 && (maxSize === 0 || maxSize > maxGroupSize))) {
+    refuse('invalidArgument', `the maximum size of ${what} is not in 1…${maxGroupSize}`)
+  }
   const seen = new Set<number>()
   let total = 0
   const members = (entry.members ?? []).map((part): WeightedMember => {
@@ -128,7 +130,9 @@ export const decodeIndirect = (bound: BoundTable, action: p4.v1.ITableAction, pi
   if (!set) return refuse('invalidArgument', `table ${bound.info.name} needs a member, a group or a set of actions of ${name}`)
   if (profile.def.selector === null) refuse('invalidArgument', `${name} has no selector and so no sets of actions`)
   if (profile.members.size > 0 || profile.groups.size > 0) refuse('invalidArgument', `${name} is programmed with members and groups`)
-  if (set.groupAction || (set.actionSelectionMode ?? 0) !== 0 || (set.sizeSemantics ?? 0) !== 0) refuse('unimplemented', `${name}: group actions, selection modes and size semantics are not supported`)
+  if (set.groupAction || (set.actionSelectionMode ?? 0) !== 0 || (set.sizeSemantics ?? 0) !== 0) {
+    refuse('unimplemented', `${name}: group actions, selection modes and size semantics are not supported`)
+  }
   const parts = set.actionProfileActions ?? []
   if (parts.length === 0) refuse('unimplemented', `${name}: an empty set of actions is not supported`)
   const max = bound.info.actionProfile?.maxGroupSize ?? 0
@@ -163,5 +167,6 @@ export const encodeIndirect = (bound: BoundTable, entry: TableEntry, pipeline: B
   const { group } = entry
   if (group === null) return {}
   if (group.id !== oneShotId) return { actionProfileGroupId: group.id }
-  return { actionProfileActionSet: { actionProfileActions: group.members.map(({ member, weight }) => ({ action: encodeAction(bound, member, pipeline), weight })) } }
+  const actionProfileActions = group.members.map(({ member, weight }) => ({ action: encodeAction(bound, member, pipeline), weight }))
+  return { actionProfileActionSet: { actionProfileActions } }
 }

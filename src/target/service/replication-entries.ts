@@ -88,7 +88,8 @@ export class ReplicationEntries {
     const wanted = query.multicastGroupEntry?.multicastGroupId ?? 0
     return [...groups].filter(([id]) => wanted === 0 || id === wanted).map(([id, replicas]) => {
       const metadata = this.metadata.get(id)
-      return { packetReplicationEngineEntry: { multicastGroupEntry: { multicastGroupId: id, replicas: encodeReplicas(replicas), ...(metadata === undefined ? {} : { metadata }) } } }
+      const multicastGroupEntry = { multicastGroupId: id, replicas: encodeReplicas(replicas), ...(metadata === undefined ? {} : { metadata }) }
+      return { packetReplicationEngineEntry: { multicastGroupEntry } }
     })
   }
 

@@ -118,14 +118,18 @@ const writeDefault = (bound: BoundTable, type: p4.v1.Update.Type, entry: p4.v1.I
   if (toBigInt(entry.idleTimeoutNs) !== 0n || entry.timeSinceLastHit) refuse('invalidArgument', 'a default entry has no idle timeout')
   if (entry.counterData || entry.meterConfig || entry.meterCounterData) refuse('unimplemented', 'default entries have no direct counters and meters')
   if (info.actionProfile !== null) refuse('permissionDenied', `the default entry of the indirect table ${info.name} is constant`)
-  if (table.def.defaultConst.entry || info.constDefaultAction !== null) refuse('permissionDenied', `the default entry of table ${info.name} is constant`)
+  if (table.def.defaultConst.entry || info.constDefaultAction !== null) {
+    refuse('permissionDenied', `the default entry of table ${info.name} is constant`)
+  }
   if (!entry.action) {
     table.resetFallback()
     return
   }
   if (!entry.action.action) return refuse('invalidArgument', `table ${info.name} takes actions, not members or groups`)
   const call = decodeAction(bound, entry.action.action, pipeline, true)
-  if (table.def.defaultConst.action && call.action !== table.def.defaultCall?.action) refuse('permissionDenied', `the default action of table ${info.name} is constant`)
+  if (table.def.defaultConst.action && call.action !== table.def.defaultCall?.action) {
+    refuse('permissionDenied', `the default action of table ${info.name} is constant`)
+  }
   table.fallback = call
 }
 
@@ -171,12 +175,15 @@ export const readTableEntries = (pipeline: BoundPipeline, query: p4.v1.ITableEnt
 
 const encodeEntry = (bound: BoundTable, entry: TableEntry, query: p4.v1.ITableEntry, pipeline: BoundPipeline, now: number): p4.v1.ITableEntry => {
   const { info } = bound
-  const action: p4.v1.ITableAction = info.actionProfile === null ? { action: encodeAction(bound, entry, pipeline) } : encodeIndirect(bound, entry, pipeline)
+  const action: p4.v1.ITableAction = info.actionProfile === null
+    ? { action: encodeAction(bound, entry, pipeline) } : encodeIndirect(bound, entry, pipeline)
   const result = { ...encodeKey(bound, entry), action }
   if (bound.table.def.constEntries !== null) result.isConst = true
   if (query.counterData && info.directCounter !== null) result.counterData = encodeCounter(entry.packets, entry.bytes)
   if (query.meterConfig && info.directMeter !== null && entry.meter !== null) result.meterConfig = encodeMeterConfig(entry.meter.config)
-  if (query.timeSinceLastHit && info.idleTimeout) result.timeSinceLastHit = { elapsedNs: toInt64(BigInt(Math.max(0, Math.round((now - entry.lastHit) * 1e6)))) }
+  if (query.timeSinceLastHit && info.idleTimeout) {
+    result.timeSinceLastHit = { elapsedNs: toInt64(BigInt(Math.max(0, Math.round((now - entry.lastHit) * 1e6)))) }
+  }
   return result
 }
 
@@ -225,7 +232,9 @@ export const writeDirectMeter = (pipeline: BoundPipeline, type: p4.v1.Update.Typ
 }
 
 /** Tables that a query for direct resources means, and their entries. */
-const ownersFor = (pipeline: BoundPipeline, query: p4.v1.ITableEntry | null | undefined, has: (bound: BoundTable) => boolean, what: string): { bound: BoundTable; entries: TableEntry[] }[] => {
+const ownersFor = (
+  pipeline: BoundPipeline, query: p4.v1.ITableEntry | null | undefined, has: (bound: BoundTable) => boolean, what: string,
+): { bound: BoundTable; entries: TableEntry[] }[] => {
   const id = query?.tableId ?? 0
   if (id === 0) return [...pipeline.tables.values()].filter(has).map(bound => ({ bound, entries: [...bound.table.entries.values()] }))
   const bound = tableOf(pipeline, id)
@@ -235,10 +244,17 @@ const ownersFor = (pipeline: BoundPipeline, query: p4.v1.ITableEntry | null | un
   return [{ bound, entries }]
 }
 
-export const readDirectCounters = (pipeline: BoundPipeline, query: p4.v1.IDirectCounterEntry): p4.v1.IEntity[] =>
-  ownersFor(pipeline, query.tableEntry, bound => bound.info.directCounter !== null, 'counter').flatMap(({ bound, entries }) => entries.map((entry): p4.v1.IEntity =>
+export const readDirectCounters = (pipeline: BoundPipeline, query: p4.v1.IDirectCounterEntry): p4.v1.IEntity[] => {
+  const owners = ownersFor(pipeline, query.tableEntry, bound => bound.info.directCounter !== null, 'counter')
+  return owners.flatMap(({ bound, entries }) => entries.map((entry): p4.v1.IEntity =>
     ({ directCounterEntry: { tableEntry: encodeKey(bound, entry), data: encodeCounter(entry.packets, entry.bytes) } })))
+}
 
-export const readDirectMeters = (pipeline: BoundPipeline, query: p4.v1.IDirectMeterEntry): p4.v1.IEntity[] =>
-  ownersFor(pipeline, query.tableEntry, bound => bound.info.directMeter !== null, 'meter').flatMap(({ bound, entries }) => entries.map((entry): p4.v1.IEntity =>
-    ({ directMeterEntry: { tableEntry: encodeKey(bound, entry), ...(entry.meter === null ? {} : { config: encodeMeterConfig(entry.meter.config) }) } })))
+export const readDirectMeters = (pipeline: BoundPipeline, query: p4.v1.IDirectMeterEntry): p4.v1.IEntity[] => {
+  if (query.counterData) refuse('unimplemented', 'meters have no counters')
+  const owners = ownersFor(pipeline, query.tableEntry, bound => bound.info.directMeter !== null, 'meter')
+  return owners.flatMap(({ bound, entries }) => entries.map((entry): p4.v1.IEntity => {
+    const config = entry.meter === null ? {} : { config: encodeMeterConfig(entry.meter.config) }
+    return { directMeterEntry: { tableEntry: encodeKey(bound, entry), ...config } }
+  }))
+}
