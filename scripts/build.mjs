@@ -1,5 +1,6 @@
 // Generates the protobuf code from proto/ where it is stale, then compiles TypeScript into dist/.
 import { execFileSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,3 +9,5 @@ const run = (script, ...args) => execFileSync(process.execPath, [join(root, scri
 
 run('scripts/generate-proto.mjs')
 run('node_modules/typescript/bin/tsc', '-p', '.')
+// npx runs it as a program.
+chmodSync(join(root, 'dist/src/cli/main.js'), 0o755)

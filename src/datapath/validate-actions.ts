@@ -57,7 +57,8 @@ export function viewOfMatch(match: Match): PacketView {
 export function isPossibleOutput(port: number, packetOut: boolean): boolean {
   switch (port) {
     case Port.TABLE: return packetOut
-    case Port.IN_PORT: case Port.NORMAL: case Port.FLOOD: case Port.ALL: case Port.CONTROLLER: case Port.LOCAL: return true
+    case Port.NORMAL: return !packetOut // in a flow the pipeline says whether it has one
+    case Port.IN_PORT: case Port.FLOOD: case Port.ALL: case Port.CONTROLLER: case Port.LOCAL: return true
     default: return port > 0 && port <= LAST_PLAIN_PORT
   }
 }

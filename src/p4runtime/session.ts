@@ -80,6 +80,7 @@ export class Session implements Southbound {
   readonly #statistics: SessionStatistics = {
     writes: 0, updates: 0, updateFailures: 0, reads: 0, packetsIn: 0, packetsOut: 0, packetsOutDropped: 0, streamErrors: 0, connects: 0, losses: 0,
   }
+  #deviceId: bigint
   #listener: ((event: SouthboundEvent) => void) | null = null
   #connection: Connection | null = null
   /** The connection on which we are primary. */
@@ -96,6 +97,7 @@ export class Session implements Southbound {
   /** Throws P4InfoError. */
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#deviceId = BigInt(options.deviceId)
     this.#pipeline = pipelineConfig(options.p4info, options.deviceConfig)
     this.#limits = options.limits ?? bmv2Limits
     this.#packetIo = new PacketIo(this.#pipeline.index)
@@ -229,7 +231,7 @@ export class Session implements Southbound {
       return
     }
     const connection: Connection = new Connection(service, {
-      deviceId: BigInt(this.#options.deviceId), electionId: { high, low: low + step }, arbitrationTimeoutMs: this.#options.arbitrationTimeoutMs ?? 10_000,
+      deviceId: this.#deviceId, electionId: { high, low: low + step }, arbitrationTimeoutMs: this.#options.arbitrationTimeoutMs ?? 10_000,
     }, {
       onPrimary: () => this.#onPrimary(connection),
       onStandby: (reason) => this.#onStandby(reason),
@@ -322,7 +324,15 @@ export class Session implements Southbound {
       }
     }
     if (term !== this.#term) return
-    await connection.push(p4info, deviceConfig, cookie)
+    try {
+      await connection.push(p4info, deviceConfig, cookie)
+    } catch (error) {
+      if (error instanceof RpcError && isOtherDevice(error) && this.#deviceId === USUAL_DEVICE) {
+        this.#logger.warn({ deviceId: 1 }, 'the target has no device 1; trying 0, which is what BMv2 has without --device-id')
+        this.#deviceId = BMV2_DEVICE
+      }
+      throw error
+    }
     this.#logger.info({ cookie: cookie.toString(16) }, 'pushed the pipeline to the P4Runtime target')
   }
 
@@ -354,3 +364,8 @@ export class Session implements Southbound {
     }
   }
 }
+
+/** PI takes any device id until a pipeline is pushed; then BMv2 refuses one that is not its own, in these words. */
+const isOtherDevice = ({ message }: RpcError): boolean => message.includes('assign device')
+const USUAL_DEVICE = 1n
+const BMV2_DEVICE = 0n

@@ -7,7 +7,7 @@ import type { Reader } from '../buffer.js'
 import type { Layout } from '../layout.js'
 import { choice, f, layout, n64, nested, otherwise, pad, port, size, u16, u32, u8 } from '../layout.js'
 import type { FlowMod, FlowRemoved, FlowStats, FlowStatsFilter } from '../model.js'
-import { FlowModFlag, Group, Table } from '../model.js'
+import { Group, Table } from '../model.js'
 import { oxmMatch } from '../oxm-codec.js'
 import { instructions } from './instructions.js'
 import { match10 } from './lift-match.js'
@@ -47,17 +47,14 @@ export function liftFlowMod(mod: FlowMod, r: Reader): FlowMod {
     tableId: isDelete(mod) ? Table.ALL : 0,
     // "An entry that specifies an exact match (no wildcards) is always the highest priority." OF 1.0 §3.4.
     priority: r.exactMatch ? 0xffff : mod.priority,
-    // Adding starts the counters of an identical entry again, which later versions do only when asked to. OF 1.0 §4.6.
-    flags: mod.command === 'add' ? mod.flags | FlowModFlag.RESET_COUNTS : mod.flags,
   }
 }
 
 export function lowerFlowMod(mod: FlowMod, version: number): FlowMod {
   if (version !== 1) return mod
   if (mod.tableId !== (isDelete(mod) ? Table.ALL : 0)) throw new Unencodable('OFPT_FLOW_MOD', 'tableId', version, `table ${mod.tableId}`)
-  const flags = mod.command === 'add' ? mod.flags & ~FlowModFlag.RESET_COUNTS : mod.flags
-  if ((flags & ~3) !== 0) throw new Unencodable('OFPT_FLOW_MOD', 'flags', version, `0x${flags.toString(16)}`)
-  return { ...mod, flags }
+  if ((mod.flags & ~3) !== 0) throw new Unencodable('OFPT_FLOW_MOD', 'flags', version, `0x${mod.flags.toString(16)}`)
+  return mod
 }
 
 const REASON = choice(1, ['idle_timeout', 'hard_timeout', 'delete', 'group_delete'], 'OFPBRC_BAD_TYPE', { '1.0': { group_delete: 'delete' } })

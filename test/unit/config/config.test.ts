@@ -95,7 +95,7 @@ for (const [what, yaml, expected] of [
   ['a target without a port', 'target: 127.0.0.1', /^c\.yaml:1:9: target: '127\.0\.0\.1' is not a target/],
   ['a text for a number', 'deviceId: one', /^c\.yaml:1:11: deviceId: expected a number, not "one"$/],
   ['a fraction', 'deviceId: 1.5', /^c\.yaml:1:11: deviceId: expected a whole number, not 1\.5$/],
-  ['device 0', 'deviceId: 0', /^c\.yaml:1:11: deviceId: 0 is too small; the least is 1$/],
+  ['a negative device', 'deviceId: -1', /^c\.yaml:1:11: deviceId: -1 is too small; the least is 0$/],
   ['a zero datapath id', 'datapathId: 0', /datapath id of 0/],
   ['a datapath id of 17 digits', 'datapathId: 0x10000000000000000', /^c\.yaml:1:13: datapathId: '0x10000000000000000' is not a datapath id/],
   ['a datapath id of letters', 'datapathId: one', /'one' is not a datapath id/],
@@ -134,8 +134,8 @@ for (const [what, yaml, expected] of [
 }
 
 test('tells several problems at once, in the order of the file', () => {
-  assert.deepEqual(problemsOf(() => parse('deviceId: 0\nlogLevle: info\nports:\n - { number: 0, interface: a }\ncontrollers: [x]\n')).map((text) => text.slice(0, 24)), [
-    'c.yaml:1:11: deviceId: 0', "c.yaml:2:1: logLevle: un", 'c.yaml:4:14: ports[0].nu', "c.yaml:5:15: controllers",
+  assert.deepEqual(problemsOf(() => parse('deviceId: -1\nlogLevle: info\nports:\n - { number: 0, interface: a }\ncontrollers: [x]\n')).map((text) => text.slice(0, 24)), [
+    'c.yaml:1:11: deviceId: -', "c.yaml:2:1: logLevle: un", 'c.yaml:4:14: ports[0].nu', "c.yaml:5:15: controllers",
   ])
 })
 
@@ -144,7 +144,7 @@ test('an option replaces the key of the file, and its problems name the option',
   const yaml = 'deviceId: 3\nports: [{ number: 1, interface: a }]\ncontrollers: [bad]'
   const config = parse(yaml, options({ controllers: ['tcp:1.2.3.4'], deviceId: 4 }))
   assert.deepEqual([config.deviceId, config.controllers.length, config.ports.length], [4, 1, 1])
-  assert.deepEqual(problemsOf(() => parse('deviceId: 3', options({ deviceId: 0 }))), ['--deviceId: 0 is too small; the least is 1'])
+  assert.deepEqual(problemsOf(() => parse('deviceId: 3', options({ deviceId: -1 }))), ['--deviceId: -1 is too small; the least is 0'])
 })
 
 test('a bomb of aliases is refused', () => {
