@@ -42,13 +42,15 @@ export const writeBits = (items: readonly BitItem[], byte: (index: number) => st
   return lines
 }
 
-/** `count` bits of an item, `skip` bits above its lowest, moved `up` bits into a byte. Stores to bytes cut at bit 8. */
+/**
+ * `count` bits of an item, `skip` bits above its lowest, moved `up` bits into a byte. Where the item has bits above them,
+ * they end at the top of the byte, and the store cuts the rest off.
+ */
 const bitsOf = (item: BitItem, skip: number, count: number, up: number): string => {
   const index = skip >>> 5
   const shift = skip & 31
   let code = item.word(index)
   if (shift > 0) code = `${code} >>> ${shift}`
   if (shift + count > 32) code = `(${code} | ${item.word(index + 1)} << ${32 - shift})`
-  if (item.width - skip > count && up + count < 8) code = `(${code}) & ${2 ** count - 1}`
   return up > 0 ? `(${code}) << ${up}` : `(${code})`
 }
