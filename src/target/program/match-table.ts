@@ -20,12 +20,20 @@ interface Node<E extends Ranked> {
   readonly entry: E
   readonly hash: number
   /** The words of the key under the tuple's mask. */
-  readonly words: Int32Array
+  readonly words: readonly number[]
   readonly ranges: readonly RangeCheck[] | null
   /** Entries of the same hash bucket with another key. */
   next: Node<E> | null
   /** Entries with the same key and a lower rank. */
   same: Node<E> | null
+}
+/** The key of an entry: the words that count, their masks and values, and ranges. Equal ids mean equal words and masks. */
+interface EntryKey {
+  readonly id: string
+  readonly active: readonly number[]
+  readonly masks: readonly number[]
+  readonly words: readonly number[]
+  readonly ranges: readonly RangeCheck[] | null
 }
 interface RangeCheck { readonly at: number; readonly words: number; readonly low: readonly number[]; readonly high: readonly number[] }
 
@@ -40,16 +48,10 @@ class Tuple<E extends Ranked> {
   private readonly ranks = new Map<number, number>()
   private staleRemovals = 0
 
-  constructor(id: string, mask: Int32Array) {
+  constructor({ id, active, masks }: EntryKey) {
     this.id = id
-    const active: number[] = []
-    mask.forEach((word, index) => word !== 0 && active.push(index))
     this.active = Int32Array.from(active)
-    this.masks = Int32Array.from(active, index => mask[index] ?? 0)
-  }
-
-  wordsOf(key: Int32Array): Int32Array {
-    return Int32Array.from(this.active, (index, at) => (key[index] ?? 0) & (this.masks[at] ?? 0))
+    this.masks = Int32Array.from(masks)
   }
 
   rankAdded(rank: number): void {
@@ -131,15 +133,16 @@ export class MatchTable<E extends Ranked> {
     return best
   }
 
-  /** The identity of an entry: its match, and for ternary and range tables its rank too. */
+  /** The identity of an entry: its match, and for ternary and range tables its rank too. Fields that match anything are left out. */
   identity(match: readonly KeyMatch[], rank: number): string {
     let text = String(rank)
-    for (const field of match) {
+    for (let at = 0; at < match.length; at++) {
+      const field = match[at] as KeyMatch
       switch (field.kind) {
-        case 'exact': text += `,${field.value.toString(36)}`; break
-        case 'lpm': text += `,${field.value.toString(36)}/${field.length}`; break
-        case 'ternary': text += `,${field.value.toString(36)}&${field.mask.toString(36)}`; break
-        case 'range': text += `,${field.low.toString(36)}-${field.high.toString(36)}`
+        case 'exact': text += `,${at}=${field.value.toString(36)}`; break
+        case 'lpm': if (field.length > 0) text += `,${at}=${field.value.toString(36)}/${field.length}`; break
+        case 'ternary': if (field.mask !== 0n) text += `,${at}=${field.value.toString(36)}&${field.mask.toString(36)}`; break
+        case 'range': text += `,${at}=${field.low.toString(36)}-${field.high.toString(36)}`
       }
     }
     return text
@@ -150,33 +153,34 @@ export class MatchTable<E extends Ranked> {
   /** The entry must not be in the table yet. */
   insert(entry: E): void {
     this.entries.set(this.identity(entry.match, entry.rank), entry)
-    const { mask, value, ranges } = this.keyOf(entry.match)
-    const id = mask.join()
-    let tuple = this.byId.get(id)
+    const key = this.keyOf(entry.match)
+    let tuple = this.byId.get(key.id)
     if (tuple === undefined) {
-      tuple = new Tuple<E>(id, mask)
-      this.byId.set(id, tuple)
+      tuple = new Tuple<E>(key)
+      this.byId.set(key.id, tuple)
       this.tuples.push(tuple)
     }
-    const words = tuple.wordsOf(value)
-    const node: Node<E> = { entry, words, hash: hashOf(words), ranges: ranges.length === 0 ? null : ranges, next: null, same: null }
+    const { words, ranges } = key
+    const node: Node<E> = { entry, words, hash: hashOf(words), ranges, next: null, same: null }
+    const best = tuple.best
     tuple.rankAdded(entry.rank)
     if (tuple.count > tuple.buckets.length * 2) grow(tuple)
     link(tuple, node)
-    this.sortTuples()
+    if (tuple.best !== best) this.sortTuples()
   }
 
   remove(entry: E): void {
     this.entries.delete(this.identity(entry.match, entry.rank))
-    const { mask, value } = this.keyOf(entry.match)
-    const tuple = this.byId.get(mask.join())
+    const key = this.keyOf(entry.match)
+    const tuple = this.byId.get(key.id)
     if (tuple === undefined) return
-    unlink(tuple, entry, hashOf(tuple.wordsOf(value)))
+    unlink(tuple, entry, hashOf(key.words))
+    const best = tuple.best
     tuple.rankRemoved(entry.rank)
     if (tuple.count === 0) {
       this.byId.delete(tuple.id)
       this.tuples = this.tuples.filter(other => other !== tuple)
-    } else {
+    } else if (tuple.best !== best) {
       this.sortTuples()
     }
   }
@@ -198,39 +202,44 @@ export class MatchTable<E extends Ranked> {
     }
   }
 
-  private keyOf(match: readonly KeyMatch[]): { mask: Int32Array; value: Int32Array; ranges: RangeCheck[] } {
-    const mask = new Int32Array(this.keyWords)
-    const value = new Int32Array(this.keyWords)
-    const ranges: RangeCheck[] = []
-    match.forEach((field, index) => {
+  private keyOf(match: readonly KeyMatch[]): EntryKey {
+    const active: number[] = []
+    const masks: number[] = []
+    const words: number[] = []
+    let ranges: RangeCheck[] | null = null
+    let id = ''
+    for (let index = 0; index < match.length; index++) {
+      const field = match[index] as KeyMatch
       const { width } = this.fields[index] as KeyField
-      const at = this.offsets[index] as number
       const full = (1n << BigInt(width)) - 1n
-      const put = (bits: bigint, significant: bigint): void => {
-        for (let word = 0; word < wordsFor(width); word++) {
-          value[at + word] = wordAt(bits & significant, word)
-          mask[at + word] = wordAt(significant, word)
-        }
+      const at = this.offsets[index] as number
+      if (field.kind === 'range') {
+        if (field.low === 0n && field.high === full) continue
+        ranges ??= []
+        ranges.push({ at, words: wordsFor(width), low: split(field.low, width), high: split(field.high, width) })
+        continue
       }
-      switch (field.kind) {
-        case 'exact': put(field.value, full); break
-        case 'lpm': put(field.value, full >> BigInt(width - field.length) << BigInt(width - field.length)); break
-        case 'ternary': put(field.value, field.mask); break
-        case 'range': {
-          if (field.low === 0n && field.high === full) break
-          const words = wordsFor(width)
-          const split = (bound: bigint): number[] => Array.from({ length: words }, (_, word) => wordAt(bound, word) >>> 0)
-          ranges.push({ at, words, low: split(field.low), high: split(field.high) })
-        }
+      const mask = field.kind === 'exact' ? full : field.kind === 'ternary' ? field.mask : full >> BigInt(width - field.length) << BigInt(width - field.length)
+      if (mask === 0n) continue
+      const value = field.value & mask
+      for (let word = 0; word * 32 < width; word++) {
+        const significant = wordAt(mask, word)
+        if (significant === 0) continue
+        active.push(at + word)
+        masks.push(significant)
+        words.push(wordAt(value, word))
+        id += `${at + word}:${significant},`
       }
-    })
-    return { mask, value, ranges }
+    }
+    return { id, active, masks, words, ranges }
   }
 }
 
-const wordAt = (bits: bigint, word: number): number => Number(BigInt.asIntN(32, bits >> BigInt(32 * word)))
+const wordAt = (bits: bigint, word: number): number => Number(BigInt.asIntN(32, word === 0 ? bits : bits >> BigInt(32 * word)))
+/** Unsigned words, the lowest first. */
+const split = (bound: bigint, width: number): number[] => Array.from({ length: wordsFor(width) }, (_, word) => wordAt(bound, word) >>> 0)
 
-const agrees = (words: Int32Array, active: Int32Array, masks: Int32Array, key: Int32Array): boolean => {
+const agrees = (words: readonly number[], active: Int32Array, masks: Int32Array, key: Int32Array): boolean => {
   for (let at = 0; at < words.length; at++) {
     if (words[at] !== ((key[active[at] as number] as number) & (masks[at] as number))) return false
   }
@@ -249,7 +258,7 @@ const inRanges = (ranges: readonly RangeCheck[], key: Int32Array): boolean =>
     return aboveLow >= 0 && belowHigh >= 0
   })
 
-const hashOf = (words: Int32Array): number => {
+const hashOf = (words: readonly number[]): number => {
   let hash = 0
   for (let at = 0; at < words.length; at++) {
     hash = Math.imul(hash ^ (words[at] as number), 0x9e3779b1)
@@ -258,7 +267,7 @@ const hashOf = (words: Int32Array): number => {
   return hash
 }
 
-const sameWords = (a: Int32Array, b: Int32Array): boolean => a.every((word, index) => word === b[index])
+const sameWords = (a: readonly number[], b: readonly number[]): boolean => a.every((word, index) => word === b[index])
 
 /** Chains of one key are sorted: higher rank first, then lower slot. */
 const link = <E extends Ranked>(tuple: Tuple<E>, node: Node<E>): void => {

@@ -2,9 +2,11 @@
  * Joins the two halves of a pipeline config: the P4Info, in whose ids controllers speak, and the compiled program. What the
  * P4Info promises and the program does not have is told as a list of reasons.
  */
-import type { ActionInfo, CounterInfo, DigestInfo, MeterInfo, P4InfoIndex, TableInfo } from '../../p4info/index.js'
+import { allOnes } from '../../p4info/index.js'
+import type { ActionInfo, CounterInfo, DigestInfo, MatchFieldInfo, MeterInfo, P4InfoIndex, TableInfo } from '../../p4info/index.js'
 import type { ActionProfile } from '../program/action-profile.js'
 import type { Executable } from '../program/compile.js'
+import type { KeyMatch } from '../program/ir.js'
 import type { CounterArray, MeterArray } from '../program/meter.js'
 import type { Table } from '../program/table.js'
 import { ControllerHeader } from './controller-header.js'
@@ -15,6 +17,10 @@ export interface BoundTable {
   /** P4Info id of an action → number of the action in the program, and back. */
   readonly actionById: ReadonlyMap<number, number>
   readonly infoByAction: ReadonlyMap<number, ActionInfo>
+  /** P4Info id of a match field → its place in the key. */
+  readonly fieldById: ReadonlyMap<number, number>
+  /** What stands for a field that an entry leaves out; null where it must not. */
+  readonly anything: readonly (KeyMatch | null)[]
 }
 export interface BoundProfile {
   readonly id: number
@@ -134,5 +140,16 @@ const bindTable = (info: TableInfo, table: Table, executable: Executable, fail: 
     actionById.set(action.id, number)
     infoByAction.set(number, action)
   }
-  return { info, table, actionById, infoByAction }
+  const fieldById = new Map(info.matchFields.map(({ id }, at) => [id, at]))
+  return { info, table, actionById, infoByAction, fieldById, anything: info.matchFields.map(anythingOf) }
+}
+
+const anythingOf = ({ kind, bitwidth }: MatchFieldInfo): KeyMatch | null => {
+  switch (kind) {
+    case 'lpm': return { kind: 'lpm', value: 0n, length: 0 }
+    case 'ternary':
+    case 'optional': return { kind: 'ternary', value: 0n, mask: 0n }
+    case 'range': return { kind: 'range', low: 0n, high: allOnes(bitwidth) }
+    default: return null
+  }
 }

@@ -17,28 +17,18 @@ const valueOf = (bytes: Uint8Array | null | undefined, width: number, what: () =
 
 /** The match of an entry, in the order of the key; fields that are left out match anything. */
 export const decodeMatch = (bound: BoundTable, list: readonly p4.v1.IFieldMatch[]): KeyMatch[] => {
-  const { info } = bound
-  const byId = new Map<number, p4.v1.IFieldMatch>()
+  const { info, fieldById, anything } = bound
+  const result = anything.slice()
   for (const match of list) {
-    const id = match.fieldId ?? 0
-    if (!info.matchFields.some(field => field.id === id)) refuse('invalidArgument', `table ${info.name} has no match field with id ${id}`)
-    if (byId.has(id)) refuse('invalidArgument', `match field ${id} of table ${info.name} is given twice`)
-    byId.set(id, match)
+    const at = fieldById.get(match.fieldId ?? 0)
+    const field = at === undefined ? undefined : info.matchFields[at]
+    if (at === undefined || field === undefined) return refuse('invalidArgument', `table ${info.name} has no match field with id ${match.fieldId ?? 0}`)
+    if (result[at] !== anything[at]) refuse('invalidArgument', `match field ${field.name} of table ${info.name} is given twice`)
+    result[at] = decodeField(field, match, info)
   }
-  return info.matchFields.map((field): KeyMatch => {
-    const match = byId.get(field.id)
-    return match === undefined ? anything(field, info) : decodeField(field, match, info)
-  })
-}
-
-const anything = (field: MatchFieldInfo, info: TableInfo): KeyMatch => {
-  switch (field.kind) {
-    case 'lpm': return { kind: 'lpm', value: 0n, length: 0 }
-    case 'ternary':
-    case 'optional': return { kind: 'ternary', value: 0n, mask: 0n }
-    case 'range': return { kind: 'range', low: 0n, high: allOnes(field.bitwidth) }
-    default: return refuse('invalidArgument', `exact match field ${field.name} of table ${info.name} is missing`)
-  }
+  const missing = result.indexOf(null)
+  if (missing >= 0) refuse('invalidArgument', `exact match field ${info.matchFields[missing]?.name ?? ''} of table ${info.name} is missing`)
+  return result as KeyMatch[]
 }
 
 const decodeField = (field: MatchFieldInfo, match: p4.v1.IFieldMatch, info: TableInfo): KeyMatch => {
