@@ -201,6 +201,7 @@ class WorkerLink {
       case 'messages': {
         const listener = this.streams.get(message.stream)
         for (const bytes of message.messages) listener?.onMessage(p4.v1.StreamMessageResponse.decode(bytes))
+        this.post({ kind: 'taken', stream: message.stream, count: message.messages.length })
         break
       }
       case 'ended': {
@@ -209,7 +210,10 @@ class WorkerLink {
         listener?.onEnd(message.failure === null ? null : toError(message.failure))
         break
       }
-      case 'frames': for (const { port, frame } of message.frames) this.local?.send(port, frame); break
+      case 'frames':
+        for (const { port, frame } of message.frames) this.local?.send(port, frame)
+        this.post({ kind: 'taken', stream: null, count: message.frames.length })
+        break
       case 'log': this.log[message.level](message.fields, message.message)
     }
   }

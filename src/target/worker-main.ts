@@ -38,12 +38,23 @@ const toFailure = (error: unknown): Failure =>
   error instanceof RpcError ? { code: error.code, message: error.message, updateStatuses: error.updateStatuses }
     : { code: codes.internal, message: messageOf(error), updateStatuses: [] }
 
+/** Packets that the other thread has not dealt with yet; beyond that they are dropped, as a full queue would. */
+const maxOutstanding = 4096
+
 /** Collects what one turn produces and hands it over in one message. */
 class Batch<T> {
+  dropped = 0
   private items: T[] = []
+  private outstanding = 0
   private readonly hand: (items: T[]) => void
   constructor(hand: (items: T[]) => void) { this.hand = hand }
-  add(item: T): void {
+
+  add(item: T, mayBeDropped: boolean): void {
+    if (mayBeDropped && this.outstanding >= maxOutstanding) {
+      this.dropped++
+      return
+    }
+    this.outstanding++
     this.items.push(item)
     if (this.items.length > 1) return
     setImmediate(() => {
@@ -52,28 +63,29 @@ class Batch<T> {
       this.hand(items)
     })
   }
+
+  taken(count: number): void { this.outstanding -= count }
 }
 
+type Frame = { readonly port: number; readonly frame: Uint8Array<ArrayBuffer> }
+const relayed = new Batch<Frame>(frames => post({ kind: 'frames', frames }, frames.map(item => item.frame.buffer)))
 /** Ports that the other thread has: frames go there and come from there. */
-const relayDriver = (): PortDriver => {
-  const hand = (frames: { port: number; frame: Uint8Array<ArrayBuffer> }[]): void => post({ kind: 'frames', frames }, frames.map(item => item.frame.buffer))
-  const frames = new Batch(hand)
-  return {
-    start: () => Promise.resolve(),
-    send: (to, frame) => frames.add({ port: to, frame: own(frame) }),
-    counters: () => null,
-    links: () => new Map(),
-    stop: () => Promise.resolve(),
-  }
+const relayDriver: PortDriver = {
+  start: () => Promise.resolve(),
+  send: (to, frame) => relayed.add({ port: to, frame: own(frame) }, true),
+  counters: () => null,
+  links: () => new Map(),
+  stop: () => Promise.resolve(),
 }
 
 const start = async (): Promise<void> => {
-  const driver = settings.ports === null ? relayDriver() : await createPortDriver(settings.ports, { log: loggerWith({}) })
+  const driver = settings.ports === null ? relayDriver : await createPortDriver(settings.ports, { log: loggerWith({}) })
   const target = new EmbeddedTarget({
     deviceId: settings.deviceId, cpuPort: settings.cpuPort, now: () => performance.now(),
     transmit: (to, frame) => driver.send(to, frame), defer: work => { setImmediate(work) },
   })
-  const streams = new Map<number, P4RuntimeStream>()
+  const streams = new Map<number, { readonly stream: P4RuntimeStream; readonly messages: Batch<Uint8Array<ArrayBuffer>> }>()
+  let droppedBefore = 0
   const timer = setInterval(() => target.tick(), tickMs)
 
   /** Null: the answer says no more than that it worked. */
@@ -97,7 +109,11 @@ const start = async (): Promise<void> => {
     switch (question.what) {
       case 'links': return driver.links()
       case 'counters': return driver.counters(question.port)
-      case 'statistics': return target.statistics()
+      case 'statistics': {
+        const statistics = target.statistics()
+        const dropped = [...streams.values()].reduce((sum, { messages }) => sum + messages.dropped, droppedBefore)
+        return { ...statistics, packetsInDropped: statistics.packetsInDropped + dropped }
+      }
       case 'trace': return target.trace(question.port, question.frame)
       case 'stop': {
         clearInterval(timer)
@@ -108,16 +124,18 @@ const start = async (): Promise<void> => {
     }
   }
 
-  const open = (stream: number): void => {
-    const messages = new Batch<Uint8Array<ArrayBuffer>>(list => post({ kind: 'messages', stream, messages: list }, list.map(bytes => bytes.buffer)))
-    streams.set(stream, target.streamChannel({
-      onMessage: message => messages.add(own(p4.v1.StreamMessageResponse.encode(message).finish())),
+  const open = (id: number): void => {
+    const messages = new Batch<Uint8Array<ArrayBuffer>>(list => post({ kind: 'messages', stream: id, messages: list }, list.map(bytes => bytes.buffer)))
+    const stream = target.streamChannel({
+      onMessage: message => messages.add(own(p4.v1.StreamMessageResponse.encode(message).finish()), Boolean(message.packet)),
       onEnd: error => {
-        streams.delete(stream)
+        droppedBefore += messages.dropped
+        streams.delete(id)
         // Behind the batch that is still to be handed over.
-        setImmediate(() => post({ kind: 'ended', stream, failure: error === null ? null : toFailure(error) }))
+        setImmediate(() => post({ kind: 'ended', stream: id, failure: error === null ? null : toFailure(error) }))
       },
-    }))
+    })
+    streams.set(id, { stream, messages })
   }
 
   port.on('message', (message: ToWorker) => {
@@ -139,8 +157,9 @@ const start = async (): Promise<void> => {
           (error: unknown) => post({ kind: 'failure', id: message.id, failure: toFailure(error) }))
         break
       case 'open': open(message.stream); break
-      case 'send': streams.get(message.stream)?.send(p4.v1.StreamMessageRequest.decode(message.bytes)); break
-      case 'end': streams.get(message.stream)?.end(); break
+      case 'send': streams.get(message.stream)?.stream.send(p4.v1.StreamMessageRequest.decode(message.bytes)); break
+      case 'end': streams.get(message.stream)?.stream.end(); break
+      case 'taken': (message.stream === null ? relayed : streams.get(message.stream)?.messages)?.taken(message.count); break
       case 'frames': for (const { port: from, frame } of message.frames) target.receive(from, frame)
     }
   })

@@ -34,6 +34,8 @@ export type ToWorker =
   | { readonly kind: 'send'; readonly stream: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly stream: number }
   | { readonly kind: 'frames'; readonly frames: Frames }
+  /** So many messages of a stream, or frames where it is null, have been dealt with. */
+  | { readonly kind: 'taken'; readonly stream: number | null; readonly count: number }
 
 interface Status { readonly code: number; readonly message: string }
 export interface Failure extends Status { readonly updateStatuses: readonly Status[] }

@@ -43,6 +43,34 @@ describe('target in a thread', () => {
     }
   })
 
+  test('a flood of packet-ins does not pile up in front of a busy client', async () => {
+    const driver = new MemoryPortDriver([1])
+    const target = await spawnTarget({ ports: driver })
+    try {
+      const client = new Client(target.connect(), loadProgram('paths'))
+      await client.arbitrate()
+      await client.push()
+      await client.insert(to(2, 510))
+      const frame = unhex('02 00 00 00')
+      const count = 6000
+      for (let at = 0; at < count; at++) driver.inject(1, frame)
+      // This thread is busy: the other one works on all frames meanwhile.
+      await new Promise(resolve => setImmediate(resolve))
+      for (const until = performance.now() + 300; performance.now() < until;);
+      await client.until(() => client.packetsIn().length > 0)
+      await client.write([])
+      const { packetsIn, packetsInDropped } = await target.statistics()
+      assert.equal(packetsIn, count)
+      await client.until(() => client.packetsIn().length + packetsInDropped >= count)
+      assert.ok(packetsInDropped > 0, 'some were dropped')
+      driver.inject(1, frame)
+      const before = client.packetsIn().length
+      await client.until(() => client.packetsIn().length > before)
+    } finally {
+      await target.close()
+    }
+  })
+
   test('ports that the thread opens itself', async () => {
     const target = await spawnTarget({ ports: { kind: 'memory', ports: [3] } })
     assert.deepEqual([...await target.driver.links()], [[3, true]])
