@@ -41,6 +41,8 @@ for (const subject of compared)
 
     for (let seed = first; seed < first + count; seed++) {
       it(`seed ${seed} (${describeSeed(seed)})`, async () => {
+        for (const [index, { sw }] of benches.entries())
+          if (!sw.processes.every(({ running }) => running)) benches[index] = await startBench(sw.subject, sandboxes)
         const wanted = generateCase(seed, PACKETS, fastFailover)
         const difference = await compare(benches, wanted)
         if (difference === undefined) return

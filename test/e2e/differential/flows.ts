@@ -11,6 +11,9 @@
  * - SELECT groups: which bucket is taken is the switch's choice (OF 1.3.5 §5.6.1).
  * - Overlapping flows of equal priority (OF 1.3.5 §5.3): priorities are unique in a table.
  * - A third VLAN tag, or a fourth MPLS label: Open vSwitch keeps track of two and three. Nothing is pushed on double-tagged packets.
+ * - Addresses of fragments: Open vSwitch adjusts a transport checksum in the payload of a later fragment, which has none.
+ * - A TTL that runs out while there is an action set: Open vSwitch ends the list and carries out the set as it is then;
+ *   whether that is meant the text does not say. TTLs run out in cases without action sets only.
  * - Masks on fields that OpenFlow 1.3 does not declare maskable (OF 1.3.5 table 12).
  */
 import { type Features, type L4, type Packet, pool, protocolNumber } from './packets.js'
@@ -290,12 +293,12 @@ export class FlowGenerator {
   #l3Rewrites(context: Context): (() => string)[] {
     const random = this.#random
     const field = (name: string, from: readonly (string | number)[]) => () => `set_field:${random.pick(from)}->${name}`
-    const ttl = [() => 'dec_ttl', () => `mod_nw_ttl:${random.pick([1, 32, 255])}`]
+    const ttl = [() => 'dec_ttl', () => `mod_nw_ttl:${random.pick([16, 32, 255])}`]
     switch (context.l3) {
       case 'arp':
         return [field('arp_op', [1, 2]), field('arp_spa', pool.ipv4), field('arp_tpa', pool.ipv4), field('arp_sha', pool.unicast), field('arp_tha', pool.unicast)]
       case 'ip':
-        return [field('ip_src', pool.ipv4), field('ip_dst', pool.ipv4), field('ip_dscp', [0, 10, 46, 63]), field('ip_ecn', [0, 1, 3]), ...ttl]
+        return [...this.#features.fragments ? [] : [field('ip_src', pool.ipv4), field('ip_dst', pool.ipv4)], field('ip_dscp', [0, 10, 46, 63]), field('ip_ecn', [0, 1, 3]), ...ttl]
       case 'ipv6':
         return [field('ipv6_src', pool.ipv6), field('ipv6_dst', pool.ipv6), field('ipv6_label', [0, 0x12345]), field('ip_dscp', [0, 10, 46]), field('ip_ecn', [0, 2]), ...ttl]
       default: return []
@@ -329,7 +332,7 @@ export class FlowGenerator {
       () => `set_field:${random.pick(pool.label)}->mpls_label`,
       () => `set_field:${random.int(0, 7)}->mpls_tc`,
       () => 'dec_mpls_ttl',
-      () => `set_mpls_ttl:${random.pick([1, 64, 255])}`,
+      () => `set_mpls_ttl:${random.pick([16, 64, 255])}`,
     ]
     if (context.bottom === true) choices.push(() => { context.l3 = 'ip'; context.l4 = 'any'; context.bottom = null; return 'pop_mpls:0x0800' })
     if (context.bottom === false) choices.push(() => { context.bottom = null; return 'pop_mpls:0x8847' })

@@ -40,7 +40,7 @@ export const pool = {
   port: [53, 80, 443, 8080, 1024, 65_535],
   label: [16, 17, 1000, 1_048_575],
   tos: [0, 0x28, 0x2b, 0xb8, 0xff],
-  ttl: [2, 3, 64, 128, 255],
+  ttl: [16, 17, 64, 128, 255],
 } as const
 
 /** What kinds of packets and flows a case is about; a case is small enough to be understood. */
