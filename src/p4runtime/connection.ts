@@ -9,7 +9,7 @@ import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toUint64 } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService, P4RuntimeStream } from '../p4proto/service.js'
-import { codeName, codes } from './codes.js'
+import { codeName, codes } from '../p4proto/codes.js'
 
 export interface ElectionId { readonly high: bigint; readonly low: bigint }
 export interface ConnectionOptions {

@@ -11,7 +11,7 @@ import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc
 import type { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
-import { codeName, codes } from './codes.js'
+import { codeName, codes } from '../p4proto/codes.js'
 import { methods } from './methods.js'
 import type { Method } from './methods.js'
 import { decodeStatusDetails, STATUS_DETAILS_KEY } from './status-details.js'

@@ -13,7 +13,7 @@
  */
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
-import { codeName, codes } from './codes.js'
+import { codeName, codes } from '../p4proto/codes.js'
 import type { Occupancy } from './occupancy.js'
 import type { UpdateFailure } from './southbound.js'
 
