@@ -35,6 +35,10 @@ control Continuation(inout headers_t h, inout metadata_t m) {
       m.next_table = TABLE_CONTINUED;
     } else if (m.resume == RESUME_EMISSION) {
       m.done = 1;
+    } else if (m.for_group != 0) {
+      m.emission.group = m.for_group;
+      m.for_group = 0;
+      m.done = 1;
     } else if (m.continuation != 0) {
       m.next_table = TABLE_NONE;
       continuation.apply();

@@ -68,6 +68,9 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
       } else {
         mark_to_drop(s);
       }
+    } else if (s.egress_port >= CONTINUATION_FIRST && s.egress_port <= CONTINUATION_LAST) {
+      again = true;     // a packet-out on its way to the tables or to a group
+      m.emission.port = 0;
     }
     checksums.apply(h, m);
     if (again) {

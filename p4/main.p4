@@ -73,9 +73,12 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
       m.in_port_hw = (port_t)h.packet_out.in_port_hw;
       m.reason = REASON_ACTION;
       m.next_table = TABLE_CONTINUED;
+      m.done = 1;
+      // What goes through tables or groups is counted there, so it first loses its header, which only another pass does.
+      m.emission.port = CONTINUATION_FIRST;
       if (h.packet_out.kind == PACKET_OUT_TABLE) { m.next_table = 0; }
-      else if (h.packet_out.kind == PACKET_OUT_GROUP) { m.emission.group = h.packet_out.value; m.done = 1; }
-      else { m.emission.port = (port_t)h.packet_out.value; m.done = 1; }
+      else if (h.packet_out.kind == PACKET_OUT_GROUP) { m.for_group = h.packet_out.value; }
+      else { m.emission.port = (port_t)h.packet_out.value; }
       h.packet_out.setInvalid();
     } else {
       port_in.apply(m, s);

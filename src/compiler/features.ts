@@ -36,7 +36,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   const fields = [...table.matches].map(([field, { kind }]) => ({ field, maskable: kind === 'ternary' || kind === 'lpm' }))
   const wildcards = [...table.matches].filter(([, { kind }]) => kind !== 'exact').map(([field]) => field)
   return {
-    tableId: table.number, name: `table${table.number}`, metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
+    tableId: table.number, name: '', metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
     config: 0, maxEntries: table.size, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
     writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
     writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField,

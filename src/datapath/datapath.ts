@@ -26,6 +26,7 @@ import { portChanged, portRemoved } from './port-status.js'
 import { Reads } from './reads.js'
 import { expireFlows, noteIdle } from './removal.js'
 import { Resync } from './resync.js'
+import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
 
 const DEFAULT_MAX_HELD = 16384
@@ -47,7 +48,7 @@ export class Datapath {
       config, pipeline, now,
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      reads: new Reads(), expiry: new Expiry(), miss: new MissBehaviour(),
+      reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(),
       emit: (effect) => { this.#effects.push(effect) },
     }
     // Planned now so that flows are checked against the ports; committed when the target is ready.

@@ -26,8 +26,6 @@ import type { Context, Flow, Outcome, Requester } from './state.js'
 import type { ActionProblem } from './validate-actions.js'
 import { checkFlags, checkInstructions, checkMatch } from './validate-flow.js'
 
-const STATE_FLAGS = FlowModFlag.SEND_FLOW_REM | FlowModFlag.NO_PKT_COUNTS | FlowModFlag.NO_BYT_COUNTS
-
 export function handleFlowMod(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
   const wrong = checkFlags(flowMod.flags, conn.version)
   if (wrong !== null) return failed(wrong)
@@ -83,7 +81,7 @@ function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
   const id = ctx.flows.nextId()
   return {
     id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(id, flowMod), previous: null, deleting: false, flags: flowMod.flags & STATE_FLAGS,
+    record: recordOf(id, flowMod), previous: null, deleting: false, flags: flowMod.flags,
     hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
     base: NO_COUNTERS, last: NO_COUNTERS,
   }
@@ -97,7 +95,7 @@ function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, r
   const resetCounters = conn.version < OF12 || (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
   const { flags, hardTimeout } = flowMod
   const record = recordOf(flow.id, flowMod)
-  const update = { flags: flags & STATE_FLAGS, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
+  const update = { flags, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
   return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'restart'), requester)
 }
 

@@ -18,6 +18,7 @@ import type { Operations } from './operations.js'
 import type { Counters, FlowId, FlowRecord, GroupRecord, Pipeline } from './pipeline.js'
 import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
+import type { TableTally } from './table-tally.js'
 
 /** Something that has at most one unacknowledged change. */
 export interface Lockable { token: Token }
@@ -42,7 +43,7 @@ export interface Flow extends Lockable {
   previous: FlowRecord | null
   /** While its removal is in flight: no longer reported, but its key is still taken. */
   deleting: boolean
-  /** The flow-mod flags that are state: SEND_FLOW_REM, NO_PKT_COUNTS, NO_BYT_COUNTS. */
+  /** Of the flow-mod that added it, all of them: statistics report what was asked for, as Open vSwitch's do. */
   flags: number
   hardTimeout: number
   createdAt: Millis
@@ -92,6 +93,7 @@ export interface Context {
   readonly conns: Connections
   readonly ops: Operations
   readonly reads: Reads
+  readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour
   /** Of the step being carried out. */

@@ -94,14 +94,16 @@ function flowStats(ctx: Context, flow: Flow): FlowStats {
 function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
   const tableIds = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
   ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_table_counters', token, tableIds }), (_, answer) => {
-    const known = answer?.what === 'tables' ? answer.tables : null
+    if (answer?.what === 'tables') ctx.tally.note(tableIds, answer.tables)
     reply({
       kind: 'table',
-      tables: tableIds.map((tableId) => ({
-        tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0,
-        activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.get(tableId)?.lookups ?? UNKNOWN,
-        matchedCount: known?.get(tableId)?.matched ?? UNKNOWN,
-      })),
+      tables: tableIds.map((tableId) => {
+        const known = ctx.tally.of(tableId)
+        return {
+          tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0,
+          activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.lookups ?? UNKNOWN, matchedCount: known?.matched ?? UNKNOWN,
+        }
+      }),
     })
   })
   return DONE
