@@ -18,6 +18,10 @@ export const allowedDifferences: readonly AllowedDifference[] = [
     hide: (output) => output.replace(/(duration=?)[\d.]+s/g, '$1*').replace(/(idle|hard)_age=\d+, /g, ''),
   },
   {
+    what: 'when ovs-ofctl logged something', reason: 'time',
+    hide: replace(/^\d{4}-\d\d-\d\dT[\d:]+Z\|/gm, ''),
+  },
+  {
     what: 'transaction ids', reason: 'ovs-ofctl numbers its requests; how many it needs depends on what it has found out of the switch',
     hide: replace(/xid=0x[0-9a-f]+/g, 'xid=*'),
   },
