@@ -95,9 +95,14 @@ for (const subject of compared)
 
       for (const event of events.filter(({ versions }) => versions.includes(version)))
         it(event.name, async () => {
-          const [expected, actual] = await Promise.all(benches.map((bench) => happen(event, version, bench)))
+          // A frame may be lost on its way into a switch of a busy machine, Open vSwitch's too; a difference that stays is one.
+          let [expected, actual] = ['', '']
+          for (let attempt = 0; attempt < 3; attempt++) {
+            [expected = '', actual = ''] = await Promise.all(benches.map((bench) => happen(event, version, bench)))
+            if (actual === expected && messageCount(expected) === event.messages) break
+          }
           assert.equal(actual, expected)
-          assert.equal(messageCount(expected ?? ''), event.messages, 'the event itself, at Open vSwitch')
+          assert.equal(messageCount(expected), event.messages, 'the event itself, at Open vSwitch')
         })
 
       // Open vSwitch tells liveness and link state one by one, so only where it ends is compared.
