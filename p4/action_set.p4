@@ -34,8 +34,11 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
                 m.set.arp_sha, m.set.arp_sha_mask, m.set.arp_tha, m.set.arp_tha_mask)
         SET_PORTS(m.set.l4_src, m.set.l4_src_mask, m.set.l4_dst, m.set.l4_dst_mask)
         SET_ICMP(m.set.icmp_type, m.set.icmp_type_mask, m.set.icmp_code, m.set.icmp_code_mask)
+        if (m.set.ip_proto_mask != 0) { SET_PROTO(m.set.ip_proto, m.set.ip_proto_mask) }
         SET_ND(m.set.nd_target, m.set.nd_target_mask, m.set.nd_sll, m.set.nd_sll_mask, m.set.nd_tll, m.set.nd_tll_mask)
       }
+      // Last, because it says what the headers above are.
+      if (m.set.eth_type_mask != 0) { SET_TYPE(m.set.eth_type, m.set.eth_type_mask) }
       m.reason = REASON_ACTION;
       if (m.set.group != 0) {
         m.emission.group = m.set.group;

@@ -30,8 +30,8 @@ control Checksums(inout headers_t h, in metadata_t m) {
         bit<16> was_tos = 8w0 ++ h.was_ipv4.dscp ++ h.was_ipv4.ecn;
         bit<16> tos = 8w0 ++ h.ipv4.dscp ++ h.ipv4.ecn;
         CHANGED(network, was_tos, tos, SUM16)
-        bit<16> was_ttl = h.was_ipv4.ttl ++ 8w0;
-        bit<16> ttl = h.ipv4.ttl ++ 8w0;
+        bit<16> was_ttl = h.was_ipv4.ttl ++ h.was_ipv4.proto;
+        bit<16> ttl = h.ipv4.ttl ++ h.ipv4.proto;
         CHANGED(network, was_ttl, ttl, SUM16)
         if (network != 0) { ADJUST(h.ipv4.checksum, network) }
       } else if (h.was_ipv6.isValid() && h.ipv6.isValid()) {

@@ -17,7 +17,8 @@
   X(8, icmp_type, "icmpv4_type,icmpv6_type") X(8, icmp_code, "icmpv4_code,icmpv6_code") \
   X(16, arp_op, "arp_op") X(32, arp_spa, "arp_spa") X(32, arp_tpa, "arp_tpa") \
   X(48, arp_sha, "arp_sha") X(48, arp_tha, "arp_tha") \
-  X(128, nd_target, "ipv6_nd_target") X(48, nd_sll, "ipv6_nd_sll") X(48, nd_tll, "ipv6_nd_tll")
+  X(128, nd_target, "ipv6_nd_target") X(48, nd_sll, "ipv6_nd_sll") X(48, nd_tll, "ipv6_nd_tll") \
+  X(8, ip_proto, "ip_proto") X(16, eth_type, "eth_type")
 
 #define DECLARE_SLOT(width, name, oxm) @field_list(1) bit<width> name; @field_list(1) bit<width> name##_mask;
 

@@ -81,6 +81,24 @@
   else { h.eth.type = value; } \
   m.eth_type = value;
 
+// A frame with an 802.3 length has no Ethernet type to set.
+#define SET_TYPE(type_, type_mask) \
+  if (h.snap.isValid()) { h.snap.type = MERGE(h.snap.type, type_, type_mask); m.eth_type = h.snap.type; } \
+  else if (m.eth_type != 0x05ff) { bit<16> type_new = MERGE(m.eth_type, type_, type_mask); SET_INNER_TYPE(type_new) }
+
+// The protocol number stands in the last header of the network layer.
+#define SET_PROTO(proto_, proto_mask) \
+  bit<8> proto_new = MERGE(m.ip_proto, proto_, proto_mask); \
+  if (h.ipv4.isValid()) { h.ipv4.proto = proto_new; m.ip_proto = proto_new; } \
+  else if (h.ipv6.isValid()) { \
+    if (h.ipv6_extension4.isValid()) { h.ipv6_extension4.next = proto_new; } \
+    else if (h.ipv6_extension3.isValid()) { h.ipv6_extension3.next = proto_new; } \
+    else if (h.ipv6_extension2.isValid()) { h.ipv6_extension2.next = proto_new; } \
+    else if (h.ipv6_extension1.isValid()) { h.ipv6_extension1.next = proto_new; } \
+    else if (h.ipv6_extension0.isValid()) { h.ipv6_extension0.next = proto_new; } \
+    else { h.ipv6.next = proto_new; } \
+    m.ip_proto = proto_new; }
+
 // The new entry takes label, TC and TTL of the one below it; the first takes the TTL of the IP header. OF 1.3.5 §5.12.1
 #define PUSH_MPLS(ethertype) \
   bit<20> label_below = 0; bit<3> tc_below = 0; bit<8> ttl_below = 0; bit<1> bottom = 1; \
@@ -129,10 +147,11 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
 
   @of_do[ops="push_mpls"] action push_mpls(@of[role="ethertype"] bit<16> ethertype) { PUSH_MPLS(ethertype) }
   @of_do[ops="pop_mpls"] action pop_mpls(@of[role="ethertype"] bit<16> ethertype) { POP_MPLS(ethertype) }
+  @of_do action set_type(PARAM(16, type, "eth_type")) { SET_TYPE(type, type_mask) }
   @of_stage[index=1]
   table mpls {
     key = { m.program: exact @of[role="program"]; }
-    actions = { push_mpls; pop_mpls; @defaultonly NoAction; }
+    actions = { push_mpls; pop_mpls; set_type; @defaultonly NoAction; }
     size = 256;
     default_action = NoAction();
   }
@@ -170,10 +189,12 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
                         PARAM(48, sha, "arp_sha"), PARAM(48, tha, "arp_tha")) {
     SET_ARP(op, op_mask, spa, spa_mask, tpa, tpa_mask, sha, sha_mask, tha, tha_mask)
   }
+  @of_do action set_proto(PARAM(8, proto, "ip_proto")) { SET_PROTO(proto, proto_mask) }
   @of_do action set_l3(PARAM(32, src, "ipv4_src"), PARAM(32, dst, "ipv4_dst"), PARAM(6, dscp, "ip_dscp"), PARAM(2, ecn, "ip_ecn"),
                 PARAM(128, src6, "ipv6_src"), PARAM(128, dst6, "ipv6_dst"), PARAM(20, flabel, "ipv6_flabel"),
                 PARAM(16, op, "arp_op"), PARAM(32, spa, "arp_spa"), PARAM(32, tpa, "arp_tpa"),
-                PARAM(48, sha, "arp_sha"), PARAM(48, tha, "arp_tha")) {
+                PARAM(48, sha, "arp_sha"), PARAM(48, tha, "arp_tha"), PARAM(8, proto, "ip_proto")) {
+    SET_PROTO(proto, proto_mask)
     SET_IPV4(src, src_mask, dst, dst_mask)
     SET_IPV6(src6, src6_mask, dst6, dst6_mask, flabel, flabel_mask)
     SET_TOS(dscp, dscp_mask, ecn, ecn_mask)
@@ -182,7 +203,7 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
   @of_stage[index=3]
   table l3 {
     key = { m.program: exact @of[role="program"]; }
-    actions = { set_ipv4; set_ipv6; set_arp; set_l3; @defaultonly NoAction; }
+    actions = { set_ipv4; set_ipv6; set_arp; set_proto; set_l3; @defaultonly NoAction; }
     size = STAGE_SIZE;
     default_action = NoAction();
   }

@@ -61,8 +61,8 @@ export function fitRound(ops: readonly RewriteOp[], scope: Scope, canCheckTtl: b
 }
 
 export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'dec_nw_ttl' || op.op === 'dec_mpls_ttl')
-/** After a pop_mpls other headers can be seen, which only another pass through the parser finds. */
-export const uncovers = (op: RewriteOp): boolean => op.kind === 'op' && op.op === 'pop_mpls'
+/** Afterwards other headers can be seen, which only another pass through the parser finds. */
+export const uncovers = (op: RewriteOp): boolean => (op.kind === 'op' ? op.op === 'pop_mpls' : op.field === 'eth_type' || op.field === 'ip_proto')
 const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'push_mpls' || op.op === 'pop_mpls')
 
 function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
@@ -87,14 +87,14 @@ function extend(state: StageState, op: RewriteOp): StageState {
 function conflicts(state: StageState | undefined, op: RewriteOp): boolean {
   if (state === undefined) return false
   const touched = touches(op)
-  return [...state.sets.keys()].some((field) => touched.has(field)) || state.ops.some((other) => overlap(touched, touches({ kind: 'op', ...other })))
+  return [...state.sets].some(([field, set]) => overlap(touched, touches({ kind: 'set', field, ...set }))) || state.ops.some((other) => overlap(touched, touches({ kind: 'op', ...other })))
 }
 const vlanFields: ReadonlySet<string> = new Set(['vlan_vid', 'vlan_pcp'])
 const networkFields: ReadonlySet<string> = new Set(
-  ['mpls_ttl', 'nw_ttl', ...Object.keys(OXM).filter((name) => !/^(in_|metadata|tunnel|eth_|vlan_)/.test(name))])
+  ['mpls_ttl', 'nw_ttl', ...Object.keys(OXM).filter((name) => !/^(in_|metadata|tunnel|eth_dst|eth_src|vlan_)/.test(name))])
 const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry))
 function touches(op: RewriteOp): ReadonlySet<string> {
-  if (op.kind === 'set') return new Set([op.field])
+  if (op.kind === 'set') return uncovers(op) ? networkFields : new Set([op.field])
   if (op.op.endsWith('_vlan')) return vlanFields
   // MPLS hides and uncovers the network layer, so nothing there may change places with it.
   if (op.op === 'push_mpls' || op.op === 'pop_mpls') return networkFields

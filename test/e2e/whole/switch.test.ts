@@ -117,6 +117,18 @@ describe('the whole switch', () => {
     assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [] }), [])
   })
 
+  it('sets types and protocols, and sees the packet anew after it', async () => {
+    await program(
+      flowMod(0, 2, [exact('eth_type', 0x800n), exact('ip_proto', 17n)], { apply: [setField('ip_proto', 6n)], gotoTable: 1 }),
+      flowMod(1, 1, [exact('eth_type', 0x800n), exact('ip_proto', 6n)], { apply: [setField('eth_type', 0x88b5n), output(2)], gotoTable: 2 }),
+      flowMod(2, 1, [exact('eth_type', 0x88b5n)], { apply: [output(3)] }),
+      flowMod(0, 1, [exact('eth_type', 0x88b5n)], { write: [setField('eth_type', 0x800n), output(4)] }))
+    const plain = Buffer.from(udp).toString('hex')
+    const changed = plain.replace('08004500', '88b54500').replace('401166cb', '400666d6')
+    assert.deepEqual(await rig.exchange(1, udp, 2), [`2 ${changed}`, `3 ${changed}`])
+    assert.deepEqual(await rig.exchange(1, hex(changed), 1), [`4 ${changed.replace('88b5', '0800')}`])
+  })
+
   it('expires flows by idle and hard timeout and says so with the right counters', async () => {
     await program(
       flowMod(0, 2, [exact('in_port', 1n)], { apply: [output(2)] }, { idleTimeout: 1, flags: FlowModFlag.SEND_FLOW_REM, cookie: 1n }),

@@ -246,7 +246,8 @@ describe('embedded target and BMv2', { skip }, () => {
   }))
 
   test('the OpenFlow pipeline with random entries and frames', () => withPair('ofswitchd', async pair => {
-    const random = new Random(16)
+    // A seed whose entries do not send copies round in circles: those multiply until BMv2's queues lose some of them.
+    const random = new Random(19)
     const { index } = pair.ours.program
     /** Numbers that meet other entries; everything else is random. */
     const known: Readonly<Record<string, () => number>> = {
@@ -262,6 +263,8 @@ describe('embedded target and BMv2', { skip }, () => {
     const updates: p4.v1.IUpdate[] = []
     for (const table of index.tables.values()) {
       if (table.isConst || table.matchFields.length === 0 || table.actionProfile !== null) continue
+      // Every port would be blocked, and nothing would come out to compare.
+      if (table.annotations.has('of_port_block')) continue
       const number = /t(\d+)\./.exec(table.name)?.[1]
       if (number !== undefined && Number(number) > 3) continue
       const usable = table.actions.filter(({ scope, action }) => scope !== 'default_only' && !/fork/.test(action.name))
