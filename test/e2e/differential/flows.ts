@@ -332,7 +332,7 @@ export class FlowGenerator {
       () => `set_field:${random.pick(pool.label)}->mpls_label`,
       () => `set_field:${random.int(0, 7)}->mpls_tc`,
       () => 'dec_mpls_ttl',
-      () => `set_mpls_ttl:${random.pick([16, 64, 255])}`,
+      // No set_mpls_ttl: Open vSwitch writes the whole label stack entry from its cache, with TC and S of an earlier packet.
     ]
     if (context.bottom === true) choices.push(() => { context.l3 = 'ip'; context.l4 = 'any'; context.bottom = null; return 'pop_mpls:0x0800' })
     if (context.bottom === false) choices.push(() => { context.bottom = null; return 'pop_mpls:0x8847' })
