@@ -180,7 +180,8 @@ export class FlowGenerator {
       context.l3 = 'mpls'
       match.push('dl_type=0x8847')
       maybe(`mpls_label=${label?.label}`)
-      maybe(`mpls_tc=${label?.tc}`)
+      // Open vSwitch writes a whole label stack entry from its cache; without the TC in the match it is that of an earlier packet.
+      match.push(`mpls_tc=${label?.tc}`)
       if (random.chance(0.6)) {
         context.bottom = packet.labels.length === 1
         match.push(`mpls_bos=${context.bottom ? 1 : 0}`)
