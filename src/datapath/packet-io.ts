@@ -62,6 +62,7 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
     rules: ctx.capabilities.packetOut, packetOut: true, strict: true,
     view: conn.version > OF10 ? viewOfPacket(data) : null,
     groupExists: (groupId) => ctx.groups.get(groupId) !== undefined,
+    hasLocal: ctx.ports.get(Port.LOCAL) !== undefined,
   })
   if (found !== null) return fail(found.error, found.reason)
   ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut })

@@ -24,6 +24,8 @@ export interface ActionCheck {
   /** null: nothing is known about the packet and nothing is checked against it (buckets, OF 1.0). */
   readonly view: PacketView | null
   groupExists(groupId: number): boolean
+  /** LOCAL is optional; a switch without one never gets it. OF 1.3.5 §4.5 */
+  readonly hasLocal: boolean
 }
 
 const IPV4 = 0x0800
@@ -53,12 +55,13 @@ export function viewOfMatch(match: Match): PacketView {
   return view
 }
 
-/** Whether an output names a port there can be. */
-export function isPossibleOutput(port: number, packetOut: boolean): boolean {
+/** Whether an output names a port there can be; an ordinary number may become one. */
+function isPossibleOutput(port: number, { packetOut, hasLocal }: ActionCheck): boolean {
   switch (port) {
     case Port.TABLE: return packetOut
     case Port.NORMAL: return !packetOut // in a flow the pipeline says whether it has one
-    case Port.IN_PORT: case Port.FLOOD: case Port.ALL: case Port.CONTROLLER: case Port.LOCAL: return true
+    case Port.LOCAL: return hasLocal
+    case Port.IN_PORT: case Port.FLOOD: case Port.ALL: case Port.CONTROLLER: return true
     default: return port > 0 && port <= LAST_PLAIN_PORT
   }
 }
@@ -97,10 +100,10 @@ function unsupported(action: Action, { rules }: ActionCheck): ActionProblem | nu
 function badArgument(action: Action, check: ActionCheck): ActionProblem | null {
   switch (action.type) {
     case 'output':
-      return isPossibleOutput(action.port, check.packetOut) ? null : problem('OFPBAC_BAD_OUT_PORT', `no port ${action.port}`)
+      return isPossibleOutput(action.port, check) ? null : problem('OFPBAC_BAD_OUT_PORT', `no port ${action.port}`)
     case 'enqueue':
       // Open vSwitch also takes LOCAL. OF 1.0 §5.2.4
-      return action.port === Port.IN_PORT || action.port === Port.LOCAL || action.port > 0 && action.port <= LAST_PLAIN_PORT
+      return action.port === Port.IN_PORT || action.port === Port.LOCAL && check.hasLocal || action.port > 0 && action.port <= LAST_PLAIN_PORT
         ? null : problem('OFPBAC_BAD_OUT_PORT', `no queue on port ${action.port}`)
     case 'group':
       return check.groupExists(action.groupId) ? null : problem('OFPBAC_BAD_OUT_GROUP', `no group ${action.groupId}`)

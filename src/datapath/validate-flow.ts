@@ -2,7 +2,7 @@
  * Checks of a flow-mod that need no look at the flows: flags, table, match fields, instructions. OF 1.3.5 §6.4.
  * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
  */
-import { FlowModFlag } from '../openflow/index.js'
+import { FlowModFlag, Port } from '../openflow/index.js'
 import type { FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
@@ -48,7 +48,7 @@ export function checkInstructions(ctx: Context, flowMod: FlowMod, version: numbe
 function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRules, view: PacketView | null, strict: boolean): ActionProblem | null {
   if (actions === null) return null
   const groupExists = (groupId: number): boolean => ctx.groups.get(groupId) !== undefined
-  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists })
+  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists, hasLocal: ctx.ports.get(Port.LOCAL) !== undefined })
 }
 
 function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {

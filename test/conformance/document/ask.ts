@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Compiler, readContract } from '../../../src/compiler/index.js'
 import { Datapath } from '../../../src/datapath/index.js'
 import type { Effect, Input } from '../../../src/datapath/index.js'
-import { decodeMessage, encodeMessage, errorName, errorNumbers, frameOf, Unencodable } from '../../../src/openflow/index.js'
+import { decodeMessage, encodeMessage, errorName, errorNumbers, frameOf, Port, Unencodable } from '../../../src/openflow/index.js'
 import type { ErrorName, Message } from '../../../src/openflow/index.js'
 import { P4InfoIndex } from '../../../src/p4info/index.js'
 import { port } from '../../support/datapath-rig.js'
@@ -24,13 +24,13 @@ export type Answer =
   /** The version has no way to say it. */
   | { readonly kind: 'none' }
 
-const PORTS = [1, 2, 3]
+const PORTS = [1, 2, 3, Port.LOCAL]
 const contract = readContract(P4InfoIndex.parse(readFileSync(join(process.cwd(), 'p4/ofswitchd.p4info.txtpb'), 'utf8')))
 export const features = new Compiler({ contract, targetPorts: new Map() }).features
 
 /** The answer to the last of these requests, or to the first one that is refused. */
 export function ask(version: Version, ...requests: readonly Message[]): Answer {
-  const compiler = new Compiler({ contract, targetPorts: new Map(PORTS.map((number) => [number, number])) })
+  const compiler = new Compiler({ contract, targetPorts: new Map(PORTS.map((number, index) => [number, index + 1])) })
   const description = { mfrDesc: '', hwDesc: '', swDesc: '', serialNum: '', dpDesc: '' }
   const datapath = new Datapath({ datapathId: 1n, ports: PORTS.map((number) => port(number)), description }, compiler, 0)
   const step = (input: Input): Effect[] => datapath.step(input, 0).flatMap((effect) => [effect, ...answered(effect).flatMap(step)])

@@ -134,7 +134,7 @@ function actionSection(): Section {
 function portSection(): Section {
   const names = ['IN_PORT', 'TABLE', 'NORMAL', 'FLOOD', 'ALL', 'CONTROLLER', 'LOCAL'] as const
   return {
-    title: 'Reserved ports as output', about: 'OF 1.3.5 §4.5. There is no LOCAL port unless the configuration has one; an output to it is accepted, as by Open vSwitch, and goes nowhere.',
+    title: 'Reserved ports as output', about: 'OF 1.3.5 §4.5. There is a LOCAL port where the configuration has one, as here; without it an output to LOCAL is OFPBAC_BAD_OUT_PORT.',
     head: ['port', '1.0 flow', '1.3 flow', '1.3 bucket', '1.3 packet-out'],
     rows: [...names.map((name) => [
       name, ...both(withApply([output(Port[name])])), text(ask(OF13, group('all', { actions: [output(Port[name])] }))), text(ask(OF13, packetOut([output(Port[name])]))),

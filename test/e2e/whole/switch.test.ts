@@ -75,6 +75,12 @@ describe('the whole switch', () => {
     assert.deepEqual(await rig.exchange(3, udp, 1), [`3 ${plain}`])
   })
 
+  it('refuses an output to a port there cannot be', async () => {
+    for (const port of [Port.LOCAL, Port.NORMAL, Port.TABLE, 0]) {
+      assert.deepEqual(await rig.client.sendAll(flowMod(0, 1, [], { apply: [output(port)] })), ['2/4'], `port ${port}`)
+    }
+  })
+
   it('counts flows, groups and buckets, and a group can change under its flows', async () => {
     const bucket = (...actions: Action[]) => ({ weight: 0, watchPort: Port.ANY, watchGroup: 0xffffffff, actions })
     await program(
