@@ -5,7 +5,6 @@
 #include "metadata.p4"
 
 control PortIn(inout metadata_t m, inout standard_metadata_t s) {
-  @of_counter[of="port_rx"] counter(512, CounterType.packets_and_bytes) port_rx;
   @of_do action receive(@of[role="in_port"] bit<32> in_port, @of[role="no_packet_in"] bit<1> no_packet_in) {
     m.in_port = in_port;
     m.no_packet_in = no_packet_in;
@@ -21,13 +20,11 @@ control PortIn(inout metadata_t m, inout standard_metadata_t s) {
     default_action = ignore();
   }
   apply {
-    port_rx.count((bit<32>)s.ingress_port);
     port_in.apply();
   }
 }
 
 control PortOut(inout metadata_t m, inout standard_metadata_t s) {
-  @of_counter[of="port_tx"] counter(512, CounterType.packets_and_bytes) port_tx;
   @of_do action block() { mark_to_drop(s); }
   @of_port_block
   table port_out {
@@ -37,7 +34,7 @@ control PortOut(inout metadata_t m, inout standard_metadata_t s) {
     default_action = NoAction();
   }
   apply {
-    if (port_out.apply().miss) { port_tx.count((bit<32>)s.egress_port); }
+    port_out.apply();
   }
 }
 #endif

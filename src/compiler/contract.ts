@@ -89,8 +89,6 @@ export interface Contract {
   readonly portIn: KeyedTable
   readonly portBlock: KeyedTable | null
   readonly bucketCounter: { readonly name: string; readonly size: number } | null
-  readonly portRxCounter: string | null
-  readonly portTxCounter: string | null
   /** With a cell for each table: packets that were looked up, and those that matched. */
   readonly lookupCounter: string | null
   readonly matchCounter: string | null

@@ -89,8 +89,6 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
     bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
-    portRxCounter: counter('port_rx')?.name ?? null,
-    portTxCounter: counter('port_tx')?.name ?? null,
     lookupCounter: counter('lookups')?.name ?? null,
     matchCounter: counter('matches')?.name ?? null,
     packetIn: header('packet_in'),
