@@ -11,7 +11,7 @@ const root = new URL('..', import.meta.url).pathname
 /** Each program: its main file and what it includes, in one place for this script and for the test that checks the hash. */
 const programs = JSON.parse(readFileSync(join(root, 'p4/programs.json'), 'utf8'))
 
-export function sourceHash(files) {
+function sourceHash(files) {
   const hash = createHash('sha256')
   for (const file of [...files].sort()) hash.update(`${file}\0`).update(readFileSync(join(root, 'p4', file))).update('\0')
   return hash.digest('hex')

@@ -16,6 +16,7 @@ import { type Logger, silentLogger } from '../base/logger.js'
 import { PortConfig, type PortDesc, type PortStats, PortState } from '../openflow/model.js'
 import { parseMac } from '../packet/index.js'
 import type { PortCounters } from '../target/ports/port-driver.js'
+import { Repeating } from './repeating.js'
 
 export interface PortSource {
   /** Called after ports() has changed, with the new description; never from within a call of ours. */
@@ -47,18 +48,15 @@ export class PortMonitor implements PortSource {
   readonly #root: string
   readonly #log: Logger
   readonly #now: () => Millis
-  readonly #interval: Millis
+  readonly #scans: Repeating
   #watched: Watched[] = []
-  #timer: NodeJS.Timeout | null = null
   #round = 0
-  #running: Promise<void> = Promise.resolve()
-  #stopped = false
 
   private constructor(options: PortMonitorOptions) {
     this.#root = options.sysClassNet ?? '/sys/class/net'
     this.#log = options.log ?? silentLogger
     this.#now = options.now ?? monotonicNow
-    this.#interval = options.intervalMs ?? INTERVAL_MS
+    this.#scans = repeatedly(options, () => this.#scan(), this.#log)
   }
 
   /** Reads every interface once and then watches. Rejects with SwitchError 'target.portsInterface' if one does not exist. */
@@ -71,7 +69,7 @@ export class PortMonitor implements PortSource {
       else monitor.#watched.push({ portNo, name, since: monitor.#now(), desc: await monitor.#describe(portNo, name, fast), fast, present: true })
     }
     if (missing.length > 0) throw new SwitchError('target.portsInterface', missing.join('; '))
-    monitor.#schedule()
+    monitor.#scans.start()
     return monitor
   }
 
@@ -93,20 +91,7 @@ export class PortMonitor implements PortSource {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#running
-  }
-
-  #schedule(): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      this.#running = this.#scan()
-        .catch((error: unknown) => this.#log.error({ reason: messageOf(error) }, 'cannot look at the ports'))
-        .then(() => this.#schedule())
-    }, this.#interval)
-  }
+  stop(): Promise<void> { return this.#scans.stop() }
 
   async #scan(): Promise<void> {
     const slow = ++this.#round % SLOW_ROUNDS === 0
@@ -121,7 +106,7 @@ export class PortMonitor implements PortSource {
         : await this.#describe(port.portNo, port.name, fast)
       if (sameDesc(desc, port.desc)) return
       port.desc = desc
-      if (!this.#stopped) this.onChange?.(desc)
+      if (!this.#scans.stopped) this.onChange?.(desc)
     }))
   }
 
@@ -182,12 +167,9 @@ export class DriverPortMonitor implements PortSource {
   readonly #ports: readonly DriverPort[]
   readonly #now: () => Millis
   readonly #since: Millis
-  readonly #interval: Millis
+  readonly #scans: Repeating
   readonly #log: Logger
   #descs: PortDesc[] = []
-  #timer: NodeJS.Timeout | null = null
-  #running: Promise<void> = Promise.resolve()
-  #stopped = false
 
   private constructor(ports: readonly DriverPort[], driver: DriverView, options: PortMonitorOptions) {
     this.#ports = ports
@@ -195,13 +177,13 @@ export class DriverPortMonitor implements PortSource {
     this.#now = options.now ?? monotonicNow
     this.#since = this.#now()
     this.#log = options.log ?? silentLogger
-    this.#interval = options.intervalMs ?? INTERVAL_MS
+    this.#scans = repeatedly(options, () => this.#scan(), this.#log)
   }
 
   static async open(ports: readonly DriverPort[], driver: DriverView, options: PortMonitorOptions = {}): Promise<DriverPortMonitor> {
     const monitor = new DriverPortMonitor(ports, driver, options)
     monitor.#descs = monitor.#describe(await driver.links())
-    monitor.#schedule()
+    monitor.#scans.start()
     return monitor
   }
 
@@ -219,26 +201,13 @@ export class DriverPortMonitor implements PortSource {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#running
-  }
-
-  #schedule(): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      this.#running = this.#scan()
-        .catch((error: unknown) => this.#log.error({ reason: messageOf(error) }, 'cannot look at the ports'))
-        .then(() => this.#schedule())
-    }, this.#interval)
-  }
+  stop(): Promise<void> { return this.#scans.stop() }
 
   async #scan(): Promise<void> {
     const before = this.#descs
     this.#descs = this.#describe(await this.#driver.links())
     this.#descs.forEach((desc, i) => {
-      if (!this.#stopped && !sameDesc(desc, before[i]!)) this.onChange?.(desc)
+      if (!this.#scans.stopped && !sameDesc(desc, before[i]!)) this.onChange?.(desc)
     })
   }
 
@@ -249,6 +218,9 @@ export class DriverPortMonitor implements PortSource {
     }))
   }
 }
+
+const repeatedly = (options: PortMonitorOptions, scan: () => Promise<void>, log: Logger): Repeating =>
+  new Repeating(options.intervalMs ?? INTERVAL_MS, scan, (error) => log.error({ reason: messageOf(error) }, 'cannot look at the ports'))
 
 type Twelve = [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint]
 

@@ -108,7 +108,7 @@ export class Compiler implements Pipeline {
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
     this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
-    this.#remember(planning, flow, undefined)
+    planning.put(this.#flows, record.id, flow)
     planning.main({ op: 'insert', entity: flow.entry }, { op: 'delete', entity: flow.entry }, { flow: record.id })
   }
 
@@ -117,7 +117,7 @@ export class Compiler implements Pipeline {
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
     this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
-    this.#remember(planning, flow, old)
+    planning.put(this.#flows, record.id, flow)
     planning.main({ op: 'modify', entity: { ...flow.entry, resetCounters } }, { op: 'modify', entity: old.entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
   }
@@ -127,20 +127,11 @@ export class Compiler implements Pipeline {
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
-    this.#flows.delete(record.id)
-    planning.changed(() => this.#flows.set(record.id, old))
+    planning.put(this.#flows, record.id, undefined)
     if (wantCounters) planning.want(old.entry)
     planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
     this.#countWriter(planning, -writesOf(old.record), record.id, dying)
-  }
-
-  #remember(planning: Planning, flow: CompiledFlow, before: CompiledFlow | undefined): void {
-    this.#flows.set(flow.record.id, flow)
-    planning.changed(() => {
-      if (before === undefined) this.#flows.delete(flow.record.id)
-      else this.#flows.set(flow.record.id, before)
-    })
   }
 
   /** With the first write-actions, lists that end after an output have to hand the packet on to the action set. */

@@ -8,7 +8,7 @@ import type { Contract, ContinuationTable, ReplicaAction, ReplicaTable } from '.
 import { actionCall, chooseAction, exactly, tableEntry, type Defaults } from './entries.js'
 import type { Executions, LeafTarget, ListContext } from './execution.js'
 import { rewrites } from './execution.js'
-import { release, type Handle } from './interned.js'
+import { contentKey, release, type Handle } from './interned.js'
 import type { NamedMulticastGroup, NamedUpdate } from './ir.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
@@ -28,7 +28,7 @@ interface Emission {
   readonly context: ListContext
   readonly groups: ReadonlySet<number>
   readonly dependsOnPorts: boolean
-  replicas: readonly Replica[]
+  readonly replicas: readonly Replica[]
 }
 interface Resolved { readonly replicas: readonly Replica[]; readonly uses: readonly Handle[]; readonly groups: ReadonlySet<number>; readonly dependsOnPorts: boolean }
 
@@ -62,19 +62,15 @@ export class Emissions {
       made = { leaves, context, groups, dependsOnPorts, replicas }
       return { updates: [{ op: 'insert', entity: multicast(id, replicas) }], uses, destroyed: (later) => this.#forget(later, handle) }
     })
-    if (made !== null) {
-      this.#emissions.set(handle, made)
-      planning.changed(() => this.#emissions.delete(handle))
-    }
+    if (made !== null) planning.put(this.#emissions, handle, made)
     return { id: handle.id, handle }
   }
 
   #forget(planning: Planning, handle: Handle): void {
     const emission = this.#emissions.get(handle)
     if (emission === undefined) return
-    this.#emissions.delete(handle)
+    planning.put(this.#emissions, handle, undefined)
     this.#state.capacity.give(planning, NODES, nodes(emission.replicas))
-    planning.changed(() => this.#emissions.set(handle, emission))
   }
 
   /** Writes the emissions again that depend on a group, or (null) on the set of ports. */
@@ -88,13 +84,12 @@ export class Emissions {
       const grown = nodes(resolved.replicas) - nodes(before)
       if (grown > 0) this.#state.capacity.take(planning, NODES, grown, this.#contract.multicastNodes, 'OFPGMFC_OUT_OF_BUCKETS')
       else this.#state.capacity.give(planning, NODES, -grown)
-      this.#emissions.set(handle, { ...emission, ...resolved })
+      planning.put(this.#emissions, handle, { ...emission, ...resolved })
       handle.uses = resolved.uses
       handle.updates = [{ op: 'insert', entity: multicast(handle.id, resolved.replicas) }]
       planning.changed(() => {
         handle.uses = usedBefore
         handle.updates = updatesBefore
-        this.#emissions.set(handle, emission)
       })
       if (!same(before, resolved.replicas)) {
         const update = (replicas: readonly Replica[]): NamedUpdate => ({ op: 'modify', entity: multicast(handle.id, replicas) })
@@ -199,7 +194,7 @@ export class Emissions {
 
   #continuation(planning: Planning, steps: readonly Step[], tail: Extract<LeafTarget, { kind: 'continue' }>['tail'], context: ListContext): Handle {
     const table = this.#continuationTable()
-    const key = JSON.stringify([steps, tail, usesInPort(steps) ? context.inPort : null], bigints)
+    const key = contentKey([steps, tail, usesInPort(steps) ? context.inPort : null])
     return this.#state.continuations.acquire(planning, key, (id) => {
       const { roles, uses } = this.#executions.compile(planning, steps, table.scope, tail, context)
       const defaults: Defaults = { next_table: BigInt(this.#contract.tableNone) }
@@ -219,7 +214,7 @@ export class Emissions {
     const candidates = table.actions.filter((action) => action.kind === kind && action.counters.length >= counters.length)
     const action = chooseAction(candidates, roles, {})
     if (action === null) throw new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', `no replica action of kind ${kind} has ${[...roles.keys()].join(', ')}`)
-    const key = JSON.stringify([kind, [...roles], counters, copy], bigints)
+    const key = contentKey([kind, [...roles], counters, copy])
     let fresh = false
     const handle = this.#state.replicas.acquire(planning, key, (id) => {
       fresh = true
@@ -290,11 +285,10 @@ const nodes = (replicas: readonly Replica[]): number => new Set(replicas.map(({ 
 const multicast = (groupId: number, replicas: readonly Replica[]): NamedMulticastGroup => ({ kind: 'multicast', groupId, replicas })
 const same = (a: readonly Replica[], b: readonly Replica[]): boolean =>
   a.length === b.length && a.every(({ port, instance }, index) => port === b[index]?.port && instance === b[index]?.instance)
-const bigints = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString(36) : value)
 const usesInPort = (steps: readonly Step[]): boolean => steps.some((step) => step.kind === 'emit' && step.target.kind === 'in_port')
 const keyOf = (leaves: readonly Leaf[], context: ListContext): string => {
   const inPort = leaves.some(({ target }) => target.kind === 'in_port' || target.kind === 'group' || (target.kind === 'continue' && target.steps.length > 0))
-  return JSON.stringify([leaves, inPort ? context.inPort : null], bigints)
+  return contentKey([leaves, inPort ? context.inPort : null])
 }
 
 /** A bucket's actions are executed as an action set; a bucket without output drops. OF 1.3.5 §5.6.1, §5.10 */

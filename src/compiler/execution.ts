@@ -12,7 +12,7 @@ import type { Emissions, Leaf } from './emission.js'
 import type { Handle } from './interned.js'
 import type { Step, Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
-import { acquireProgram, NO_PROGRAM, type Program } from './programs.js'
+import { acquireProgram, type Program } from './programs.js'
 import { fitRound, isDecrement, supports, uncovers, type RewriteOp } from './rounds.js'
 import type { SharedState } from './shared-state.js'
 
@@ -165,7 +165,7 @@ class Draft {
     return { roles: this.#roles, uses: this.#uses, dependsOnWriters }
   }
   #use(program: Program, idRole: string, stagesRole: string): void {
-    if (program === NO_PROGRAM || program.handle === null) return
+    if (program.handle === null) return
     this.#roles.set(idRole, BigInt(program.id))
     this.#roles.set(stagesRole, BigInt(program.stages))
     this.#uses.push(program.handle)

@@ -8,7 +8,7 @@ import { rowsOf, type Row } from './choices.js'
 import type { ChoiceTable, Contract, GroupTable } from './contract.js'
 import { bucketLeaves, type Emissions } from './emission.js'
 import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
-import { release, type Handle } from './interned.js'
+import { contentKey, release, type Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
 import { isLive } from './liveness.js'
 import { CannotPlan, type Planning, type Subject } from './planning.js'
@@ -62,12 +62,8 @@ export class GroupTables {
   delete(planning: Planning, { groupId }: GroupRecord, dying: Set<Handle>): void {
     const { entry: old, group } = this.#existing(groupId)
     const table = this.#table(group.record)
-    this.#entries.delete(groupId)
-    this.#state.groups.delete(groupId)
-    planning.changed(() => {
-      this.#entries.set(groupId, old)
-      this.#state.groups.set(groupId, group)
-    })
+    planning.put(this.#entries, groupId, undefined)
+    planning.put(this.#state.groups, groupId, undefined)
     this.#state.capacity.give(planning, table.table, 1)
     planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { group: groupId })
     this.#replaceRows(planning, group.record, old.rows, [], { group: groupId })
@@ -100,12 +96,12 @@ export class GroupTables {
     const before = this.#state.groups.get(groupId)
     const kept = old ?? NOTHING
     const cells = this.#acquireCells(planning, record)
-    this.#remember(planning, { record, cells: cells.map(({ id }) => id) }, before)
+    planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
     const entry = tableEntry(table.table, exactly(table.key, groupId), this.#action(table, record, multicasts))
     const generation = after(kept.generation)
     const rows = this.#rows(record, multicasts, generation)
-    this.#set(planning, groupId, { entry, multicasts, cells, rows, generation }, old)
+    planning.put(this.#entries, groupId, { entry, multicasts, cells, rows, generation })
     if (rows.length > 0 || kept.rows.length > 0) this.#replaceRows(planning, record, [], rows, { group: groupId })
     if (old === undefined) planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { group: groupId })
     else planning.main({ op: 'modify', entity: entry }, { op: 'modify', entity: old.entry }, { group: groupId })
@@ -145,11 +141,11 @@ export class GroupTables {
     if (sameRows(same, old.rows)) return
     const generation = after(old.generation)
     const rows = this.#rows(group.record, old.multicasts, generation)
-    this.#set(planning, groupId, { ...old, rows, generation }, old)
+    planning.put(this.#entries, groupId, { ...old, rows, generation })
     this.#replaceRows(planning, group.record, old.rows, rows, 'other')
   }
 
-  /** Groups with a bucket that watches this one. */
+  /** Groups that watch any group: what they watch may depend on this one through others. */
   #followWatches(planning: Planning, watched: number): void {
     for (const [groupId, { record }] of this.#state.groups) {
       if (groupId !== watched && record.groupType !== 'all' && record.buckets.some(({ watchGroup }) => watchGroup <= 0xffffff00)) this.#rewriteRows(planning, groupId)
@@ -173,22 +169,6 @@ export class GroupTables {
       this.#state.cells.acquire(planning, `${record.groupId}/${index}/${this.#state.nextSerial()}`, (id) => ({
         updates: [{ op: 'modify', entity: { kind: 'counter_reset', counter: counter.name, index: id } }], uses: [],
       })))
-  }
-
-  #remember(planning: Planning, group: InstalledGroup, before: InstalledGroup | undefined): void {
-    const { groupId } = group.record
-    this.#state.groups.set(groupId, group)
-    planning.changed(() => {
-      if (before === undefined) this.#state.groups.delete(groupId)
-      else this.#state.groups.set(groupId, before)
-    })
-  }
-  #set(planning: Planning, groupId: number, entry: GroupEntry, before: GroupEntry | undefined): void {
-    this.#entries.set(groupId, entry)
-    planning.changed(() => {
-      if (before === undefined) this.#entries.delete(groupId)
-      else this.#entries.set(groupId, before)
-    })
   }
 
   #existing(groupId: number): { readonly entry: GroupEntry; readonly group: InstalledGroup } {
@@ -229,7 +209,4 @@ function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: num
   const match = [...exactly(table.key, groupId), ...(anything ? [] : [row.by])]
   return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
 }
-const sameRows = (a: readonly NamedTableEntry[], b: readonly NamedTableEntry[]): boolean => {
-  const text = (rows: readonly NamedTableEntry[]) => JSON.stringify(rows, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
-  return text(a) === text(b)
-}
+const sameRows = (a: readonly NamedTableEntry[], b: readonly NamedTableEntry[]): boolean => contentKey(a) === contentKey(b)

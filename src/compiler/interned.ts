@@ -25,6 +25,10 @@ export interface Built {
   readonly destroyed?: (planning: Planning) => void
 }
 
+/** The key of something by its content: plain data, bigints included. */
+export const contentKey = (content: unknown): string =>
+  JSON.stringify(content, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString(36) : value))
+
 export class Pool {
   readonly #what: string
   readonly #error: ErrorName

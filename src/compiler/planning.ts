@@ -38,6 +38,10 @@ export class CannotPlan extends Error {
 }
 
 const always = (): boolean => true
+function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}
 
 export class Planning {
   readonly #creates: PlannedUpdate[] = []
@@ -61,6 +65,12 @@ export class Planning {
   /** `undo` restores what the caller has just changed in the compiler's state. */
   changed(undo: () => void): void {
     this.#journal.push(undo)
+  }
+  /** Sets or (undefined) removes an entry of the compiler's state; reverting puts back what was there. */
+  put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+    const before = map.get(key)
+    set(map, key, value)
+    this.changed(() => set(map, key, before))
   }
   revert(): void {
     for (const undo of this.#journal.splice(0).reverse()) undo()

@@ -43,12 +43,7 @@ export class PortTables {
   }
 
   #change(planning: Planning, key: string, old: NamedTableEntry | null, next: NamedTableEntry | null): void {
-    if (next === null) this.#entries.delete(key)
-    else this.#entries.set(key, next)
-    planning.changed(() => {
-      if (old === null) this.#entries.delete(key)
-      else this.#entries.set(key, old)
-    })
+    planning.put(this.#entries, key, next ?? undefined)
     planning.main(changeOf(old, next), changeOf(next, old), 'other')
   }
 }

@@ -11,7 +11,7 @@ import type { SharedState } from './shared-state.js'
 
 /** `id` 0 is the empty program: nothing to create. */
 export interface Program { readonly id: number; readonly stages: number; readonly handle: Handle | null }
-export const NO_PROGRAM: Program = { id: 0, stages: 0, handle: null }
+const NO_PROGRAM: Program = { id: 0, stages: 0, handle: null }
 
 export function acquireProgram(state: SharedState, planning: Planning, scope: Scope, entries: readonly StageEntry[]): Program {
   if (entries.length === 0) return NO_PROGRAM

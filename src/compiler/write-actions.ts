@@ -5,7 +5,7 @@ import type { Action } from '../openflow/model.js'
 import type { Contract, StageAction, WriteTable } from './contract.js'
 import type { Emissions } from './emission.js'
 import { exactly, tableEntry } from './entries.js'
-import type { Handle } from './interned.js'
+import { contentKey, type Handle } from './interned.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import type { RewriteOp } from './rounds.js'
@@ -14,8 +14,7 @@ import type { SharedState } from './shared-state.js'
 export function acquireWrite(contract: Contract, state: SharedState, emissions: Emissions, planning: Planning, table: WriteTable, actions: readonly Action[]): Handle {
   const list = stepsOf(actionSetAsList(actions))
   if (!list.ok) throw new CannotPlan(list.error, list.reason)
-  const key = JSON.stringify(list.steps, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString(36) : value))
-  return state.writes(table).acquire(planning, key, (id) => {
+  return state.writes(table).acquire(planning, contentKey(list.steps), (id) => {
     state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
     const uses: Handle[] = []
     const roles = new Map<string, bigint>()
