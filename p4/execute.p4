@@ -15,11 +15,13 @@
 #define P_NEXT      @of[role="next_table"] bit<8> next_table
 #define P_METADATA  @of[role="metadata"] bit<64> metadata, @of[role="metadata_mask"] bit<64> metadata_mask
 #define P_WRITE     @of[role="clear"] bit<1> clear, @of[role="write"] bit<16> write
+#define P_METER     @of[role="meter"] bit<32> meter_id
 #define P_TTL       @of[role="ttl_check"] bit<2> ttl_check, @of[role="ttl_program"] program_t ttl_program, @of[role="ttl_stages"] stages_t ttl_stages
 
 #define DO_PROGRAM  m.program = program; m.stages = stages;
 #define DO_PORT     m.emission.port = port; m.emission.max_len = max_len; m.reason = reason;
 #define DO_METADATA m.metadata = (m.metadata & ~metadata_mask) | metadata;
+#define DO_METER    m.meter = meter_id;
 #define DO_TTL      m.ttl_check = ttl_check; m.ttl_program = ttl_program; m.ttl_stages = ttl_stages;
 
 // Runs the program of the instructions, or, where the TTL has run out, the part of the list before the decrement and

@@ -4,6 +4,7 @@
 #define FLOW_TABLE_P4
 #include "keys.p4"
 #include "execute.p4"
+#include "meters.p4"
 
 #define WRITE_SLOT(width, name, oxm) m.set.name = MERGE(m.set.name, name, name##_mask); m.set.name##_mask = m.set.name##_mask | name##_mask;
 #define CLEAR_SLOT(width, name, oxm) m.set.name = 0; m.set.name##_mask = 0;
@@ -13,8 +14,10 @@
 #define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.max_len = max_len;
 
 // `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
-control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
+control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches,
+                                                         meter kbps, meter pktps, counter metered, counter exceeding) {
   Keys() keys;
+  Meters(kbps, pktps, metered, exceeding) meters;
   Execute() execute;
   direct_counter(CounterType.packets_and_bytes) hits;
 
@@ -26,13 +29,13 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
   @of_execute action output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) {
     m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
   }
-  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE) {
+  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; hits.count();
+    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER hits.count();
   }
-  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_TTL) {
+  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER, P_TTL) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_TTL hits.count();
+    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL hits.count();
   }
   // What happens without a matching flow. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
   @of_miss[to="drop"] action miss_drop() { }
@@ -118,8 +121,10 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       m.stages = 0;
       m.clear = 0;
       m.write = 0;
+      m.meter = 0;
       lookups.count((bit<32>)number);
       if (flow.apply().hit) { matches.count((bit<32>)number); }
+      if (m.meter != 0) { meters.apply(h, m); }
       execute.apply(h, m);
       if (m.clear == 1) { clear_actions(); }
       if (m.write != 0) { write.apply(); }

@@ -11,6 +11,7 @@
 // flow table n                tn.flow (flow_table.p4)
 // apply-actions               a rewrite program (rewrite.p4), then an emission: one port, or a multicast group with one
 //                             program for each copy (egress.p4)
+// meter                       meters.p4: a cell for each band, shared by all tables
 // write-actions, action set   slots in metadata (metadata.p4), written by tn.write, executed by action_set.p4
 // group                       groups.p4: group id → multicast group, by hash or by live ports where there is a choice
 // list that goes on after an  continuation (continuation.p4)
@@ -22,6 +23,7 @@
 #include "metadata.p4"
 #include "parser.p4"
 #include "ports.p4"
+#include "meters.p4"
 #include "flow_table.p4"
 #include "action_set.p4"
 #include "groups.p4"
@@ -58,10 +60,13 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   Finish() finish;
   @of_counter[of="lookups"] counter(16, CounterType.packets) lookups;
   @of_counter[of="matches"] counter(16, CounterType.packets) matches;
-  FlowTable(0, lookups, matches) t0;  FlowTable(1, lookups, matches) t1;  FlowTable(2, lookups, matches) t2;  FlowTable(3, lookups, matches) t3;
-  FlowTable(4, lookups, matches) t4;  FlowTable(5, lookups, matches) t5;  FlowTable(6, lookups, matches) t6;  FlowTable(7, lookups, matches) t7;
-  FlowTable(8, lookups, matches) t8;  FlowTable(9, lookups, matches) t9;  FlowTable(10, lookups, matches) t10;  FlowTable(11, lookups, matches) t11;
-  FlowTable(12, lookups, matches) t12;  FlowTable(13, lookups, matches) t13;  FlowTable(14, lookups, matches) t14;  FlowTable(15, lookups, matches) t15;
+  @of_counter[of="meter"] counter(METERS, CounterType.packets_and_bytes) metered;
+  @of_counter[of="meter_band"] counter(METER_CELLS, CounterType.packets_and_bytes) exceeding;
+  @of_meter_cells[unit="kbps"] meter(METER_CELLS, MeterType.bytes) kbps;
+  @of_meter_cells[unit="pktps"] meter(METER_CELLS, MeterType.packets) pktps;
+#define FLOW_TABLE(n) FlowTable(n, lookups, matches, kbps, pktps, metered, exceeding) t##n;
+  FLOW_TABLE(0)  FLOW_TABLE(1)  FLOW_TABLE(2)  FLOW_TABLE(3)  FLOW_TABLE(4)  FLOW_TABLE(5)  FLOW_TABLE(6)  FLOW_TABLE(7)
+  FLOW_TABLE(8)  FLOW_TABLE(9)  FLOW_TABLE(10) FLOW_TABLE(11) FLOW_TABLE(12) FLOW_TABLE(13) FLOW_TABLE(14) FLOW_TABLE(15)
 
   apply {
     mark_to_drop(s);

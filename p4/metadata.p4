@@ -70,6 +70,7 @@ struct metadata_t {
   stages_t  stages;
   bit<1>    clear;                      // clear-actions
   bit<16>   write;                      // key of the write table of this flow table, 0 = no write-actions
+  bit<32>   meter;                      // meter of the flow, 0 = none (meters.p4)
   bit<2>    ttl_check;                  // TTL_*: the program decrements this one
   program_t ttl_program;                // runs in its place when the TTL has run out
   stages_t  ttl_stages;
