@@ -40,11 +40,12 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
   const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, log })
-  const channels = new ChannelSet({
-    controllers: config.controllers, listen: config.listen, versions: config.protocols, log: log.child({ component: 'channel' }),
-    inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate,
-  }, loop.channelEvents)
+  let channels: ChannelSet
   try {
+    channels = new ChannelSet({
+      controllers: config.controllers, listen: config.listen, versions: config.protocols, log: log.child({ component: 'channel' }),
+      inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate, tls: config.tls,
+    }, loop.channelEvents)
     await channels.start()
   } catch (error) {
     await target.close()

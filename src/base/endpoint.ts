@@ -1,23 +1,26 @@
 /**
  * Where OpenFlow connections go to or come from, in Open vSwitch's notation (ovsdb(7), "Connection Methods"):
  *
- *   tcp:HOST[:PORT]   unix:PATH   ssl:HOST[:PORT]      we connect
- *   ptcp:[PORT][:HOST]   punix:PATH   pssl:[PORT][:HOST]   we listen
+ *   tcp:HOST[:PORT]   ssl:HOST[:PORT]   unix:PATH              we connect
+ *   ptcp:[PORT][:HOST]   pssl:[PORT][:HOST]   punix:PATH       we listen
  *
- * The port is 6653 where none is given; IPv6 addresses stand in brackets. The TLS forms are recognised and refused.
+ * The port is 6653 where none is given; IPv6 addresses stand in brackets.
  */
 
 export const DEFAULT_OPENFLOW_PORT = 6653
 
+/** 'ssl' is TLS over TCP. */
+export type InternetTransport = 'tcp' | 'ssl'
+
 export type Endpoint =
-  | { readonly transport: 'tcp'; readonly passive: false; readonly host: string; readonly port: number }
+  | { readonly transport: InternetTransport; readonly passive: false; readonly host: string; readonly port: number }
   /** `host` is the address to bind; null = every address. Port 0 = any free one. */
-  | { readonly transport: 'tcp'; readonly passive: true; readonly host: string | null; readonly port: number }
+  | { readonly transport: InternetTransport; readonly passive: true; readonly host: string | null; readonly port: number }
   | { readonly transport: 'unix'; readonly passive: boolean; readonly path: string }
 
 export type EndpointResult = { readonly ok: true; readonly endpoint: Endpoint } | { readonly ok: false; readonly reason: string }
 
-const forms = 'tcp:HOST[:PORT], ptcp:[PORT][:HOST], unix:PATH or punix:PATH'
+const forms = 'tcp:HOST[:PORT], ssl:HOST[:PORT], ptcp:[PORT][:HOST], pssl:[PORT][:HOST], unix:PATH or punix:PATH'
 const refuse = (reason: string): EndpointResult => ({ ok: false, reason })
 const accept = (endpoint: Endpoint): EndpointResult => ({ ok: true, endpoint })
 
@@ -26,12 +29,12 @@ export function parseEndpoint(text: string): EndpointResult {
   const scheme = colon < 0 ? text : text.slice(0, colon)
   const rest = colon < 0 ? '' : text.slice(colon + 1)
   switch (scheme) {
-    case 'tcp': return parseActive(text, rest)
-    case 'ptcp': return parsePassive(text, rest)
+    case 'tcp':
+    case 'ssl': return parseActive(text, scheme, rest)
+    case 'ptcp':
+    case 'pssl': return parsePassive(text, scheme === 'ptcp' ? 'tcp' : 'ssl', rest)
     case 'unix':
     case 'punix': return parseUnix(text, rest, scheme === 'punix')
-    case 'ssl':
-    case 'pssl': return refuse(`'${text}': TLS (ssl:, pssl:) is not supported yet; use tcp:, ptcp:, unix: or punix:`)
     default: return refuse(`'${text}' is not a connection; expected ${forms}`)
   }
 }
@@ -39,8 +42,9 @@ export function parseEndpoint(text: string): EndpointResult {
 /** The text that parses to the same endpoint. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.transport === 'unix') return `${endpoint.passive ? 'punix' : 'unix'}:${endpoint.path}`
-  if (!endpoint.passive) return `tcp:${bracket(endpoint.host)}:${endpoint.port}`
-  return endpoint.host === null ? `ptcp:${endpoint.port}` : `ptcp:${endpoint.port}:${bracket(endpoint.host)}`
+  const { transport, port } = endpoint
+  if (!endpoint.passive) return `${transport}:${bracket(endpoint.host)}:${port}`
+  return endpoint.host === null ? `p${transport}:${port}` : `p${transport}:${port}:${bracket(endpoint.host)}`
 }
 
 /** HOST:PORT, with IPv6 in brackets; P4Runtime targets are named so. `leastPort` is 0 for an address to listen on. */
@@ -53,27 +57,27 @@ export function parseHostPort(text: string, leastPort = 1): { readonly host: str
 
 export const formatHostPort = ({ host, port }: { readonly host: string; readonly port: number }): string => `${bracket(host)}:${port}`
 
-function parseActive(text: string, rest: string): EndpointResult {
+function parseActive(text: string, transport: InternetTransport, rest: string): EndpointResult {
   const split = splitHostPort(rest)
-  if (split === null) return refuse(`'${text}': expected tcp:HOST[:PORT], with an IPv6 address in brackets (tcp:[::1]:6653)`)
-  if (split.port === null) return accept({ transport: 'tcp', passive: false, host: split.host, port: DEFAULT_OPENFLOW_PORT })
+  if (split === null) return refuse(`'${text}': expected ${transport}:HOST[:PORT], with an IPv6 address in brackets (${transport}:[::1]:6653)`)
+  if (split.port === null) return accept({ transport, passive: false, host: split.host, port: DEFAULT_OPENFLOW_PORT })
   const port = parsePort(split.port, 1)
   if (port === null) return refuse(`'${text}': '${split.port}' is not a port number (1 to 65535)`)
-  return accept({ transport: 'tcp', passive: false, host: split.host, port })
+  return accept({ transport, passive: false, host: split.host, port })
 }
 
-function parsePassive(text: string, rest: string): EndpointResult {
+function parsePassive(text: string, transport: InternetTransport, rest: string): EndpointResult {
   const colon = rest.indexOf(':')
   const portText = colon < 0 ? rest : rest.slice(0, colon)
   const hostText = colon < 0 ? '' : rest.slice(colon + 1)
   const port = portText === '' ? DEFAULT_OPENFLOW_PORT : parsePort(portText, 0)
-  if (port === null) return refuse(`'${text}': '${portText}' is not a port number (0 to 65535); expected ptcp:[PORT][:HOST]`)
-  if (hostText === '') return accept({ transport: 'tcp', passive: true, host: null, port })
+  if (port === null) return refuse(`'${text}': '${portText}' is not a port number (0 to 65535); expected p${transport}:[PORT][:HOST]`)
+  if (hostText === '') return accept({ transport, passive: true, host: null, port })
   const split = splitHostPort(hostText)
   if (split === null || split.port !== null) {
-    return refuse(`'${text}': '${hostText}' is not an address; expected ptcp:[PORT][:HOST], with an IPv6 address in brackets`)
+    return refuse(`'${text}': '${hostText}' is not an address; expected p${transport}:[PORT][:HOST], with an IPv6 address in brackets`)
   }
-  return accept({ transport: 'tcp', passive: true, host: split.host, port })
+  return accept({ transport, passive: true, host: split.host, port })
 }
 
 /** sun_path of Linux, with its closing zero. */

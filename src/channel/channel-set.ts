@@ -7,8 +7,10 @@ import type { Millis } from '../base/clock.js'
 import { monotonicNow } from '../base/clock.js'
 import { formatEndpoint } from '../base/endpoint.js'
 import type { Endpoint } from '../base/endpoint.js'
+import { SwitchError } from '../base/errors.js'
 import { limitRepeats } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
+import type { TlsFiles } from '../base/tls-material.js'
 import type { ErrorName, Message } from '../openflow/index.js'
 import { Connection } from './connection.js'
 import type { ConnectionCounters, ConnectionOptions } from './connection.js'
@@ -18,6 +20,8 @@ import type { ChannelLimits } from './limits.js'
 import { listen } from './listener.js'
 import type { Listener } from './listener.js'
 import { versionName } from './negotiation.js'
+import { TlsAcceptor } from './tls-acceptor.js'
+import { TlsKeys } from './tls-keys.js'
 
 /** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */
 export type ConnectionKind = 'controller' | 'service'
@@ -38,6 +42,8 @@ export interface ChannelSetOptions {
   /** For each connection; null (the default) = no limit. */
   readonly packetInRate?: number | null
   readonly limits?: Partial<ChannelLimits>
+  /** What ssl endpoints need. */
+  readonly tls?: TlsFiles | null
 }
 
 export interface OpenConnection {
@@ -77,6 +83,9 @@ export interface ChannelSetStatus {
   readonly turnedAway: number
 }
 
+/** For the last bytes of secured connections to leave. */
+const HANDSHAKE_LINGER_MS = 500
+
 interface Entry { readonly id: number; readonly connection: Connection; readonly kind: ConnectionKind; readonly peer: string; openSince: Millis | null }
 interface OpenListener { readonly listener: Listener; readonly kind: ConnectionKind }
 
@@ -88,6 +97,9 @@ export class ChannelSet {
   readonly #watchers: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>[] = []
   readonly #entries = new Map<number, Entry>()
   readonly #sockets = new Set<Socket>()
+  /** Sockets beneath TLS; one that waits for its handshake has no connection that would close it. */
+  readonly #accepted = new Set<Socket>()
+  readonly #tls: TlsKeys | null
   readonly #connectors: Connector[] = []
   readonly #listeners: OpenListener[] = []
   #nextId = 1
@@ -96,6 +108,7 @@ export class ChannelSet {
   #paused = false
   #closed = false
 
+  /** Throws SwitchError where the files of TLS cannot be used. */
   constructor(options: ChannelSetOptions, events: ChannelSetEvents) {
     this.#options = options
     this.#events = events
@@ -107,9 +120,9 @@ export class ChannelSet {
       packetInRate: options.packetInRate ?? null,
       limits: { ...defaultLimits, ...options.limits },
     }
-    const connectorOptions = { maxBackoffMs: options.maxBackoffMs ?? 1000, connectMs: options.greetingMs ?? 5000 }
+    this.#tls = options.tls === undefined || options.tls === null ? null : new TlsKeys(options.tls, options.log, this.#limitedLog)
+    const connectorOptions = { maxBackoffMs: options.maxBackoffMs ?? 1000, connectMs: this.#connectionOptions.greetingMs, tls: this.#tls }
     for (const endpoint of options.controllers) {
-      if (endpoint.transport === 'tcp' && endpoint.passive) continue
       if (endpoint.passive) continue
       const connector: Connector = new Connector(endpoint, connectorOptions, (socket, peer, onClosed) =>
         this.#adopt(socket, peer, 'controller', () => connector.noteOpen(), onClosed), this.#limitedLog)
@@ -126,7 +139,8 @@ export class ChannelSet {
     try {
       for (const { endpoint, kind } of passive) {
         const name = formatEndpoint(endpoint)
-        const listener = await listen(endpoint, (socket) => this.#onClient(socket, name, kind), (reason) =>
+        const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(name, kind) : null
+        const listener = await listen(endpoint, (socket) => this.#onClient(socket, endpoint.transport, name, kind, acceptor), (reason) =>
           this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
         this.#listeners.push({ listener, kind })
         this.#options.log.info({ listener: formatEndpoint(listener.endpoint) }, 'listening for OpenFlow connections')
@@ -160,6 +174,11 @@ export class ChannelSet {
     this.#entries.get(id)?.connection.close(reason)
   }
 
+  /** Reads the files of TLS again; what cannot be used leaves the ones before in force, and is logged. */
+  reloadKeys(): void {
+    this.#tls?.refresh(true)
+  }
+
   /** Also tells someone else of connections, after the owner; those that are open already at once. */
   watch(watcher: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>): void {
     this.#watchers.push(watcher)
@@ -191,11 +210,13 @@ export class ChannelSet {
     for (const connector of this.#connectors) connector.stop()
     const listeners = this.#listeners.splice(0).map(({ listener }) => listener.close())
     for (const { connection } of [...this.#entries.values()]) connection.close('the switch is shutting down')
+    const lingering = setTimeout(() => { for (const socket of this.#accepted) socket.destroy() }, HANDSHAKE_LINGER_MS)
     const sockets = [...this.#sockets].map((socket) => new Promise<void>((resolve) => {
       if (socket.closed) resolve()
       else socket.once('close', () => resolve())
     }))
     await Promise.all([...listeners, ...sockets])
+    clearTimeout(lingering)
   }
 
   #select(id: number | undefined): Iterable<Entry> {
@@ -204,8 +225,8 @@ export class ChannelSet {
     return entry === undefined ? [] : [entry]
   }
 
-  #onClient(socket: Socket, listener: string, kind: ConnectionKind): void {
-    const peer = peerName(socket, listener)
+  #onClient(socket: Socket, transport: Endpoint['transport'], listener: string, kind: ConnectionKind, acceptor: TlsAcceptor | null): void {
+    const peer = peerName(socket, transport, listener)
     if (this.#closed || this.#passive >= this.#connectionOptions.limits.connections) {
       this.#turnedAway++
       this.#limitedLog.log('warn', 'turned away', { peer, listener, limit: this.#connectionOptions.limits.connections }, 'too many connections; a client was turned away')
@@ -215,7 +236,26 @@ export class ChannelSet {
     }
     this.#passive++
     socket.once('close', () => { this.#passive-- })
-    this.#adopt(socket, peer, kind, () => {}, () => {})
+    if (acceptor === null) return void this.#adopt(socket, peer, kind, () => {}, () => {})
+    this.#sockets.add(socket)
+    this.#accepted.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.#accepted.delete(socket)
+    })
+    acceptor.accept(socket)
+  }
+
+  #acceptor(listener: string, kind: ConnectionKind): TlsAcceptor {
+    if (this.#tls === null) throw new SwitchError('channel.tls', `${listener} needs a private key, a certificate and a CA certificate`)
+    return new TlsAcceptor(this.#tls, this.#connectionOptions.greetingMs, {
+      onSecure: (socket) => {
+        if (this.#closed) return void socket.destroy()
+        this.#adopt(socket, peerName(socket, 'ssl', listener), kind, () => {}, () => {})
+      },
+      onFailure: (socket, reason) =>
+        this.#limitedLog.log('warn', `tls ${reason}`, { peer: peerName(socket, 'ssl', listener), listener, reason }, 'TLS client refused'),
+    })
   }
 
   #adopt(socket: Socket, peer: string, kind: ConnectionKind, onOpen: () => void, onClosed: (reason: string) => void): Connection {

@@ -21,6 +21,7 @@ import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
+import { tlsFailure } from './tls-keys.js'
 
 export interface ConnectionOptions {
   /** Wire versions that may be negotiated, ascending. */
@@ -98,7 +99,7 @@ export class Connection {
     socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
     // A peer that has ended its side wants no more of us; Faucet restarts this way and waits for us to follow.
     socket.on('end', () => this.#finish('closed by the peer'))
-    socket.on('error', (error) => this.#finish(messageOf(error)))
+    socket.on('error', (error) => this.#finish(tlsFailure(error)))
     socket.on('close', () => this.#finish('connection lost'))
     this.#timer = setTimeout(() => this.#finish('the peer sent no OFPT_HELLO'), options.greetingMs)
     this.#emit(hello, UNSOLICITED_XID)

@@ -3,23 +3,29 @@
  *
  *   connecting ──▶ greeting ──▶ open ──▶ waiting ──▶ connecting …
  */
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { monotonicNow } from '../base/clock.js'
 import type { Millis } from '../base/clock.js'
 import { formatEndpoint } from '../base/endpoint.js'
 import type { Endpoint } from '../base/endpoint.js'
-import { messageOf } from '../base/errors.js'
+import { SwitchError, messageOf } from '../base/errors.js'
 import type { LimitedLog } from '../base/logger.js'
 import { Backoff } from './backoff.js'
 import type { Connection } from './connection.js'
+import { tlsFailure } from './tls-keys.js'
+import type { TlsKeys } from './tls-keys.js'
 
-export type ActiveEndpoint = Extract<Endpoint, { transport: 'tcp'; passive: false }> | Extract<Endpoint, { transport: 'unix' }>
+export type ActiveEndpoint = Exclude<Endpoint, { readonly passive: true }>
 
 export interface ConnectorOptions {
   readonly maxBackoffMs: Millis
-  /** For the system to connect. */
+  /** For the system to connect, and for the TLS handshake. */
   readonly connectMs: Millis
+  /** For ssl endpoints, which there are none of without it. */
+  readonly tls: TlsKeys | null
 }
 
 /** Makes a connection of a connected socket; `onClosed` is to be called once, when it has ended. */
@@ -80,8 +86,11 @@ export class Connector {
   }
 
   #attempt(): void {
-    const endpoint = this.#endpoint
-    const socket = endpoint.transport === 'unix' ? connect({ path: endpoint.path }) : connect({ host: endpoint.host, port: endpoint.port })
+    const { tls } = this.#options
+    tls?.refresh()
+    // Whoever can tell an authority is not verified, and not talked to either.
+    const bootstrapping = this.#endpoint.transport === 'ssl' && tls?.isBootstrapping === true
+    const socket = this.#dial(bootstrapping)
     this.#socket = socket
     let over = false
     const failed = (reason: string): void => {
@@ -97,18 +106,19 @@ export class Connector {
     const timer = setTimeout(() => failed(`no answer within ${this.#options.connectMs} ms`), this.#options.connectMs)
     socket.once('error', (error) => {
       clearTimeout(timer)
-      failed(describeFailure(error))
+      failed(describeFailure(error, tls))
     })
     socket.once('close', () => {
       clearTimeout(timer)
       failed('connection lost')
     })
-    socket.once('connect', () => {
+    socket.once(this.#endpoint.transport === 'ssl' ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer)
       if (over) return
       if (connectedToItself(socket)) return failed('connection refused')
+      if (bootstrapping) return failed(tls.learnAuthority(socket as TLSSocket))
       over = true
-      this.#connection = this.#adopt(socket, peerName(socket, this.name), (reason) => {
+      this.#connection = this.#adopt(socket, peerName(socket, this.#endpoint.transport, this.name), (reason) => {
         const lasted = this.#openSince === null ? 0 : monotonicNow() - this.#openSince
         this.#lastError = reason
         this.#connection = null
@@ -116,6 +126,21 @@ export class Connector {
         this.#openSince = null
         this.#again(lasted)
       })
+    })
+  }
+
+  #dial(bootstrapping: boolean): Socket {
+    const endpoint = this.#endpoint
+    if (endpoint.transport === 'unix') return connect({ path: endpoint.path })
+    const { host, port } = endpoint
+    if (endpoint.transport === 'tcp') return connect({ host, port })
+    const { tls } = this.#options
+    if (tls === null) throw new SwitchError('bug.tls', `${this.name} without TLS keys`)
+    return connectTls({
+      host, port, secureContext: tls.context, rejectUnauthorized: !bootstrapping,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      // Certificates of switches and controllers are not made for a host, see tls-keys.ts.
+      checkServerIdentity: () => undefined,
     })
   }
 
@@ -130,12 +155,12 @@ export class Connector {
 const connectedToItself = (socket: Socket): boolean =>
   socket.localPort !== undefined && socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
 
-export const peerName = (socket: Socket, otherwise: string): string =>
-  socket.remoteAddress === undefined || socket.remotePort === undefined
+export const peerName = (socket: Socket, transport: Endpoint['transport'], otherwise: string): string =>
+  socket.remoteAddress === undefined || socket.remotePort === undefined || transport === 'unix'
     ? otherwise
-    : `tcp:${socket.remoteAddress.includes(':') ? `[${socket.remoteAddress}]` : socket.remoteAddress}:${socket.remotePort}`
+    : formatEndpoint({ transport, passive: false, host: socket.remoteAddress, port: socket.remotePort })
 
 /** An AggregateError, of a name with several addresses, has no message of its own. */
-function describeFailure(error: unknown): string {
-  return error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error)
+function describeFailure(error: unknown, tls: TlsKeys | null): string {
+  return error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : tlsFailure(error, tls?.files.caCert)
 }

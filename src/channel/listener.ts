@@ -30,7 +30,7 @@ export async function listen(endpoint: Endpoint, onSocket: (socket: Socket) => v
   server.on('error', (error) => onError(messageOf(error)))
   const address = server.address()
   return {
-    endpoint: endpoint.transport === 'tcp' && endpoint.passive && typeof address === 'object' && address !== null
+    endpoint: endpoint.transport !== 'unix' && endpoint.passive && typeof address === 'object' && address !== null
       ? { ...endpoint, port: address.port }
       : endpoint,
     close: () => new Promise((resolve) => server.close(() => resolve())),
@@ -44,7 +44,7 @@ function bind(server: Server, endpoint: Endpoint): Promise<void> {
       server.removeListener('error', reject)
       resolve()
     }
-    if (endpoint.transport === 'tcp') {
+    if (endpoint.transport !== 'unix') {
       server.listen(endpoint.host === null || !endpoint.passive ? { port: endpoint.port } : { port: endpoint.port, host: endpoint.host }, listening)
       return
     }

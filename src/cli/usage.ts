@@ -11,8 +11,12 @@ options
   --device-id NUMBER            P4Runtime device id (default 1)
   --datapath-id ID              16 hexadecimal digits, 0x… or decimal (default 0000000000000001)
   --port NUMBER@INTERFACE       a port of the switch, 1@eth0; repeat it for each
-  --controller CONNECTION       tcp:HOST[:PORT] or unix:PATH; repeatable (port 6653 where it is left out)
-  --listen CONNECTION           ptcp:[PORT][:HOST] or punix:PATH, for ovs-ofctl and the like; repeatable
+  --controller CONNECTION       tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH; repeatable (port 6653 where it is left out)
+  --listen CONNECTION           ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH, for ovs-ofctl and the like; repeatable
+  --private-key FILE            for ssl: and pssl:, the switch's private key
+  --certificate FILE            … its certificate
+  --ca-cert FILE                … and the certificates of the authorities whose peers are trusted
+  --bootstrap-ca-cert FILE      in place of --ca-cert: believe the first controller, keep its authority there
   --protocols LIST              OpenFlow versions to offer (default OpenFlow10,OpenFlow13)
   --fail-mode secure            keep the flows while no controller is connected (the only mode so far)
   --config FILE                 YAML file with these settings and more; an option replaces the file's key

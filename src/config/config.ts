@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import type { Endpoint } from '../base/endpoint.js'
 import type { LogLevel } from '../base/logger.js'
+import type { TlsFiles } from '../base/tls-material.js'
 import type { PortChoice, ConfigValues } from './schema.js'
 import { wireVersions } from './fields.js'
 import { defaultPipelineFiles, productVersion } from './package-files.js'
@@ -33,6 +34,8 @@ export interface Config {
   readonly ports: readonly PortConfig[]
   readonly controllers: readonly Endpoint[]
   readonly listen: readonly Endpoint[]
+  /** Absolute paths; null where no endpoint is an ssl one and none were given. */
+  readonly tls: TlsFiles | null
   /** Wire versions, ascending: 1 = OpenFlow 1.0, 4 = OpenFlow 1.3. */
   readonly protocols: readonly number[]
   readonly failMode: 'secure'
@@ -48,8 +51,8 @@ export interface Config {
   readonly description: { readonly manufacturer: string; readonly hardware: string; readonly software: string; readonly serialNumber: string; readonly datapath: string }
 }
 
-/** `resolvePath` makes the paths of the source they came from absolute. */
-export function completeConfig(values: ConfigValues, resolvePath: (path: string) => string): Config {
+/** `resolvePath` makes the path of a key absolute, after the source it came from. */
+export function completeConfig(values: ConfigValues, resolvePath: (path: string, key: keyof ConfigValues) => string): Config {
   const { description } = values
   return {
     target: values.target,
@@ -59,6 +62,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string)
     ports: values.ports,
     controllers: values.controllers,
     listen: values.listen,
+    tls: tlsFiles(values, resolvePath),
     protocols: values.protocols.map((name) => wireVersions[name]).sort((a, b) => a - b),
     failMode: values.failMode,
     inactivityProbe: values.inactivityProbe,
@@ -66,7 +70,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string)
     packetInRate: values.packetInRate ?? null,
     pipeline: values.pipeline === undefined
       ? defaultPipelineFiles()
-      : { p4info: resolvePath(values.pipeline.p4info), json: resolvePath(values.pipeline.json) },
+      : { p4info: resolvePath(values.pipeline.p4info, 'pipeline'), json: resolvePath(values.pipeline.json, 'pipeline') },
     cpuPort: values.cpuPort,
     logLevel: values.logLevel,
     description: {
@@ -76,6 +80,17 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string)
       serialNumber: description.serialNumber ?? 'None',
       datapath: description.datapath ?? printable(hostname()),
     },
+  }
+}
+
+/** Complete or null: that all are given where they are needed has been checked. */
+function tlsFiles(values: ConfigValues, resolvePath: (path: string, key: keyof ConfigValues) => string): TlsFiles | null {
+  const { privateKey, certificate, caCert, bootstrapCaCert } = values
+  const authority = caCert ?? bootstrapCaCert
+  if (privateKey === undefined || certificate === undefined || authority === undefined) return null
+  return {
+    privateKey: resolvePath(privateKey, 'privateKey'), certificate: resolvePath(certificate, 'certificate'),
+    caCert: resolvePath(authority, caCert === undefined ? 'bootstrapCaCert' : 'caCert'), bootstrap: caCert === undefined,
   }
 }
 

@@ -36,7 +36,7 @@ export const duration = (least: number, most: number) => z.string().transform((t
 export const endpoint = (allow: 'any' | 'passive') => z.string().transform((text, context) => {
   const result = parseEndpoint(text)
   if (!result.ok) return fail(context, result.reason)
-  if (allow === 'passive' && !result.endpoint.passive) return fail(context, `'${text}' does not listen; expected ptcp:[PORT][:HOST] or punix:PATH`)
+  if (allow === 'passive' && !result.endpoint.passive) return fail(context, `'${text}' does not listen; expected ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH`)
   return result.endpoint
 })
 

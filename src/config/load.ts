@@ -10,11 +10,13 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../base/errors.js'
+import { readTlsMaterial } from '../base/tls-material.js'
 import { completeConfig } from './config.js'
 import type { Config } from './config.js'
 import { ConfigError, formatPath } from './problem.js'
 import type { Path, Problem } from './problem.js'
 import { configKeys, configSchema } from './schema.js'
+import type { ConfigValues } from './schema.js'
 import { readYaml } from './yaml-source.js'
 import type { Source } from './yaml-source.js'
 
@@ -45,8 +47,8 @@ export function checkConfig(options: Source, file: Source | null, folder: string
   const result = configSchema.safeParse(merged, { reportInput: true })
   if (!result.success) throw new ConfigError(inOrder(result.error.issues.flatMap((issue) => explain(issue, problem))))
 
-  const config = completeConfig(result.data, (path) => resolve(folder, path))
-  const problems: Problem[] = []
+  const config = completeConfig(result.data, (path, key) => resolve(key in options.values ? process.cwd() : folder, path))
+  const problems: Problem[] = checkTls(result.data, config, problem)
   config.ports.forEach((port, i) => {
     if (port.p4Port === config.cpuPort) problems.push(problem(['ports', i, 'p4Port'], 'value', `P4 port ${port.p4Port} is the CPU port`))
   })
@@ -58,6 +60,27 @@ export function checkConfig(options: Source, file: Source | null, folder: string
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return config
+}
+
+const tlsKeys = ['privateKey', 'certificate', 'caCert'] as const
+
+/** ssl endpoints need all files, and files that are named must be of use. */
+function checkTls(values: ConfigValues, config: Config, problem: Report): Problem[] {
+  if (values.caCert !== undefined && values.bootstrapCaCert !== undefined) {
+    return [problem(['bootstrapCaCert'], 'key', 'caCert is given too; one of them is enough')]
+  }
+  const authorityKey = values.bootstrapCaCert === undefined ? 'caCert' : 'bootstrapCaCert'
+  if (config.tls !== null) {
+    const result = readTlsMaterial(config.tls, Date.now())
+    return result.ok ? [] : result.problems.map(({ file, reason }) => problem([file === 'caCert' ? authorityKey : file], 'value', reason))
+  }
+  const missing = tlsKeys.filter((key) => values[key === 'caCert' ? authorityKey : key] === undefined)
+  for (const key of ['controllers', 'listen'] as const) {
+    const first = values[key].findIndex(({ transport }) => transport === 'ssl')
+    if (first >= 0) return [problem([key, first], 'value', `TLS needs ${missing.join(', ')} too`)]
+  }
+  const given = [...tlsKeys, 'bootstrapCaCert' as const].find((key) => values[key] !== undefined)
+  return given === undefined ? [] : [problem([given], 'key', `TLS needs ${missing.join(', ')} too`)]
 }
 
 type Report = (path: Path, part: 'key' | 'value', reason: string) => Problem

@@ -53,6 +53,8 @@ function distinctP4Ports(ports: readonly PortChoice[], context: z.RefinementCtx<
   })
 }
 
+const path = z.string().min(1)
+
 export const configSchema = z.strictObject({
   target: target.prefault('embedded').describe("'embedded', or HOST:PORT of a P4Runtime server"),
   deviceId: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1).describe('P4Runtime device id'),
@@ -64,9 +66,13 @@ export const configSchema = z.strictObject({
     .superRefine(distinctP4Ports)
     .default([]).describe('the ports of the switch'),
   controllers: z.array(endpoint('any')).superRefine(distinct('controller', null, formatEndpoint)).default([])
-    .describe('controllers: tcp:HOST[:PORT], unix:PATH; a ptcp: or punix: one connects to us and is treated like them'),
+    .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them'),
   listen: z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
-    .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST] or punix:PATH'),
+    .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH'),
+  privateKey: path.optional().describe('private key for ssl: and pssl:, PEM'),
+  certificate: path.optional().describe('certificate that belongs to the private key, PEM'),
+  caCert: path.optional().describe('certificates of the authorities whose peers are trusted, PEM'),
+  bootstrapCaCert: path.optional().describe('in place of caCert: where the file does not exist, the first controller is believed and its authority kept there'),
   protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow13'])
     .describe('OpenFlow versions that are negotiated: OpenFlow10, OpenFlow13'),
   failMode: failMode.prefault('secure').describe("'secure': flows stay as they are while no controller is connected"),

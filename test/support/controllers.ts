@@ -111,6 +111,13 @@ const osKen = (app: 'simple_switch' | 'simple_switch_13', version: string): Lear
     environment()),
 })
 
+/** os-ken's simple_switch_13 behind TLS, on the controller's port. */
+export const osKenOverTls = (namespace: Namespace, files: { readonly key: string; readonly cert: string; readonly ca: string }): Daemon =>
+  namespace.daemon('os-ken over TLS', program('osken-manager'),
+    ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-ssl-listen-port', String(CONTROLLER_PORT), '--ctl-privkey', files.key, '--ctl-cert', files.cert,
+      '--ca-certs', files.ca, join(controllerFolder, 'apps', 'simple_switch_13.py')],
+    environment())
+
 const testController = (version: string): LearningSwitch => ({
   name: `ovs-testcontroller, ${version}`,
   version,

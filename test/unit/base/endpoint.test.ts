@@ -17,6 +17,10 @@ for (const [text, endpoint, canonical] of [
   ['ptcp:6654:127.0.0.1', ptcp('127.0.0.1', 6654), 'ptcp:6654:127.0.0.1'],
   ['ptcp::127.0.0.1', ptcp('127.0.0.1', 6653), 'ptcp:6653:127.0.0.1'],
   ['ptcp:0:[::1]', ptcp('::1', 0), 'ptcp:0:[::1]'],
+  ['ssl:10.0.0.1', { ...tcp('10.0.0.1', 6653), transport: 'ssl' }, 'ssl:10.0.0.1:6653'],
+  ['ssl:[2001:db8::1]:6640', { ...tcp('2001:db8::1', 6640), transport: 'ssl' }, 'ssl:[2001:db8::1]:6640'],
+  ['pssl:', { ...ptcp(null, 6653), transport: 'ssl' }, 'pssl:6653'],
+  ['pssl:0:[::1]', { ...ptcp('::1', 0), transport: 'ssl' }, 'pssl:0:[::1]'],
   ['unix:/run/c.sock', { transport: 'unix', passive: false, path: '/run/c.sock' }, 'unix:/run/c.sock'],
   ['punix:br0.mgmt', { transport: 'unix', passive: true, path: 'br0.mgmt' }, 'punix:br0.mgmt'],
 ] as const) {
@@ -53,8 +57,10 @@ for (const [text, reason] of [
   ['unix:', /path is missing/],
   ['punix:', /path is missing/],
   ['punix:' + 'x'.repeat(108), /more than 107 bytes/],
-  ['ssl:10.0.0.1:6653', /TLS .* not supported yet/],
-  ['pssl:6653', /TLS .* not supported yet/],
+  ['ssl:', /expected ssl:HOST/],
+  ['ssl:::1:6653', /expected ssl:HOST/],
+  ['pssl:70000', /not a port number.*expected pssl:/],
+  ['pssl:1:h:2', /not an address; expected pssl:/],
 ] as const) {
   test(`refuses '${text.slice(0, 30)}'`, () => {
     const result = parseEndpoint(text)

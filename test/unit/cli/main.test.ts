@@ -61,7 +61,7 @@ for (const [args, ...expected] of [
   [['--target', 'bmv2'], /^ofswitchd: --target bmv2: 'bmv2' is not a target/m],
   [['--device-id', 'x'], /^ofswitchd: --device-id x: expected a number, not "x"$/m],
   [['--datapath-id', '1x'], /^ofswitchd: --datapath-id 1x: '1x' is not a datapath id/m],
-  [['--controller', 'ssl:10.0.0.1'], /^ofswitchd: --controller ssl:10\.0\.0\.1: .*not supported yet/m],
+  [['--controller', 'ssl:10.0.0.1'], /^ofswitchd: --controller ssl:10\.0\.0\.1: TLS needs privateKey, certificate, caCert too/m],
   [['--controller', 'tcp:a', '--controller', 'tcp:b:x'], /^ofswitchd: --controller tcp:b:x: /m],
   [['--listen', 'tcp:1.2.3.4'], /^ofswitchd: --listen tcp:1\.2\.3\.4: .*does not listen/m],
   [['--protocols', 'OpenFlow13,OpenFlow15'], /^ofswitchd: --protocols OpenFlow13,OpenFlow15: OpenFlow15 is not supported/m],
