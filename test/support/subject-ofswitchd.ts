@@ -10,7 +10,7 @@ import { ofctl } from './ovs-ofctl.js'
 import { DATAPATH_ID, LISTEN_PORT, type RunningSwitch, type Subject, type SubjectOptions } from './subject.js'
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-const TARGET_PORT = 19_559
+export const TARGET_PORT = 19_559
 /** The port of BMv2 that carries packet-ins and packet-outs. */
 const CPU_PORT = 510
 
@@ -28,7 +28,7 @@ export const portArguments = (ports: readonly number[]): string[] => ports.flatM
 export function agentArguments(target: string, options: SubjectOptions): string[] {
   return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...portArguments(options.ports),
     ...(options.controllers ?? []).flatMap((controller) => ['--controller', controller]),
-    '--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`]
+    '--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...(options.agentArguments ?? [])]
 }
 
 async function startAgent(
@@ -101,9 +101,7 @@ export const bmv2Subject: Subject = {
   whyNot: () => whyNotBuilt() ?? (onPath('simple_switch_grpc') === undefined ? 'BMv2 (simple_switch_grpc) is not on the PATH' : undefined),
   async start(_sandbox, namespace, options) {
     const start = async (): Promise<Daemon> => {
-      const target = namespace.daemon('simple_switch_grpc', 'simple_switch_grpc', ['--no-p4', '--device-id', '1',
-        ...options.ports.flatMap((port) => ['-i', `${port}@p${port}`]),
-        '--', '--grpc-server-addr', `127.0.0.1:${TARGET_PORT}`, '--cpu-port', String(CPU_PORT)])
+      const target = startBmv2(namespace, options.ports)
       await listening(namespace, target, TARGET_PORT)
       return target
     }
@@ -111,8 +109,13 @@ export const bmv2Subject: Subject = {
   },
 }
 
+export const startBmv2 = (namespace: Namespace, ports: readonly number[]): Daemon =>
+  namespace.daemon('simple_switch_grpc', 'simple_switch_grpc', ['--no-p4', '--device-id', '1',
+    ...ports.flatMap((port) => ['-i', `${port}@p${port}`]),
+    '--', '--grpc-server-addr', `127.0.0.1:${TARGET_PORT}`, '--cpu-port', String(CPU_PORT)])
+
 /** Waits until something listens on a TCP port of the namespace. */
-async function listening(namespace: Namespace, daemon: Daemon, port: number): Promise<void> {
+export async function listening(namespace: Namespace, daemon: Daemon, port: number): Promise<void> {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
   await until(() => `${daemon.name} to listen on ${port}`, async () => {
     if (!daemon.running) throw new Error(`${daemon.name} ended while starting\n${daemon.log}`)

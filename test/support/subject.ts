@@ -13,6 +13,8 @@ export interface SubjectOptions {
   /** Active controller connections, e.g. `tcp:127.0.0.1:6653`. */
   readonly controllers?: readonly string[]
   readonly datapathId?: string
+  /** Further options of ofswitchd; Open vSwitch does not get them. */
+  readonly agentArguments?: readonly string[]
 }
 
 export interface RunningSwitch {

@@ -1,0 +1,157 @@
+/** What the load generator does to an OpenFlow switch. Times are milliseconds. */
+import { NO_BUFFER, Port, Table } from '../../src/openflow/index.js'
+import type { FlowMod, Frame, Message } from '../../src/openflow/index.js'
+import { addFlow, apply, bytesOf, deleteAll, frameTo, MISS_PRIORITY, output, plainFlow, toAddress } from './flows.js'
+import { OpenFlowClient, Type } from './openflow-client.js'
+import type { Load } from './load.js'
+
+export class OpenFlowLoad implements Load {
+  readonly #client: OpenFlowClient
+  readonly #port: number
+
+  private constructor(client: OpenFlowClient, port: number) {
+    this.#client = client
+    this.#port = port
+  }
+  static async open(port: number): Promise<OpenFlowLoad> { return new OpenFlowLoad(await OpenFlowClient.connect(port), port) }
+
+  async clear(): Promise<void> {
+    this.#client.send(deleteAll)
+    await this.#barrier()
+  }
+
+  async install(flows: readonly FlowMod[]): Promise<number> {
+    const bytes = Buffer.concat(flows.map((flow) => bytesOf(flow, this.#client.nextXid())))
+    const begin = performance.now()
+    this.#client.write(bytes)
+    await this.#barrier()
+    return performance.now() - begin
+  }
+  pipelined({ first, count, tables }: { first: number; count: number; tables: number }): Promise<number> {
+    return this.install(Array.from({ length: count }, (_, n) => plainFlow(first + n, tables)))
+  }
+
+  /** The time from each flow-mod to the reply of its barrier. */
+  async single({ count }: { count: number }): Promise<number[]> {
+    const times: number[] = []
+    for (let n = 0; n < count; n++) {
+      const xid = this.#client.nextXid()
+      const bytes = Buffer.concat([bytesOf(plainFlow(n, 1), this.#client.nextXid()), bytesOf({ type: 'barrier_request' }, xid)])
+      const answer = this.#client.answer(xid)
+      const begin = performance.now()
+      this.#client.write(bytes)
+      await answer
+      times.push(performance.now() - begin)
+    }
+    this.#client.check()
+    return times
+  }
+
+  /** packet-out to the tables → packet-in, `window` of them under way. */
+  async loop({ count, window }: { count: number; window: number }): Promise<number> {
+    await this.install([addFlow(0, [], apply(output(Port.CONTROLLER)), MISS_PRIORITY)])
+    const packet = (): Uint8Array => bytesOf(packetOut(Port.TABLE, 1, frameTo(1)), this.#client.nextXid())
+    return this.#rounds(count, window, () => this.#client.write(packet()), () => undefined)
+  }
+
+  /** As a learning controller: each packet-in is answered by a flow-mod and a packet-out, and then the next packet comes. */
+  async reactive({ count, window }: { count: number; window: number }): Promise<number> {
+    await this.install([addFlow(0, [], apply(output(Port.CONTROLLER)), MISS_PRIORITY)])
+    let next = 0
+    let learnt = 0
+    const stimulus = (): void => this.#client.write(bytesOf(packetOut(Port.TABLE, 1, frameTo(1_000_000 + next++)), this.#client.nextXid()))
+    const answer = (): void => {
+      const frame = frameTo(1_000_000 + learnt)
+      const flow = addFlow(0, toAddress(1_000_000 + learnt++), apply(output(2)))
+      this.#client.write(Buffer.concat([bytesOf(flow, this.#client.nextXid()), bytesOf(packetOut(2, 1, frame), this.#client.nextXid())]))
+    }
+    const begin = performance.now()
+    await this.#rounds(count, window, stimulus, answer)
+    await this.#barrier()
+    return performance.now() - begin
+  }
+
+  /** Delays of echo requests on this connection and on another one, while flow-mods are carried out. */
+  async echo({ count, tables }: { count: number; tables: number }): Promise<{ same: number[]; other: number[]; ms: number }> {
+    const other = await OpenFlowClient.connect(this.#port)
+    const delays = { same: [] as number[], other: [] as number[] }
+    const ask = async (client: OpenFlowClient, into: number[]): Promise<void> => {
+      const begin = performance.now()
+      await client.request({ type: 'echo_request', data: new Uint8Array(8) })
+      into.push(performance.now() - begin)
+    }
+    const bytes = Buffer.concat(Array.from({ length: count }, (_, n) => bytesOf(plainFlow(n, tables), this.#client.nextXid())))
+    const begin = performance.now()
+    this.#client.write(bytes)
+    const done = this.#barrier()
+    const timer = setInterval(() => {
+      void ask(this.#client, delays.same)
+      void ask(other, delays.other)
+    }, 2)
+    await done
+    clearInterval(timer)
+    const ms = performance.now() - begin
+    await Promise.all([ask(this.#client, []), ask(other, [])])
+    other.close()
+    return { ...delays, ms }
+  }
+
+  /** Statistics of all flows, to the last part of the reply. */
+  async dump({ expected }: { expected: number }): Promise<number> {
+    const xid = this.#client.nextXid()
+    const body = { kind: 'flow' as const, tableId: Table.ALL, outPort: Port.ANY, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] }
+    let flows = 0
+    const done = new Promise<void>((resolve) => {
+      this.#client.onFrame = (frame) => {
+        if (frame.type !== Type.STATS_REPLY || frame.xid !== xid) return
+        flows += countFlows(frame)
+        if ((frame.bytes[11] ?? 0) % 2 === 0) resolve()
+      }
+    })
+    const begin = performance.now()
+    this.#client.write(bytesOf({ type: 'stats_request', more: false, body }, xid))
+    await done
+    const ms = performance.now() - begin
+    this.#client.onFrame = () => undefined
+    this.#client.check()
+    if (flows !== expected) throw new Error(`${flows} flows in the statistics, ${expected} expected`)
+    return ms
+  }
+
+  close(): void { this.#client.close() }
+
+  async #barrier(): Promise<void> {
+    await this.#client.request({ type: 'barrier_request' })
+    this.#client.check()
+  }
+
+  #rounds(count: number, window: number, send: () => void, received: () => void): Promise<number> {
+    return new Promise((resolve) => {
+      const begin = performance.now()
+      let sent = 0
+      let done = 0
+      this.#client.onFrame = (frame) => {
+        if (frame.type !== Type.PACKET_IN) return
+        received()
+        if (sent < count) {
+          sent++
+          send()
+        }
+        if (++done < count) return
+        this.#client.onFrame = () => undefined
+        resolve(performance.now() - begin)
+      }
+      for (; sent < Math.min(window, count); sent++) send()
+    })
+  }
+}
+
+export const packetOut = (port: number, inPort: number, data: Uint8Array): Message =>
+  ({ type: 'packet_out', bufferId: NO_BUFFER, inPort, actions: [output(port)], data })
+
+/** Without decoding: the load generator is not to be what is measured. OF 1.3.5 §7.3.5.2 */
+function countFlows({ bytes }: Frame): number {
+  let flows = 0
+  for (let at = 16; at + 2 <= bytes.length; flows++) at += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  return flows
+}
