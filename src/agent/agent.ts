@@ -4,14 +4,18 @@
  *   channel ◀──▶ SwitchLoop (datapath, compiler) ◀──▶ Southbound ◀──▶ target
  */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Endpoint } from '../base/endpoint.js'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { ChannelSet } from '../channel/index.js'
 import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
+import { openControlPoint, type ControlPoint } from '../control/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
+import { controlledSwitch } from './controlled-switch.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
 
@@ -29,6 +33,8 @@ export interface Agent {
 export interface AgentOptions {
   /** Ports for the embedded target in place of those that the configuration describes. */
   readonly ports?: PortDriver
+  /** Called when someone on the control socket asks the program to end; without it that is refused. */
+  readonly onExit?: () => void
 }
 
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
@@ -40,18 +46,33 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
   const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, log })
-  let channels: ChannelSet
+  let opened: ChannelSet | null = null
+  let tellClosed = (): void => {}
+  const closed = new Promise<void>((resolve) => { tellClosed = resolve })
+  let control: ControlPoint | null = null
   try {
-    channels = new ChannelSet({
-      controllers: config.controllers, listen: config.listen, versions: config.protocols, log: log.child({ component: 'channel' }),
+    const channels = opened = new ChannelSet({
+      controllers: config.controllers, listen: [...config.listen, ...byName(config)], versions: config.protocols, log: log.child({ component: 'channel' }),
       inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate, tls: config.tls,
+      ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
     }, loop.channelEvents)
     await channels.start()
+    const { onExit } = options
+    const exit = onExit === undefined ? null : (): Promise<void> => {
+      onExit()
+      return closed
+    }
+    if (config.rundir !== null) {
+      const sw = controlledSwitch({ config, log, loop, channels, session, exit })
+      control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
+    }
+    loop.start(channels)
   } catch (error) {
+    await opened?.close()
     await target.close()
     throw error
   }
-  loop.start(channels)
+  const channels = opened
   const { name, tables } = compiler.contract
   log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
   return {
@@ -61,8 +82,24 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       await channels.close()
       await session.close()
       await target.close()
+      tellClosed()
+      await control?.close()
     },
   }
+}
+
+/** Where `ovs-ofctl … <bridge>` looks for a switch. */
+const byName = ({ rundir, bridge }: Config): readonly Endpoint[] =>
+  rundir === null ? [] : [{ transport: 'unix', passive: true, path: join(rundir, `${bridge}.mgmt`) }]
+
+/** The connection that is worth watching: the master's, else one with equal rights, else any. */
+function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null {
+  const roles = new Map(loop.datapath.connections().map(({ id, role }) => [id, role]))
+  for (const role of ['master', 'equal', 'slave'] as const) {
+    const found = ids.find((id) => roles.get(id) === role)
+    if (found !== undefined) return found
+  }
+  return null
 }
 
 async function loadPipeline(config: Config): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {

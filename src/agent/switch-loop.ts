@@ -11,6 +11,7 @@ import { Datapath, type Effect, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
+import { LocalClient } from './local-client.js'
 import { PacketIo } from './packet-io.js'
 import type { PortSource } from './port-monitor.js'
 
@@ -29,6 +30,8 @@ const MAX_TIMER_MS = 0x7fffffff
 
 export class SwitchLoop {
   readonly channelEvents: ChannelSetEvents
+  /** Requests from inside, answered as those of a management connection are. */
+  readonly client: LocalClient
   readonly #options: SwitchLoopOptions
   readonly #datapath: Datapath
   readonly #committer: Committer
@@ -36,6 +39,7 @@ export class SwitchLoop {
   readonly #packets: PacketIo
   readonly #log: Logger
   readonly #inputs: Input[] = []
+  readonly #totals = new Map<string, number>()
   readonly #paused = new Set<number>()
   #running = false
   #stopped = false
@@ -57,6 +61,7 @@ export class SwitchLoop {
     this.#committer = new Committer(southbound, this.#log, (reason) => this.#resynchronise(reason))
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler.contract, southbound, new Map(config.ports.map((port) => [port.number, port.p4Port])), () => this.#datapath.ports(), (input) => this.feed(input))
+    this.client = new LocalClient((input) => this.feed(input))
     this.channelEvents = {
       onOpen: ({ id, version, kind }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind }),
       onMessage: (conn, xid, message, raw) => {
@@ -87,6 +92,11 @@ export class SwitchLoop {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
+  /** To be looked at between inputs; only step() changes it. */
+  get datapath(): Omit<Datapath, 'step'> { return this.#datapath }
+  /** Inputs and effects so far, by kind. */
+  totals(): Readonly<Record<string, number>> { return Object.fromEntries(this.#totals) }
+
   feed(input: Input): void {
     this.#inputs.push(input)
     this.#run()
@@ -97,6 +107,7 @@ export class SwitchLoop {
     this.#running = true
     try {
       for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
+        this.#count(input.kind === 'message' ? `openflow_recv_${input.message.type}` : `switch_${input.kind}`)
         for (const effect of this.#datapath.step(input, monotonicNow())) this.#perform(effect)
       }
     } finally {
@@ -109,6 +120,8 @@ export class SwitchLoop {
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case 'send': {
+        if (this.client.receive(effect)) return
+        this.#count(`openflow_send_${effect.message.type}`)
         const sent = this.#channels?.send(effect.conn, effect.message, effect.xid)
         if (effect.message.type === 'error') this.#log.info({ conn: effect.conn, xid: effect.xid, error: effect.message.name }, 'error sent')
         if (sent !== true) this.#log.debug({ conn: effect.conn, type: effect.message.type }, 'message not sent')
@@ -125,6 +138,10 @@ export class SwitchLoop {
         void this.#counters.read(effect).then((input) => this.feed(input))
       }
     }
+  }
+
+  #count(name: string): void {
+    this.#totals.set(name, (this.#totals.get(name) ?? 0) + 1)
   }
 
   #onTarget(event: SouthboundEvent): void {

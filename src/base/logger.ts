@@ -27,7 +27,14 @@ export interface Logger {
   readonly fatal: LogMethod
   child(fields: LogFields): Logger
 }
+/** Levels while the program runs: one for each component that has logged, or that a logger was made for. */
+export interface LogControl {
+  levels(): ReadonlyMap<string, LogLevel>
+  /** Of one component, or (null) of all of them and of those to come. */
+  setLevel(component: string | null, level: LogLevel): void
+}
 export interface RootLogger extends Logger {
+  readonly control: LogControl
   /** Resolves when everything is written, or after half a second with a reader that does not read. The last call. */
   close(): Promise<void>
 }
@@ -44,25 +51,59 @@ export function createLogger(options: LoggerOptions): RootLogger {
   const fd = options.fd ?? 1
   const format = options.format ?? 'auto'
   const readable = format === 'readable' || (format === 'auto' && isatty(fd))
+  const levels = new Levels(options.level)
   if (readable) {
     const stream = PinoPretty({ destination: fd, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true, colorize: isatty(fd) })
-    return Object.assign(fromPino(pino({ level: options.level }, stream)), { close: () => Promise.resolve() })
+    return Object.assign(fromPino(pino({ level: 'trace' }, stream), levels, MAIN), { control: levels, close: () => Promise.resolve() })
   }
   const output = openLogOutput(fd)
-  return Object.assign(fromPino(pino({ level: options.level, base: { pid: process.pid } }, output)), { close: () => output.close() })
+  return Object.assign(fromPino(pino({ level: 'trace', base: { pid: process.pid } }, output), levels, MAIN), { control: levels, close: () => output.close() })
+}
+
+/** The component of lines that name none. */
+const MAIN = 'ofswitchd'
+
+class Levels implements LogControl {
+  readonly #levels = new Map<string, LogLevel>()
+  #common: LogLevel
+
+  constructor(common: LogLevel) {
+    this.#common = common
+    this.add(MAIN)
+  }
+  add(component: string): void {
+    if (!this.#levels.has(component)) this.#levels.set(component, this.#common)
+  }
+  levels(): ReadonlyMap<string, LogLevel> { return this.#levels }
+  setLevel(component: string | null, level: LogLevel): void {
+    if (component !== null) {
+      this.#levels.set(component, level)
+      return
+    }
+    this.#common = level
+    for (const known of this.#levels.keys()) this.#levels.set(known, level)
+  }
+  isLogged(component: string, level: LogLevel): boolean {
+    return logLevels.indexOf(level) >= logLevels.indexOf(this.#levels.get(component) ?? this.#common)
+  }
 }
 
 /** The levels of a pino logger as plain functions that can be passed around without their object. */
-function fromPino(logger: pino.Logger): Logger {
+function fromPino(logger: pino.Logger, levels: Levels, component: string): Logger {
   const method = (level: Exclude<LogLevel, 'silent'>): LogMethod =>
     (first: string | LogFields, message?: string): void => {
+      if (!levels.isLogged(component, level)) return
       if (typeof first === 'string') logger[level](first)
       else logger[level](first, message)
     }
   return {
     trace: method('trace'), debug: method('debug'), info: method('info'),
     warn: method('warn'), error: method('error'), fatal: method('fatal'),
-    child: (fields) => fromPino(logger.child(fields)),
+    child: (fields) => {
+      const named = typeof fields['component'] === 'string' ? fields['component'] : component
+      levels.add(named)
+      return fromPino(logger.child(fields), levels, named)
+    },
   }
 }
 

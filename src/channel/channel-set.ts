@@ -22,6 +22,7 @@ import type { Listener } from './listener.js'
 import { versionName } from './negotiation.js'
 import { TlsAcceptor } from './tls-acceptor.js'
 import { TlsKeys } from './tls-keys.js'
+import { Snooper } from './snoop.js'
 
 /** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */
 export type ConnectionKind = 'controller' | 'service'
@@ -44,6 +45,8 @@ export interface ChannelSetOptions {
   readonly limits?: Partial<ChannelLimits>
   /** What ssl endpoints need. */
   readonly tls?: TlsFiles | null
+  /** Where clients watch a controller connection, and which of the open ones it is. */
+  readonly snoop?: { readonly path: string; readonly choose: (ids: readonly number[]) => number | null }
 }
 
 export interface OpenConnection {
@@ -102,6 +105,8 @@ export class ChannelSet {
   readonly #tls: TlsKeys | null
   readonly #connectors: Connector[] = []
   readonly #listeners: OpenListener[] = []
+  readonly #snoopers = new Set<Snooper>()
+  #snoopListener: Listener | null = null
   #nextId = 1
   #passive = 0
   #turnedAway = 0
@@ -145,6 +150,7 @@ export class ChannelSet {
         this.#listeners.push({ listener, kind })
         this.#options.log.info({ listener: formatEndpoint(listener.endpoint) }, 'listening for OpenFlow connections')
       }
+      await this.#listenForSnoopers()
     } catch (error) {
       await this.close()
       throw error
@@ -209,14 +215,33 @@ export class ChannelSet {
     this.#closed = true
     for (const connector of this.#connectors) connector.stop()
     const listeners = this.#listeners.splice(0).map(({ listener }) => listener.close())
+    for (const snooper of this.#snoopers) snooper.close()
     for (const { connection } of [...this.#entries.values()]) connection.close('the switch is shutting down')
     const lingering = setTimeout(() => { for (const socket of this.#accepted) socket.destroy() }, HANDSHAKE_LINGER_MS)
     const sockets = [...this.#sockets].map((socket) => new Promise<void>((resolve) => {
       if (socket.closed) resolve()
       else socket.once('close', () => resolve())
     }))
-    await Promise.all([...listeners, ...sockets])
+    await Promise.all([...listeners, ...sockets, this.#snoopListener?.close()])
     clearTimeout(lingering)
+  }
+
+  async #listenForSnoopers(): Promise<void> {
+    const { snoop, log } = this.#options
+    if (snoop === undefined) return
+    const listener = await listen({ transport: 'unix', passive: true, path: snoop.path }, (socket) => {
+      const controllers = [...this.#entries.values()].filter(({ kind, openSince }) => kind === 'controller' && openSince !== null).map(({ id }) => id)
+      const chosen = this.#entries.get(snoop.choose(controllers) ?? -1)
+      if (chosen === undefined) {
+        log.warn('no controller is connected that could be snooped on')
+        socket.on('error', () => {})
+        socket.destroy()
+        return
+      }
+      const snooper: Snooper = new Snooper(socket, chosen.id, chosen.connection.version, () => this.#snoopers.delete(snooper))
+      this.#snoopers.add(snooper)
+    }, (reason) => this.#limitedLog.log('warn', 'accept snoop', { reason }, 'cannot accept a connection'))
+    this.#snoopListener = listener
   }
 
   #select(id: number | undefined): Iterable<Entry> {
@@ -274,8 +299,12 @@ export class ChannelSet {
       },
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
       onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
+      onFrame: (bytes) => {
+        for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.copy(bytes)
+      },
       onClosed: (reason) => {
         this.#entries.delete(id)
+        for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.close()
         onClosed(reason)
         const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
         this.#limitedLog.log(level, `closed ${kind} ${reason}`, { peer, conn: id, reason, ...connection.counters }, 'OpenFlow connection closed')

@@ -38,6 +38,8 @@ export interface ConnectionEvents {
   onOpen(version: number): void
   onMessage(xid: number, message: Message, raw: Uint8Array): void
   onRefused(xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
+  /** Every message of the open connection, in both directions, as it is on the wire. */
+  onFrame?(bytes: Uint8Array): void
   /** Exactly once, also when the connection was never open. */
   onClosed(reason: string): void
 }
@@ -161,7 +163,10 @@ export class Connection {
         if (frame === null) break
         this.counters.received++
         if (this.#state === 'greeting') this.#greet(frame)
-        else this.#accept(frame)
+        else {
+          this.#events.onFrame?.(frame.bytes)
+          this.#accept(frame)
+        }
       }
     })
     this.#deliver()
@@ -271,7 +276,10 @@ export class Connection {
       return false
     }
     this.counters.sent += frames.length
-    for (const frame of frames) this.#output.push(frame)
+    for (const frame of frames) {
+      this.#output.push(frame)
+      if (this.#state === 'open') this.#events.onFrame?.(frame)
+    }
     return true
   }
 

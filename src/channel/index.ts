@@ -6,3 +6,5 @@ export type {
 export { defaultLimits } from './limits.js'
 export type { ChannelLimits } from './limits.js'
 export type { ConnectionCounters } from './connection.js'
+export { listen } from './listener.js'
+export type { Listener } from './listener.js'

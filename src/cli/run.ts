@@ -2,14 +2,14 @@
 import { loadConfig } from '../config/index.js'
 import { formatEndpoint } from '../base/endpoint.js'
 import { createLogger } from '../base/logger.js'
-import { optionSource, parseArguments } from './arguments.js'
+import { optionSource, parseArguments, type Given } from './arguments.js'
 import { logCrashes, runUntilStopped, stopOnSignals } from './lifetime.js'
 import { switchOptions } from './options.js'
 import { writePidfile } from './pidfile.js'
 
 /** Resolves with the exit status; throws ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
-  const given = parseArguments(args, switchOptions)
+  const given = withRundir(parseArguments(args, switchOptions))
   const file = given.get('config')?.[0] ?? null
   const config = loadConfig(optionSource(given, switchOptions), file)
   if (given.has('check-config')) {
@@ -24,11 +24,18 @@ export async function run(args: readonly string[]): Promise<number> {
   const removePidfile = pidfile === undefined ? () => {} : writePidfile(pidfile)
   try {
     const { startAgent } = await import('../agent/agent.js')
-    return await runUntilStopped(() => startAgent(config, log), stop, log)
+    const asked = new AbortController()
+    return await runUntilStopped(() => startAgent(config, log, { onExit: () => asked.abort('exit') }), AbortSignal.any([stop, asked.signal]), log)
   } finally {
     removePidfile()
     await log.close()
   }
+}
+
+/** As with Open vSwitch's programs, the environment says where the run directory is when nothing else does. */
+function withRundir(given: Given): Given {
+  const rundir = process.env['OVS_RUNDIR'] ?? ''
+  return given.has('rundir') || given.has('config') || rundir === '' ? given : new Map([...given, ['rundir', [rundir]]])
 }
 
 const list = (texts: readonly string[]): string => (texts.length === 0 ? 'none' : texts.join(', '))

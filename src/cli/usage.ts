@@ -17,6 +17,9 @@ options
   --certificate FILE            … its certificate
   --ca-cert FILE                … and the certificates of the authorities whose peers are trusted
   --bootstrap-ca-cert FILE      in place of --ca-cert: believe the first controller, keep its authority there
+  --rundir DIR                  sockets for ovs-ofctl NAME and ovs-appctl go there (default $OVS_RUNDIR, else none)
+  --bridge NAME                 what they call the switch (default br0)
+  --control-name NAME           and what ovs-appctl -t calls the program (default ofswitchd)
   --protocols LIST              OpenFlow versions to offer (default OpenFlow10,OpenFlow13)
   --fail-mode secure            keep the flows while no controller is connected (the only mode so far)
   --config FILE                 YAML file with these settings and more; an option replaces the file's key

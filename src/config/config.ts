@@ -36,6 +36,10 @@ export interface Config {
   readonly listen: readonly Endpoint[]
   /** Absolute paths; null where no endpoint is an ssl one and none were given. */
   readonly tls: TlsFiles | null
+  readonly bridge: string
+  /** Absolute; null = no sockets by the name of the bridge, no control socket. */
+  readonly rundir: string | null
+  readonly controlName: string
   /** Wire versions, ascending: 1 = OpenFlow 1.0, 4 = OpenFlow 1.3. */
   readonly protocols: readonly number[]
   readonly failMode: 'secure'
@@ -63,6 +67,9 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     controllers: values.controllers,
     listen: values.listen,
     tls: tlsFiles(values, resolvePath),
+    bridge: values.bridge,
+    rundir: values.rundir === undefined ? null : resolvePath(values.rundir, 'rundir'),
+    controlName: values.controlName,
     protocols: values.protocols.map((name) => wireVersions[name]).sort((a, b) => a - b),
     failMode: values.failMode,
     inactivityProbe: values.inactivityProbe,

@@ -52,6 +52,9 @@ export const target = z.string().transform((text, context): TargetChoice => {
 /** Names OpenFlow can carry (OF 1.3.5 §7.2.1: 16 bytes with the closing zero) and Linux accepts. */
 export const interfaceName = z.string().regex(/^[!-.0-~]{1,15}$/, 'not an interface name (1 to 15 printable characters, no blank, no slash)')
 
+/** What becomes part of a file name in the run directory. */
+export const bridgeName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'not a name (letters, digits, _ - and ., 64 at most)')
+
 export const wireVersions = { OpenFlow10: 1, OpenFlow13: 4 } as const
 export type ProtocolName = keyof typeof wireVersions
 export const protocol = z.string().transform((text, context): ProtocolName =>

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { logLevels } from '../base/logger.js'
 import { formatEndpoint } from '../base/endpoint.js'
-import { datapathId, duration, endpoint, failMode, interfaceName, protocol, target, wireText } from './fields.js'
+import { bridgeName, datapathId, duration, endpoint, failMode, interfaceName, protocol, target, wireText } from './fields.js'
 
 /** OFPP_LOCAL of OF 1.3; 1.0's 0xfffe is made from it by the codec. */
 export const LOCAL_PORT = 0xfffffffe
@@ -73,6 +73,9 @@ export const configSchema = z.strictObject({
   certificate: path.optional().describe('certificate that belongs to the private key, PEM'),
   caCert: path.optional().describe('certificates of the authorities whose peers are trusted, PEM'),
   bootstrapCaCert: path.optional().describe('in place of caCert: where the file does not exist, the first controller is believed and its authority kept there'),
+  bridge: bridgeName.default('br0').describe('name of the switch for ovs-ofctl and ovs-appctl'),
+  rundir: z.string().min(1).optional().describe('folder for <bridge>.mgmt, <bridge>.snoop, the control socket and its pidfile; none of them where it is absent'),
+  controlName: bridgeName.default('ofswitchd').describe('target name for ovs-appctl -t: <name>.pid and <name>.<process id>.ctl in rundir'),
   protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow13'])
     .describe('OpenFlow versions that are negotiated: OpenFlow10, OpenFlow13'),
   failMode: failMode.prefault('secure').describe("'secure': flows stay as they are while no controller is connected"),

@@ -28,10 +28,11 @@ const layers: Readonly<Record<string, Layer>> = {
   compiler: { below: ['base', 'openflow', 'packet', 'datapath', 'p4info'], pure: true },
   config: { below: ['base'], packages: ['yaml', 'zod'] },
   channel: { below: ['base', 'openflow'] },
+  control: { below: ['base', 'openflow', 'packet', 'datapath', 'channel'], packages: ['koffi'] },
   target: { below: ['base', 'p4proto', 'p4info', 'packet'], packages: ['koffi'] },
   p4runtime: { below: ['base', 'p4proto', 'p4info', 'compiler'], packages: ['@grpc/grpc-js'] },
   example: { below: ['base', 'openflow', 'packet', 'channel'] },
-  agent: { below: ['base', 'openflow', 'packet', 'p4info', 'datapath', 'compiler', 'config', 'channel', 'target', 'p4runtime'] },
+  agent: { below: ['base', 'openflow', 'packet', 'p4info', 'datapath', 'compiler', 'config', 'channel', 'control', 'target', 'p4runtime'] },
   cli: { below: ['base', 'config', 'channel', 'target', 'p4runtime', 'example', 'agent'] },
 }
 

@@ -1,0 +1,41 @@
+/** The switch as the commands of the control socket see it. */
+import type { LogControl, Logger } from '../base/logger.js'
+import type { ChannelSet } from '../channel/index.js'
+import type { Config } from '../config/index.js'
+import type { ControlledSwitch } from '../control/index.js'
+import type { Session } from '../p4runtime/index.js'
+import type { SwitchLoop } from './switch-loop.js'
+
+export interface ControlledParts {
+  readonly config: Config
+  readonly log: Logger | (Logger & { readonly control: LogControl })
+  readonly loop: SwitchLoop
+  readonly channels: ChannelSet
+  readonly session: Session
+  readonly exit: ControlledSwitch['exit']
+}
+
+export function controlledSwitch({ config, log, loop, channels, session, exit }: ControlledParts): ControlledSwitch {
+  const { target } = config
+  const targetPorts = new Map(config.ports.map(({ number, p4Port }) => [number, p4Port]))
+  return {
+    bridge: config.bridge,
+    target: target.kind === 'remote' ? `${target.host}:${target.port}` : 'embedded',
+    version: config.description.software,
+    log: 'control' in log ? log.control : null,
+    ports: () => loop.datapath.ports(),
+    targetPort: (portNo) => targetPorts.get(portNo) ?? null,
+    groups: () => loop.datapath.groups(),
+    request: (message) => loop.client.request(message),
+    exit,
+    totals: () => ({
+      ...loop.totals(),
+      ...Object.fromEntries(Object.entries(session.statistics).map(([name, total]) => [`p4runtime_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, total])),
+      channel_turned_away: channels.status().turnedAway,
+    }),
+    sizes: () => ({
+      connections: channels.status().connections.length, flows: [...loop.datapath.flows()].length, groups: loop.datapath.groups().length,
+      pending_changes: loop.datapath.pendingChanges, ports: loop.datapath.ports().length,
+    }),
+  }
+}

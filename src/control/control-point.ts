@@ -1,0 +1,41 @@
+/**
+ * What `ovs-appctl` finds in the run directory: the pidfile and the control socket of one switch, and the counters that are
+ * sampled for it.
+ *
+ *   <rundir>/<name>.pid   <rundir>/<name>.<process id>.ctl
+ */
+import { join } from 'node:path'
+import type { Logger } from '../base/logger.js'
+import { generalCommands } from './commands.js'
+import type { ControlledSwitch } from './controlled-switch.js'
+import { Coverage, SAMPLE_MS } from './coverage.js'
+import { lockPidfile } from './pidfile.js'
+import { UnixctlServer } from './unixctl-server.js'
+
+export interface ControlPoint {
+  /** Ends it; answers that are under way are still sent. */
+  close(): Promise<void>
+}
+
+/** Rejects with SwitchError: the folder is not there, another process uses the names. */
+export async function openControlPoint(rundir: string, name: string, sw: ControlledSwitch, log: Logger): Promise<ControlPoint> {
+  const pidfile = await lockPidfile(join(rundir, `${name}.pid`))
+  if (!pidfile.locked) log.warn({ rundir, name }, 'the pidfile cannot be locked without the package koffi: name the control socket by its path')
+  const coverage = new Coverage(() => sw.totals())
+  const server = new UnixctlServer(generalCommands(sw, coverage), log)
+  try {
+    await server.start(join(rundir, `${name}.${process.pid}.ctl`))
+  } catch (error) {
+    pidfile.remove()
+    throw error
+  }
+  const timer = setInterval(() => coverage.sample(), SAMPLE_MS)
+  timer.unref()
+  return {
+    close: async () => {
+      clearInterval(timer)
+      pidfile.remove()
+      await server.close()
+    },
+  }
+}
