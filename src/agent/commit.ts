@@ -23,7 +23,7 @@ export class Committer {
 
   /** The input that answers the commit; null when the target was lost on the way. Never rejects. */
   async commit(token: number, plan: Plan, again: boolean): Promise<Input | null> {
-    const { updates, wanted } = plan as CompiledPlan
+    const { updates, wanted, atomic } = plan as CompiledPlan
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
       this.#resynchronise('a commit would have to be repeated')
@@ -32,20 +32,22 @@ export class Committer {
     try {
       // Both are queued in this turn: the counters are read after all earlier writes and before these.
       const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
-      const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update))
+      const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update), atomic)
       const counters = reading === null ? null : flowCounters(await reading)
       if (failures.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
       if (failures.some(({ kind }) => kind === 'target.lost')) return null
-      return await this.#takeBack(token, updates, failures)
+      return await this.#takeBack(token, updates, failures, atomic, counters)
     } catch (error) {
       this.#resynchronise(`bug: ${messageOf(error)}`)
       return null
     }
   }
 
-  async #takeBack(token: number, updates: readonly PlannedUpdate[], failures: readonly UpdateFailure[]): Promise<Input | null> {
+  async #takeBack(token: number, updates: readonly PlannedUpdate[], failures: readonly UpdateFailure[], atomic: boolean, counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
     for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
     const failed = new Set(failures.map(({ index }) => index))
+    // What is written atomically is not written at all when a part of it is refused.
+    if (atomic) for (const index of updates.keys()) failed.add(index)
     if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
       this.#resynchronise('the target refused something that several requests use')
       return null
@@ -57,12 +59,20 @@ export class Committer {
       this.#resynchronise(`${stuck.length} updates could not be taken back: ${stuck[0]?.message ?? ''}`)
       return null
     }
-    return { kind: 'rejected', token, failures: failures.map((failure) => targetFailure(failure, updates[failure.index])) }
+    // Where a large atomic Write fails, the target may not say by which update.
+    const untold = atomic && failures.length > 1 && failures.length === updates.length
+    const told = failures.map((failure) => targetFailure(failure, untold ? undefined : updates[failure.index]))
+    const restarted = new Map([...counters ?? []].filter(([id]) => updates.some((update, index) => !failed.has(index) && restartsCounters(update, id))))
+    return { kind: 'rejected', token, failures: untold ? told.slice(0, 1) : told, ...(restarted.size === 0 ? {} : { restarted }) }
   }
 }
 
+/** A flow that was deleted, or whose counters were reset, and that has been written again counts from zero. */
+const restartsCounters = ({ update: { op, entity }, subject }: PlannedUpdate, id: FlowId): boolean =>
+  entity.kind === 'table' && (op === 'delete' || op === 'modify' && entity.resetCounters) && subject !== 'other' && 'flow' in subject && subject.flow === id
+
 function targetFailure(failure: UpdateFailure, update: PlannedUpdate | undefined): TargetFailure {
-  return { subject: update?.subject ?? 'other', kind: failure.kind === 'target.lost' ? 'target.rejected' : failure.kind, message: failure.message }
+  return { subject: update?.subject ?? 'other', kind: failure.kind === 'target.lost' ? 'target.rejected' : failure.kind, message: failure.message, ...(update?.part === undefined ? {} : { part: update.part }) }
 }
 
 export function flowCounters(cells: readonly { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }[]): ReadonlyMap<FlowId, Counters> {

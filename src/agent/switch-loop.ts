@@ -128,6 +128,7 @@ export class SwitchLoop {
         return
       }
       case 'close': return this.#channels?.closeConnection(effect.conn, effect.reason)
+      case 'resynchronise': return this.#resynchronise(effect.reason)
       case 'commit': {
         void this.#committer.commit(effect.token, effect.plan, effect.again).then((input) => { if (input !== null) this.feed(input) })
         return
@@ -148,7 +149,7 @@ export class SwitchLoop {
     switch (event.kind) {
       case 'ready':
         this.#log.info({ fresh: event.freshPipeline }, 'the target is ready')
-        return this.feed({ kind: 'target_ready', fresh: event.freshPipeline })
+        return this.feed({ kind: 'target_ready', fresh: event.freshPipeline, atomic: event.atomic })
       case 'lost':
         this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
         return this.feed({ kind: 'target_lost' })

@@ -13,7 +13,7 @@ import { FlowCompiler, type CompiledFlow } from './flow.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
-import { CannotPlan, Planning, type CompiledPlan } from './planning.js'
+import { CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
 
@@ -47,8 +47,8 @@ export class Compiler implements Pipeline {
     this.#ports = new PortTables(contract, targetPorts)
   }
 
-  plan(changes: readonly Change[]): CompiledPlan | Refusal {
-    const planning = new Planning()
+  plan(changes: readonly Change[], after?: Plan): CompiledPlan | Refusal {
+    const planning = new Planning(after as CompiledPlan | undefined)
     const dying = new Set<Handle>()
     try {
       this.#prepare(planning)
@@ -61,6 +61,8 @@ export class Compiler implements Pipeline {
       throw error
     }
   }
+
+  merge(plans: readonly Plan[], atomic: boolean): CompiledPlan { return mergePlans(plans as readonly CompiledPlan[], atomic) }
 
   undo(plan: Plan): void {
     (plan as CompiledPlan).revert()
@@ -85,7 +87,11 @@ export class Compiler implements Pipeline {
   #change(planning: Planning, change: Change, dying: Set<Handle>): void {
     switch (change.op) {
       case 'add_flow': return this.#addFlow(planning, change.flow, dying)
-      case 'modify_flow': return this.#modifyFlow(planning, change.flow, change.resetCounters, dying)
+      case 'modify_flow': {
+        const old = change.wantCounters === true ? this.#flows.get(change.flow.id) : undefined
+        if (old !== undefined) planning.want(old.entry)
+        return this.#modifyFlow(planning, change.flow, change.resetCounters, dying)
+      }
       case 'delete_flow': return this.#deleteFlow(planning, change.flow, change.wantCounters, dying)
       case 'add_group': return this.#groups.add(planning, change.group, dying)
       case 'modify_group': return this.#groups.modify(planning, change.group, dying)

@@ -53,20 +53,17 @@ export class Pool {
   acquire(planning: Planning, key: string, build: (id: number) => Built): Handle {
     const known = this.#byKey.get(key)
     if (known !== undefined) {
-      known.refs += 1
-      planning.changed(() => { known.refs -= 1 })
+      planning.refer(known, 1)
       return known
     }
     const id = this.#allocate()
     planning.changed(() => this.#free.push(id))
     const { updates, uses, destroyed } = build(id)
-    const handle: Handle = { id, key, refs: 1, pool: this, updates, uses, destroyed }
+    const handle: Handle = { id, key, refs: 0, pool: this, updates, uses, destroyed }
     this.#byKey.set(key, handle)
-    planning.changed(() => {
-      handle.refs -= 1
-      if (handle.refs === 0) this.#byKey.delete(key)
-    })
-    for (const update of updates) planning.create(update, opposite(update), () => handle.refs <= 1)
+    planning.changed(() => { if (handle.refs === 0) this.#byKey.delete(key) })
+    planning.refer(handle, 1)
+    for (const update of updates) planning.create(update, opposite(update), () => planning.isOnlyUserOf(handle))
     return handle
   }
 
@@ -103,8 +100,7 @@ export class Pool {
 
 /** Drops a reference; what is no longer used is added to `dying` and destroyed at the end of the plan. */
 export function release(planning: Planning, handle: Handle, dying: Set<Handle>): void {
-  handle.refs -= 1
-  planning.changed(() => { handle.refs += 1 })
+  planning.refer(handle, -1)
   if (handle.refs === 0) dying.add(handle)
 }
 

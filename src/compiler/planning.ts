@@ -16,6 +16,8 @@ export interface PlannedUpdate {
   readonly subject: Subject
   /** False once something else uses what this update created: then it must not be taken back. */
   readonly revocable: () => boolean
+  /** Which of the merged plans it is of. */
+  readonly part?: number
 }
 
 export interface CompiledPlan extends Plan {
@@ -23,7 +25,14 @@ export interface CompiledPlan extends Plan {
   /** Flows deleted by this plan whose final counters are wanted: their entries, to be read before they are deleted. */
   readonly wanted: readonly NamedUpdate['entity'][]
   readonly revert: () => void
+  /** No packet may meet a part of it. */
+  readonly atomic: boolean
+  readonly references: References
 }
+
+interface Counted { refs: number }
+/** How often a plan, with those it is to be merged with, refers to shared things. */
+type References = Map<Counted, number>
 
 /** Thrown inside the compiler only; plan() turns it into a Refusal after reverting. */
 export class CannotPlan extends Error {
@@ -49,6 +58,21 @@ export class Planning {
   readonly #deletes: PlannedUpdate[] = []
   readonly #wanted: NamedUpdate['entity'][] = []
   readonly #journal: (() => void)[] = []
+  readonly #references: References
+
+  constructor(after?: CompiledPlan) { this.#references = after?.references ?? new Map() }
+
+  /** Adds a reference to a shared thing, or drops one. */
+  refer(shared: Counted, by: 1 | -1): void {
+    const count = (change: number): void => {
+      shared.refs += change
+      this.#references.set(shared, (this.#references.get(shared) ?? 0) + change)
+    }
+    count(by)
+    this.changed(() => count(-by))
+  }
+  /** Whether no later plan has come to use what this one created. */
+  isOnlyUserOf(shared: Counted): boolean { return shared.refs <= (this.#references.get(shared) ?? 0) }
 
   create(update: NamedUpdate, inverse: NamedUpdate | null, revocable: () => boolean): void {
     this.#creates.push({ update, inverse, subject: 'other', revocable })
@@ -78,6 +102,18 @@ export class Planning {
   done(): CompiledPlan {
     return {
       refused: false, updates: [...this.#creates, ...this.#mains, ...this.#deletes], wanted: this.#wanted, revert: () => this.revert(),
+      atomic: false, references: this.#references,
     }
+  }
+}
+
+/** The updates one plan after the other: each relies on what those before it have left. */
+export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): CompiledPlan {
+  return {
+    refused: false, atomic,
+    updates: plans.flatMap(({ updates }, part) => updates.map((update) => ({ ...update, part }))),
+    wanted: plans.flatMap(({ wanted }) => wanted),
+    revert: () => { for (const plan of [...plans].reverse()) plan.revert() },
+    references: plans[0]?.references ?? new Map(),
   }
 }

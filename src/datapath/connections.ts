@@ -7,6 +7,7 @@
  * with its group is not reported to versions that lack the reason.
  */
 import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
+import type { Bundle } from './bundles.js'
 import type { ConnId, ConnKind, Token } from './events.js'
 import type { Context } from './state.js'
 
@@ -39,6 +40,7 @@ export interface Connection {
   outstanding: number
   /** Parts of multipart requests by xid. */
   readonly parts: Map<number, Extract<Message, { type: 'stats_request' }>[]>
+  readonly bundles: Map<number, Bundle>
 }
 
 /** First in, first out, in constant time. */
@@ -101,6 +103,8 @@ export class Connections {
 
   get(id: ConnId): Connection | undefined { return this.#conns.get(id) }
   all(): IterableIterator<Connection> { return this.#conns.values() }
+  /** Also those that are closed and still have requests. */
+  withBundles(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.bundles.size > 0) }
   withRequests(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.queue.length > 0) }
 
   /** Keeps count of requests whose outcome is not known yet. */
@@ -112,7 +116,7 @@ export class Connections {
   open(id: ConnId, version: number, connKind: ConnKind): Connection {
     const conn: Connection = {
       id, version, connKind, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
-      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(),
+      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(),
     }
     this.#conns.set(id, conn)
     return conn

@@ -11,6 +11,7 @@ import type { Millis } from '../base/clock.js'
 import { Table } from '../openflow/index.js'
 import type { PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
+import { expireBundles, nextBundleExpiry } from './bundles.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
@@ -61,6 +62,7 @@ export class Datapath {
     ctx.now = Math.max(now, ctx.now)
     this.#apply(ctx, input)
     expireFlows(ctx)
+    expireBundles(ctx)
     this.#resync.tick(ctx)
     advance(ctx)
     this.#follow()
@@ -73,7 +75,7 @@ export class Datapath {
   nextWakeup(): Millis | null {
     const ctx = this.#ctx
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
-    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), this.#resync.nextRetry(ctx)].filter((time) => time !== null)
+    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), this.#resync.nextRetry(ctx), nextBundleExpiry(ctx)].filter((time) => time !== null)
     return times.length === 0 ? null : Math.min(...times)
   }
 
@@ -119,7 +121,7 @@ export class Datapath {
       case 'rejected':
         if (ctx.ops.target === 'lost') return
         if (this.#resync.owns(input.token)) this.#resync.rejected(ctx, input.token, input.failures)
-        else if (ctx.ops.target === 'ready') ctx.ops.rejected(ctx, input.token, input.failures)
+        else if (ctx.ops.target === 'ready') ctx.ops.rejected(ctx, input.token, input.failures, input.restarted)
         return
       case 'counters':
         ctx.reads.answered(ctx, input.token, input.answer)
@@ -141,6 +143,7 @@ export class Datapath {
         return
       case 'target_ready':
         if (ctx.ops.target !== 'lost') this.#targetLost(ctx)
+        ctx.ops.atomic = input.atomic === true
         this.#resync.ready(ctx, input.fresh)
         return
       case 'tick':

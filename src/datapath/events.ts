@@ -47,6 +47,8 @@ export interface TargetFailure {
   readonly subject: { readonly flow: FlowId } | { readonly group: number } | 'other'
   readonly kind: 'target.full' | 'target.exists' | 'target.missing' | 'target.rejected'
   readonly message: string
+  /** Which of the merged plans was refused. */
+  readonly part?: number
 }
 
 export interface GroupCounters { readonly total: Counters; readonly buckets: readonly Counters[] }
@@ -90,7 +92,8 @@ export type Input =
   | { readonly kind: 'refused'; readonly conn: ConnId; readonly xid: number; readonly error: ErrorName; readonly raw: Uint8Array }
   /** `counters`: final counters of the flows that the plan deleted with `wantCounters`. */
   | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters> }
-  | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[] }
+  /** `restarted`: flows that have been written again and are counted from zero, with what had been counted before. */
+  | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }
   | PacketInInput
   /** These flows have seen no packet for their idle timeout. */
@@ -106,8 +109,9 @@ export type Input =
   /**
    * `fresh`: the target is empty; one commit with the whole state follows and stands for all that was in flight.
    * Otherwise the target is as we left it; commits that were in flight are issued again, in order, with `again: true`.
+   * `atomic`: it can carry out a whole plan between two packets.
    */
-  | { readonly kind: 'target_ready'; readonly fresh: boolean }
+  | { readonly kind: 'target_ready'; readonly fresh: boolean; readonly atomic?: boolean }
   /** At nextWakeup(), or whenever. */
   | { readonly kind: 'tick' }
 
@@ -116,6 +120,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type Effect =
   | { readonly kind: 'send'; readonly conn: ConnId; readonly xid: number; readonly message: Message }
   | { readonly kind: 'close'; readonly conn: ConnId; readonly reason: string }
+  /** What the target holds is not what the state says: it is to be emptied, which begins with target_lost. */
+  | { readonly kind: 'resynchronise'; readonly reason: string }
   /**
    * Carry out the plan in the target. `again`: it may have been carried out wholly or in part before the target was
    * lost, so entries that exist already are overwritten and entries that are gone already are not missed.

@@ -128,8 +128,8 @@ interface Part {
 
 /** New contents for flows that exist. `idleTime` says whether an idle report that crosses the change still counts. */
 function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, idleTime: 'restart' | 'go on'): Intent {
-  const before = parts.map(({ flow: { flags, hardTimeout, createdAt, modifiedAt, base, last } }) =>
-    ({ flags, hardTimeout, createdAt, modifiedAt, base, last }))
+  const before = parts.map(({ flow: { record, flags, hardTimeout, createdAt, modifiedAt, base, last } }) =>
+    ({ record, kept: { flags, hardTimeout, createdAt, modifiedAt, base, last } }))
   return {
     changes: parts.map(({ flow, record }): Change => ({ op: 'modify_flow', flow: record, previous: flow.record, resetCounters })),
     touches: parts.map(({ flow }) => flow),
@@ -150,8 +150,9 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
     },
     undo: () => {
       parts.forEach(({ flow }, index) => {
-        ctx.flows.revert(flow)
-        Object.assign(flow, before[index])
+        const { record, kept } = before[index]!
+        ctx.flows.restore(flow, record)
+        Object.assign(flow, kept)
         rearm(ctx, flow)
       })
     },

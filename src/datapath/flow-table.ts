@@ -108,29 +108,36 @@ export class FlowTables {
   insert(flow: Flow): void {
     const table = this.#table(flow.tableId)
     table.byKey.set(flow.key, flow)
+    if (flow.deleting) table.deleting++
     addTo(table.byPriority, flow.priority, flow)
     this.#byId.set(flow.id, flow)
     for (const group of groupsOf(flow.record.instructions)) addTo(this.#byGroup, group, flow)
   }
 
+  /** Puts back a flow that is being removed. Another may have its place by now: then it is only found by its id. */
+  insertLeaving(flow: Flow): void {
+    if (this.get(flow.tableId, flow.key) === undefined) this.insert(flow)
+    else this.#byId.set(flow.id, flow)
+  }
+
   remove(flow: Flow): void {
     const table = this.#table(flow.tableId)
-    if (flow.deleting) table.deleting--
-    table.byKey.delete(flow.key)
+    if (table.byKey.get(flow.key) === flow) {
+      if (flow.deleting) table.deleting--
+      table.byKey.delete(flow.key)
+    }
     removeFrom(table.byPriority, flow.priority, flow)
     this.#byId.delete(flow.id)
-    for (const record of [flow.record, flow.previous]) {
-      for (const group of record === null ? [] : groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)
-    }
+    this.#forgetGroups(flow)
   }
 
   setDeleting(flow: Flow, deleting: boolean): void {
     if (flow.deleting === deleting) return
     flow.deleting = deleting
-    this.#table(flow.tableId).deleting += deleting ? 1 : -1
+    if (this.get(flow.tableId, flow.key) === flow) this.#table(flow.tableId).deleting += deleting ? 1 : -1
   }
 
-  /** Begins a modification; settle() or revert() ends it. */
+  /** Begins a modification; settle() or restore() ends it. */
   replace(flow: Flow, record: FlowRecord): void {
     flow.previous = flow.record
     flow.record = record
@@ -146,12 +153,18 @@ export class FlowTables {
     flow.previous = null
   }
 
-  revert(flow: Flow): void {
-    if (flow.previous === null) return
-    const refused = flow.record
-    flow.record = flow.previous
-    flow.previous = refused
-    this.settle(flow)
+  /** Ends a modification that shall not have been, whatever came after it. */
+  restore(flow: Flow, record: FlowRecord): void {
+    this.#forgetGroups(flow)
+    flow.record = record
+    flow.previous = null
+    for (const group of groupsOf(record.instructions)) addTo(this.#byGroup, group, flow)
+  }
+
+  /** Makes `record` the other side of the change in flight. */
+  hold(flow: Flow, record: FlowRecord): void {
+    flow.previous = record
+    for (const group of groupsOf(record.instructions)) addTo(this.#byGroup, group, flow)
   }
 
   /**
@@ -181,6 +194,12 @@ export class FlowTables {
       }
     }
     return selected
+  }
+
+  #forgetGroups(flow: Flow): void {
+    for (const record of [flow.record, flow.previous]) {
+      for (const group of record === null ? [] : groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)
+    }
   }
 
   #table(tableId: number): OneTable {

@@ -21,7 +21,8 @@ export class GroupTable {
   get(groupId: number): GroupEntry | undefined { return this.#groups.get(groupId) }
   all(): IterableIterator<GroupEntry> { return this.#groups.values() }
   insert(group: GroupEntry): void { this.#groups.set(group.groupId, group) }
-  remove(group: GroupEntry): void { this.#groups.delete(group.groupId) }
+  /** Unless another has its place by now. */
+  remove(group: GroupEntry): void { if (this.#groups.get(group.groupId) === group) this.#groups.delete(group.groupId) }
 
   countOf(type: GroupType): number {
     let count = 0

@@ -18,8 +18,9 @@ import type { ErrorName } from '../openflow/index.js'
 import { sendError } from './connections.js'
 import type { TargetFailure, Token } from './events.js'
 import type { Change, Counters, FlowId, Plan } from './pipeline.js'
-import { DONE, fail, waitFor } from './state.js'
+import { DONE, addCounters, fail, waitFor } from './state.js'
 import type { Context, Lockable, Outcome, Requester } from './state.js'
+import { Transaction } from './transaction.js'
 
 export interface Intent {
   readonly changes: readonly Change[]
@@ -33,7 +34,13 @@ export interface Intent {
   settled(counters: ReadonlyMap<FlowId, Counters>): void
   /** Takes apply() back. */
   undo(): void
+  /** It stands for several requests: those among them that the target refused. Whoever asked for all of them is told besides. */
+  refused?(failures: readonly TargetFailure[]): readonly Refused[]
+  /** It can only be in the target as a whole. */
+  readonly compound?: boolean
 }
+
+export interface Refused { readonly requester: Requester; readonly family: Intent['family']; readonly failures: readonly TargetFailure[] }
 
 export interface Operation {
   readonly token: Token
@@ -52,7 +59,10 @@ export class Operations {
   readonly #maxHeld: number
   readonly #pending = new Map<Token, Operation>()
   #lastToken = 0
+  #transaction: Transaction | null = null
   target: TargetState = 'lost'
+  /** The target can carry out a plan between two packets. */
+  atomic = false
 
   constructor(maxHeld: number) { this.#maxHeld = maxHeld }
 
@@ -65,19 +75,55 @@ export class Operations {
   }
 
   submit(ctx: Context, intent: Intent, requester: Requester | null): Outcome {
+    if (this.#transaction !== null) return this.#transaction.submit(ctx, intent, requester)
     if (this.target === 'syncing') return waitFor(SYNC_GATE)
-    if (this.target === 'lost' && requester !== null && this.#pending.size >= this.#maxHeld) {
-      return fail(refusalOf(intent.family, []), `the target is lost and ${this.#pending.size} changes wait for it already`)
-    }
+    if (requester !== null && this.isFull) return fail(refusalOf(intent.family, []), 'the target is lost and too many changes wait for it')
     const plan = ctx.pipeline.plan(intent.changes)
     if (plan.refused) return fail(plan.error, ...plan.reasons)
-    const token = this.nextToken()
     intent.apply()
+    this.#begin(ctx, plan, intent, requester)
+    return DONE
+  }
+
+  /** The target is lost, and what waits for it is as much as may. */
+  get isFull(): boolean { return this.target === 'lost' && this.#pending.size >= this.#maxHeld }
+
+  /**
+   * Carries out requests as one change. `run` says what becomes of the whole: done, or why everything is taken back.
+   * `settled` is called when the target has it, at once if it has nothing to do.
+   */
+  together(ctx: Context, requester: Requester, atomic: boolean, run: () => Outcome, settled: () => void): Outcome {
+    if (this.target === 'syncing') return waitFor(SYNC_GATE)
+    const transaction = new Transaction()
+    this.#transaction = transaction
+    let outcome: Outcome
+    try {
+      outcome = run()
+    } finally {
+      this.#transaction = null
+    }
+    if (outcome.kind !== 'done') {
+      transaction.rollback(ctx)
+      return outcome
+    }
+    const { plan, intent } = transaction.seal(ctx, atomic, settled)
+    if (plan === null) intent.settled(NONE)
+    else this.#begin(ctx, plan, intent, requester)
+    return DONE
+  }
+
+  /** Now, or where requests are carried out together, when the target has them. */
+  whenSettled(act: () => void): void {
+    if (this.#transaction === null) act()
+    else this.#transaction.afterwards(act)
+  }
+
+  #begin(ctx: Context, plan: Plan, intent: Intent, requester: Requester | null): void {
+    const token = this.nextToken()
     for (const object of intent.touches) object.token = token
     this.#pending.set(token, { token, plan, intent, requester })
     if (requester !== null) ctx.conns.count(requester.conn, 1)
     if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
-    return DONE
   }
 
   committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE): void {
@@ -87,11 +133,16 @@ export class Operations {
     operation.intent.settled(counters)
   }
 
-  rejected(ctx: Context, token: Token, failures: readonly TargetFailure[]): void {
+  /** `restarted`: flows that the target has counted anew from zero, and what it had counted before. */
+  rejected(ctx: Context, token: Token, failures: readonly TargetFailure[], restarted: ReadonlyMap<FlowId, Counters> = NONE): void {
     const operation = this.#pending.get(token)
     if (operation === undefined) return
     ctx.pipeline.undo(operation.plan)
     this.withdraw(ctx, operation, failures)
+    for (const [id, counters] of restarted) {
+      const flow = ctx.flows.byId(id)
+      if (flow !== undefined) flow.base = addCounters(flow.base, counters)
+    }
   }
 
   /** Takes back a change whose plan the pipeline no longer holds. */
@@ -100,7 +151,10 @@ export class Operations {
     this.#close(ctx, operation)
     intent.undo()
     const reasons = failures.map(describe)
-    if (requester !== null) sendError(ctx, requester, refusalOf(intent.family, failures), reasons)
+    const refused = intent.refused?.(failures)
+    for (const each of refused ?? []) sendError(ctx, each.requester, refusalOf(each.family, each.failures), each.failures.map(describe))
+    if (refused !== undefined && requester !== null) sendError(ctx, requester, 'OFPBFC_MSG_FAILED', reasons)
+    else if (requester !== null) sendError(ctx, requester, refusalOf(intent.family, failures), reasons)
     else ctx.emit({ kind: 'log', level: 'error', text: 'the target refused a change of the switch\'s own', detail: { reasons } })
   }
 

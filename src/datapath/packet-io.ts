@@ -65,7 +65,7 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
     hasLocal: ctx.ports.get(Port.LOCAL) !== undefined,
   })
   if (found !== null) return fail(found.error, found.reason)
-  ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut })
+  ctx.ops.whenSettled(() => { ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut }) })
   return DONE
 }
 

@@ -40,8 +40,8 @@ export interface PortRecord {
 export type Change =
   | { readonly op: 'add_flow'; readonly flow: FlowRecord }
   /** Same table, match and priority and same id; make-before-break, counters kept unless `resetCounters`. */
-  | { readonly op: 'modify_flow'; readonly flow: FlowRecord; readonly previous: FlowRecord; readonly resetCounters: boolean }
-  /** `wantCounters`: the commit's result must hold the final counters (for OFPT_FLOW_REMOVED). */
+  | { readonly op: 'modify_flow'; readonly flow: FlowRecord; readonly previous: FlowRecord; readonly resetCounters: boolean; readonly wantCounters?: boolean }
+  /** `wantCounters`, here and above: the commit's result must hold the final counters (for OFPT_FLOW_REMOVED). */
   | { readonly op: 'delete_flow'; readonly flow: FlowRecord; readonly wantCounters: boolean }
   | { readonly op: 'add_group'; readonly group: GroupRecord }
   | { readonly op: 'modify_group'; readonly group: GroupRecord; readonly previous: GroupRecord }
@@ -69,8 +69,13 @@ export interface PipelineFeatures {
 
 export interface Pipeline {
   readonly features: PipelineFeatures
-  /** All of `changes` or none. */
-  plan(changes: readonly Change[]): Plan | Refusal
+  /** All of `changes` or none. `after`: the plan it is to be merged behind. */
+  plan(changes: readonly Change[], after?: Plan): Plan | Refusal
+  /**
+   * One plan of several that follow one another and none of which has been committed: all in the target, or none.
+   * `atomic`: no packet may meet a part of it; only for a target that says it can.
+   */
+  merge(plans: readonly Plan[], atomic: boolean): Plan
   /** Gives back what a plan reserved after the target has refused it. */
   undo(plan: Plan): void
   /** The target has been emptied: forgets all flows, groups and ports, and every plan made before. */

@@ -4,6 +4,7 @@
  */
 import { Port, Table } from '../openflow/index.js'
 import type { Action, AsyncConfig, Message, SwitchConfig } from '../openflow/index.js'
+import { handleBundleAdd, handleBundleControl } from './bundles.js'
 import type { Connection } from './connections.js'
 import { DEFAULT_MISS_SEND_LEN, OF13, asyncConfigOf, sendTo } from './connections.js'
 import { handleFlowMod } from './flow-mod.js'
@@ -25,7 +26,8 @@ const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 /** What a slave may not do. OF 1.3.5 §6.3: requests that change the switch, and packet-outs. */
 function isControl(message: Message): boolean {
   switch (message.type) {
-    case 'packet_out': case 'flow_mod': case 'group_mod': case 'port_mod': case 'table_mod': case 'meter_mod': return true
+    case 'packet_out': case 'flow_mod': case 'group_mod': case 'port_mod': case 'table_mod': case 'meter_mod':
+    case 'bundle_control': case 'bundle_add': return true
     case 'stats_request': return message.body.kind === 'table_features' && (message.more || message.body.tables.length > 0)
     default: return false
   }
@@ -63,6 +65,8 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'role_request': return setRole(ctx, conn, message, reply)
     case 'get_async_request': return reply({ type: 'get_async_reply', ...asyncConfigOf(conn) })
     case 'set_async': return setAsync(conn, message)
+    case 'bundle_control': return handleBundleControl(ctx, conn, message, requester, handleRequest)
+    case 'bundle_add': return handleBundleAdd(ctx, conn, message, requester)
     case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `nothing of experimenter 0x${message.experimenter.toString(16)}`)
     case 'echo_request': return reply({ type: 'echo_reply', data: message.data })
     case 'hello': case 'echo_reply': return DONE

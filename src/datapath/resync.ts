@@ -22,6 +22,8 @@ export class Resync {
   readonly #parts = new Map<Token, SyncPart>()
   #everSynced = false
   #again = false
+  /** What has been written is of no use: the target is to be emptied first. */
+  #isUndone = false
   /** What the target would not take for no reason that can be dealt with; tried again a little later. */
   #unwritten: Change[] = []
   #retryAt: Millis | null = null
@@ -30,9 +32,10 @@ export class Resync {
   owns(token: Token): boolean { return this.#parts.has(token) }
 
   ready(ctx: Context, fresh: boolean): void {
-    if (fresh || !this.#everSynced && this.#parts.size === 0 && this.#unwritten.length === 0) {
+    if (fresh || this.#isUndone || !this.#everSynced && this.#parts.size === 0 && this.#unwritten.length === 0) {
       ctx.ops.target = 'syncing'
       this.#again = !fresh
+      this.#isUndone = false
       this.#parts.clear()
       this.#unwritten = []
       this.#retryAt = null
@@ -65,7 +68,8 @@ export class Resync {
     for (const { subject, kind, message } of failures) {
       ctx.emit({ kind: 'log', level: 'error', text: `the target does not take back what it had: ${kind}: ${message}`, detail: { subject } })
     }
-    const dropped = failures.filter((failure) => drop(ctx, failure)).length
+    const dropped = failures.filter((failure) => this.#drop(ctx, failure)).length
+    if (this.#isUndone) return
     if (dropped > 0) this.#write(ctx, part.changes)
     else {
       this.#unwritten.push(...part.changes)
@@ -102,9 +106,41 @@ export class Resync {
       }
       const failure: TargetFailure = { subject: subjectOf(current), kind: 'target.rejected', message: plan.reasons.join('; ') }
       ctx.emit({ kind: 'log', level: 'error', text: `the pipeline does not take back ${current.op}: ${plan.error}`, detail: { reasons: plan.reasons } })
-      drop(ctx, failure)
+      this.#drop(ctx, failure)
+      if (this.#isUndone) return
     }
     if (this.#parts.size === 0) this.#finish(ctx)
+  }
+
+  /** Takes what the target cannot hold out of the state; a request that is still open gets its error. */
+  #drop(ctx: Context, failure: TargetFailure): boolean {
+    const { subject } = failure
+    if (subject === 'other') return false
+    if ('flow' in subject) {
+      const flow = ctx.flows.byId(subject.flow)
+      return flow !== undefined && this.#dropLocked(ctx, flow, failure, () => { dropFlow(ctx, flow, 'delete') })
+    }
+    const group = ctx.groups.get(subject.group)
+    return group !== undefined && this.#dropLocked(ctx, group, failure, () => { dropGroup(ctx, group) })
+  }
+
+  #dropLocked(ctx: Context, object: Flow | GroupEntry, failure: TargetFailure, dropIt: () => void): boolean {
+    const operation: Operation | undefined = [...ctx.ops.pending()].find((candidate) => candidate.token === object.token)
+    if (operation === undefined) dropIt()
+    else {
+      ctx.ops.withdraw(ctx, operation, [failure])
+      if (operation.intent.compound === true) this.#startOver(ctx)
+    }
+    return true
+  }
+
+  /** Much that has been taken back with one request may be in the target, and what it had replaced may not be. */
+  #startOver(ctx: Context): void {
+    this.#parts.clear()
+    this.#unwritten = []
+    this.#retryAt = null
+    this.#isUndone = true
+    ctx.emit({ kind: 'resynchronise', reason: 'requests that belong together could not be written' })
   }
 
   #commit(ctx: Context, plan: Plan, changes: readonly Change[]): void {
@@ -157,24 +193,6 @@ function subjectOf(change: Change): TargetFailure['subject'] {
   return change.op === 'add_group' ? { group: change.group.groupId } : 'other'
 }
 
-/** Takes what the target cannot hold out of the state; a request that is still open gets its error. */
-function drop(ctx: Context, failure: TargetFailure): boolean {
-  const { subject } = failure
-  if (subject === 'other') return false
-  if ('flow' in subject) {
-    const flow = ctx.flows.byId(subject.flow)
-    return flow !== undefined && dropLocked(ctx, flow, failure, () => { dropFlow(ctx, flow, 'delete') })
-  }
-  const group = ctx.groups.get(subject.group)
-  return group !== undefined && dropLocked(ctx, group, failure, () => { dropGroup(ctx, group) })
-}
-
-function dropLocked(ctx: Context, object: Flow | GroupEntry, failure: TargetFailure, dropIt: () => void): boolean {
-  const operation: Operation | undefined = [...ctx.ops.pending()].find((candidate) => candidate.token === object.token)
-  if (operation !== undefined) ctx.ops.withdraw(ctx, operation, [failure])
-  else dropIt()
-  return true
-}
 
 /** With the flows and groups that refer to it: none of them can be written without it. */
 function dropGroup(ctx: Context, group: GroupEntry): void {

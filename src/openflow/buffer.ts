@@ -16,6 +16,8 @@ export class Reader {
   matchProto = -1
   /** The OF 1.0 match read last had no wildcard at all. */
   exactMatch = false
+  /** The header's. */
+  xid = 0
 
   constructor(view: DataView, bytes: Uint8Array, version: number, at: number) {
     this.view = view
@@ -36,6 +38,8 @@ export class Writer {
   lossy = false
   /** The match written last requires a VLAN tag. */
   matchVlan = false
+  /** The header's. */
+  xid = 0
 
   reset(version: number): void {
     this.at = 0

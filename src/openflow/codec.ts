@@ -6,8 +6,11 @@ import { Reader, Writer } from './buffer.js'
 import { Fault, Unencodable } from './fault.js'
 import { type Frame, HEADER_SIZE } from './framer.js'
 import type { ErrorName, Message, MessageType, StatsReply, StatsRequest } from './model.js'
+import { bundleAdd, type WholeMessages } from './schema/bundles.js'
+import { type ExtensionRow, extensionAt } from './schema/extensions.js'
 import { encodeError } from './schema/hello.js'
 import { type MessageRow, MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from './schema/messages.js'
+import { onfMessages } from './schema/onf.js'
 import { isItemList, type ItemList, STATS, type StatsRow } from './schema/stats.js'
 import { inRange, pick, SUPPORTED_VERSIONS, versionName } from './versions.js'
 
@@ -20,10 +23,13 @@ const MAX_MESSAGE = 0xffff
 const MORE = 1
 /** What every version has in the same form, so that it is understood before and despite negotiation. OF 1.3.5 §6.3.1. */
 const ANY_VERSION = 3
+const EXPERIMENTER = 4
 
 interface VersionTable {
   readonly byCode: readonly (MessageRow | undefined)[]
   readonly byType: ReadonlyMap<MessageType, { readonly row: MessageRow; readonly code: number }>
+  readonly extensions: readonly ExtensionRow[]
+  readonly extensionOf: ReadonlyMap<MessageType, ExtensionRow>
   readonly statsRequest: number
   readonly statsReply: number
 }
@@ -34,13 +40,14 @@ function tableFor(version: number): VersionTable {
   if (table !== undefined) return table
   const byCode: (MessageRow | undefined)[] = []
   const byType = new Map<MessageType, { row: MessageRow; code: number }>()
-  for (const row of MESSAGES) {
+  for (const row of [...MESSAGES, addToBundle]) {
     const code = pick(row.codes, version)
     if (code === undefined) continue
     byCode[code] = row
     byType.set(row.type, { row, code })
   }
-  table = { byCode, byType, statsRequest: pick(STATS_REQUEST_CODES, version) ?? -1, statsReply: pick(STATS_REPLY_CODES, version) ?? -1 }
+  const extensions = EXTENSIONS.filter((row) => inRange(row.versions, version))
+  table = { byCode, byType, extensions, extensionOf: new Map(extensions.map((row) => [row.type, row])), statsRequest: pick(STATS_REQUEST_CODES, version) ?? -1, statsReply: pick(STATS_REPLY_CODES, version) ?? -1 }
   tables.set(version, table)
   return table
 }
@@ -54,6 +61,7 @@ export function decodeMessage(frame: Frame, negotiated: number): DecodeResult {
   }
   const reader = new Reader(frame.view, frame.chunk, version, offset)
   const end = offset + frame.length
+  reader.xid = frame.xid
   try {
     const message = decodeBody(reader, type, offset + HEADER_SIZE, end, common)
     if (reader.at !== end) return { ok: false, error: 'OFPBRC_BAD_LEN', reason: `${end - reader.at} bytes after a ${message.type}` }
@@ -68,6 +76,8 @@ function decodeBody(r: Reader, type: number, at: number, end: number, common: bo
   const table = tableFor(common ? 1 : r.version)
   if (!common && type === table.statsRequest) return decodeStats(r, at, end, 'stats_request')
   if (!common && type === table.statsReply) return decodeStats(r, at, end, 'stats_reply')
+  const extension = type === EXPERIMENTER && !common ? extensionAt(table.extensions, r, at, end) : undefined
+  if (extension !== undefined) return extension.body.decode(r, at + 8, end)
   const row = table.byCode[type]
   if (row === undefined) throw new Fault('OFPBRC_BAD_TYPE', `message type ${type} in OpenFlow ${versionName(r.version)}`)
   return row.body.decode(r, at, end)
@@ -105,6 +115,7 @@ const writer = new Writer()
 export function encodeMessage(message: Message, version: number, xid: number): Uint8Array[] {
   const table = tableFor(version)
   writer.reset(version)
+  writer.xid = xid
   if (message.type === 'stats_request' || message.type === 'stats_reply') return encodeStats(table, message, version, xid)
   if (message.type !== 'hello' && message.type !== 'error' && message.type !== 'peer_error') checkVersion(message.type, version)
   writer.reserve(HEADER_SIZE)
@@ -112,11 +123,50 @@ export function encodeMessage(message: Message, version: number, xid: number): U
     encodeError(writer, message)
     return [finish(message.type, 1, xid, 0)]
   }
-  const found = table.byType.get(message.type)
-  if (found === undefined) throw new Unencodable(message.type, '*', version, 'the version has no such message')
-  found.row.body.encode(writer, message)
-  return [finish(message.type, found.code, xid, 0)]
+  const code = encodeBody(writer, table, message)
+  return [finish(message.type, code, xid, 0)]
 }
+
+/** Everything behind the header; gives the type that belongs into it. */
+function encodeBody(w: Writer, table: VersionTable, message: Message): number {
+  const found = table.byType.get(message.type)
+  if (found !== undefined) {
+    found.row.body.encode(w, message)
+    return found.code
+  }
+  const extension = table.extensionOf.get(message.type)
+  if (extension === undefined) throw new Unencodable(message.type, '*', w.version, 'the version has no such message')
+  w.u32(extension.experimenter)
+  w.u32(extension.expType)
+  extension.body.encode(w, message)
+  return EXPERIMENTER
+}
+
+/** A message within a message. */
+const wholeMessages: WholeMessages = {
+  decode(r, at, end) {
+    const version = r.view.getUint8(at)
+    if (version !== r.version) throw new Fault('OFPBRC_BAD_VERSION', `version ${version} within version ${r.version}`)
+    const type = r.view.getUint8(at + 1)
+    // A bundle in a bundle, in a bundle …
+    if (type === EXPERIMENTER || tableFor(version).byCode[type] === addToBundle) throw new Fault('OFPBFC_MSG_UNSUP', `message type ${type} in a bundle`)
+    const inner = new Reader(r.view, r.bytes, version, at)
+    const message = decodeBody(inner, type, at + HEADER_SIZE, end, false)
+    if (inner.at !== end) throw new Fault('OFPBRC_BAD_LEN', `${end - inner.at} bytes after a ${message.type}`)
+    return message
+  },
+  encode(w, message) {
+    const start = w.reserve(HEADER_SIZE)
+    const code = encodeBody(w, tableFor(w.version), message)
+    w.view.setUint8(start, w.version)
+    w.view.setUint8(start + 1, code)
+    w.patchLength(start + 2, w.at - start, message.type)
+    w.view.setUint32(start + 4, w.xid)
+  },
+}
+const added = bundleAdd(wholeMessages)
+const addToBundle: MessageRow = { type: 'bundle_add', codes: { '1.4+': 34 }, body: added }
+const EXTENSIONS: readonly ExtensionRow[] = [...onfMessages(added)]
 
 function checkVersion(type: MessageType, version: number): void {
   if (type === 'echo_request' || type === 'echo_reply' || SUPPORTED_VERSIONS.includes(version)) return

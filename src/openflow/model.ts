@@ -275,6 +275,23 @@ export interface AsyncConfig {
   readonly packetIn: readonly [number, number]; readonly portStatus: readonly [number, number]; readonly flowRemoved: readonly [number, number]
 }
 
+export const BundleFlag = { ATOMIC: 1, ORDERED: 2, TIME: 4 } as const
+export type BundleControlType =
+  | 'open_request' | 'open_reply' | 'close_request' | 'close_reply' | 'commit_request' | 'commit_reply' | 'discard_request' | 'discard_reply'
+/** TAI, as in IEEE 1588-2008. OF 1.5.1 §7.3.9.7 */
+export interface SwitchTime { readonly seconds: bigint; readonly nanoseconds: number }
+/** `flags` are bits of BundleFlag. `time`: when to commit, since 1.5. */
+export interface BundleControl {
+  readonly type: 'bundle_control'; readonly bundleId: number; readonly control: BundleControlType; readonly flags: number
+  readonly time: SwitchTime | null
+}
+/** The added message has the xid of the outer one. */
+export interface BundleAdd {
+  readonly type: 'bundle_add'; readonly bundleId: number; readonly flags: number; readonly message: Message
+  /** Set by the decoder: the added message's bytes, header included, for an error that quotes it. Ignored by the encoder. */
+  readonly raw?: Uint8Array
+}
+
 export type Message =
   | Hello | ErrorMessage | PeerError
   | { readonly type: 'echo_request'; readonly data: Uint8Array } | { readonly type: 'echo_reply'; readonly data: Uint8Array }
@@ -289,5 +306,6 @@ export type Message =
   | { readonly type: 'queue_get_config_reply'; readonly portNo: number; readonly queues: readonly PacketQueue[] }
   | { readonly type: 'role_request'; readonly role: Role; readonly generationId: bigint }
   | { readonly type: 'role_reply'; readonly role: Role; readonly generationId: bigint }
+  | BundleControl | BundleAdd
   | { readonly type: 'get_async_request' } | ({ readonly type: 'get_async_reply' } & AsyncConfig) | ({ readonly type: 'set_async' } & AsyncConfig)
 export type MessageType = Message['type']

@@ -112,6 +112,10 @@ function details(message: Message): string {
     case 'role_request': case 'role_reply': return `role=${message.role} generation_id=${message.generationId}`
     case 'get_async_reply': case 'set_async':
       return `packet_in=${message.packetIn.map(hex).join('/')} port_status=${message.portStatus.map(hex).join('/')} flow_removed=${message.flowRemoved.map(hex).join('/')}`
+    case 'bundle_control':
+      return join(`${message.control.toUpperCase()} bundle=${hex(message.bundleId)} flags=${hex(message.flags)}`,
+        message.time !== null && `at=${message.time.seconds}.${String(message.time.nanoseconds).padStart(9, '0')}`)
+    case 'bundle_add': return `bundle=${hex(message.bundleId)} flags=${hex(message.flags)} ${formatMessage(message.message)}`
     default: return ''
   }
 }

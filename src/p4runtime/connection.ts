@@ -25,7 +25,7 @@ export interface ConnectionListener {
   onEnd(reason: string): void
 }
 
-const { CONTINUE_ON_ERROR } = p4.v1.WriteRequest.Atomicity
+const { CONTINUE_ON_ERROR, DATAPLANE_ATOMIC } = p4.v1.WriteRequest.Atomicity
 
 export class Connection {
   readonly #service: P4RuntimeService
@@ -92,8 +92,8 @@ export class Connection {
     if (!this.#over) this.#stream?.send(message)
   }
 
-  write(updates: p4.v1.IUpdate[]): Promise<void> {
-    return this.#service.write({ deviceId: this.#deviceId, electionId: this.#electionId, updates, atomicity: CONTINUE_ON_ERROR })
+  write(updates: p4.v1.IUpdate[], atomic = false): Promise<void> {
+    return this.#service.write({ deviceId: this.#deviceId, electionId: this.#electionId, updates, atomicity: atomic ? DATAPLANE_ATOMIC : CONTINUE_ON_ERROR })
   }
 
   read(entities: p4.v1.IEntity[]): Promise<p4.v1.IEntity[]> {

@@ -117,10 +117,13 @@ function serveStream(service: P4RuntimeService, call: ServerDuplexStream<p4.v1.I
   call.on('error', leave)
 }
 
+/** They travel in one trailer, and Node gives up on trailers of more than 64 KB. */
+const MAX_STATUSES = 400
+
 function toStatus(error: unknown): { code: number; details: string; metadata: Metadata } {
   const rpc = error instanceof RpcError ? error : new RpcError(codes.internal, error instanceof Error ? error.message : String(error))
   const metadata = new Metadata()
-  if (rpc.updateStatuses.length > 0) {
+  if (rpc.updateStatuses.length > 0 && rpc.updateStatuses.length <= MAX_STATUSES) {
     metadata.set(STATUS_DETAILS_KEY, Buffer.from(encodeStatusDetails(rpc.code, rpc.message, rpc.updateStatuses)))
   }
   return { code: rpc.code, details: rpc.message, metadata }

@@ -27,7 +27,7 @@ export const defaultQueueOptions: QueueOptions = { maxUpdates: 200, maxBytes: 1_
 
 /** Where the queue's work goes. Each rejects with RpcError only. */
 export interface QueueTarget {
-  write(updates: p4.v1.IUpdate[]): Promise<void>
+  write(updates: p4.v1.IUpdate[], atomic: boolean): Promise<void>
 }
 /** An update and its place in the request that it is a part of. */
 export interface QueuedUpdate { readonly index: number; readonly update: p4.v1.IUpdate }
@@ -36,6 +36,8 @@ interface WriteRequest {
   readonly failures: UpdateFailure[]
   open: number
   readonly resolve: (failures: readonly UpdateFailure[]) => void
+  /** The request is a Write of its own, however large. */
+  readonly atomic: boolean
 }
 interface WriteItem { readonly kind: 'write'; readonly request: WriteRequest; readonly index: number; readonly update: p4.v1.IUpdate }
 interface ReadItem { readonly kind: 'read'; readonly run: () => Promise<void>; readonly cancel: () => void }
@@ -68,11 +70,11 @@ export class OperationQueue {
   }
 
   /** Resolves when every update has its answer; `refused` are failures known beforehand. */
-  write(updates: readonly QueuedUpdate[], refused: readonly UpdateFailure[] = []): Promise<readonly UpdateFailure[]> {
+  write(updates: readonly QueuedUpdate[], refused: readonly UpdateFailure[] = [], atomic = false): Promise<readonly UpdateFailure[]> {
     if (this.#closed) return Promise.resolve([...refused, ...updates.map(({ index }) => lost(index, 'the session has ended'))])
-    if (updates.length === 0) return Promise.resolve(refused)
+    if (updates.length === 0 || atomic && refused.length > 0) return Promise.resolve(refused)
     return new Promise((resolve) => {
-      const request: WriteRequest = { failures: [...refused], open: updates.length, resolve }
+      const request: WriteRequest = { failures: [...refused], open: updates.length, resolve, atomic }
       for (const { index, update } of updates) this.#items.push({ kind: 'write', request, index, update })
       this.#wake()
     })
@@ -122,9 +124,14 @@ export class OperationQueue {
   #sendWrite(): void {
     const batch: WriteItem[] = []
     let bytes = 0
-    while (batch.length < this.#options.maxUpdates && bytes < this.#options.maxBytes) {
+    let alone: WriteRequest | null = null
+    while (alone !== null || batch.length < this.#options.maxUpdates && bytes < this.#options.maxBytes) {
       const item = this.#items[this.#head]
-      if (item?.kind !== 'write') break
+      if (item?.kind !== 'write' || alone !== null && item.request !== alone) break
+      if (item.request.atomic && alone === null) {
+        if (batch.length > 0) break
+        alone = item.request
+      }
       batch.push(item)
       bytes += item.update.entity?.tableEntry?.metadata?.length ?? 0
       this.#head++
@@ -133,7 +140,7 @@ export class OperationQueue {
     this.#compact()
     this.statistics.writes++
     this.statistics.updates += batch.length
-    this.#target.write(batch.map(({ update }) => update)).then(
+    this.#target.write(batch.map(({ update }) => update), alone !== null).then(
       () => this.#answer(batch, null),
       (error: unknown) => this.#answer(batch, error instanceof RpcError ? error : new RpcError(codes.internal, String(error))))
   }
@@ -156,7 +163,7 @@ export class OperationQueue {
 
   #answer(batch: readonly WriteItem[], error: RpcError | null): void {
     if (this.#inFlight !== batch) return
-    const statuses = error === null ? null : statusesOf(error, batch.length)
+    const statuses = error === null ? null : statusesOf(error, batch.length, batch[0]?.request.atomic === true)
     if (error !== null && statuses === null) {
       // Which of the updates are in the target is not known. close() fails them all, and the session starts over.
       this.#onUncertain(`a Write of ${batch.length} updates failed as a whole: ${codeName(error.code)}: ${error.message}`)
@@ -214,9 +221,9 @@ const lost = (index: number, reason: string): UpdateFailure => ({ index, code: c
 const refusedBeforehand = new Set<number>([codes.invalidArgument, codes.unimplemented, codes.outOfRange])
 
 /** The status of each update, or null where the answer does not say. */
-function statusesOf(error: RpcError, count: number): RpcError['updateStatuses'] | null {
+function statusesOf(error: RpcError, count: number, atomic: boolean): RpcError['updateStatuses'] | null {
   if (error.updateStatuses.length === count) return error.updateStatuses
-  if (refusedBeforehand.has(error.code) || (count === 1 && !sessionLost.has(error.code))) {
+  if (refusedBeforehand.has(error.code) || ((count === 1 || atomic) && !sessionLost.has(error.code))) {
     return Array.from({ length: count }, () => ({ code: error.code, message: error.message }))
   }
   return null

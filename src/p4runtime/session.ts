@@ -145,7 +145,7 @@ export class Session implements Southbound {
 
   // ---------------------------------------------------------------- operations
 
-  write(updates: readonly NamedUpdate[]): Promise<readonly UpdateFailure[]> {
+  write(updates: readonly NamedUpdate[], atomic = false): Promise<readonly UpdateFailure[]> {
     const ready = this.#ready
     if (ready === null) {
       return Promise.resolve(updates.map((_, index) => ({ index, code: codes.unavailable, message: 'the target is not ready', kind: 'target.lost' as const })))
@@ -160,7 +160,7 @@ export class Session implements Southbound {
     if (refused.length > 0) {
       this.#limited.log('error', 'encode', { reasons: refused.map(({ message }) => message).slice(0, 5), count: refused.length }, 'entries that no target can take')
     }
-    return ready.queue.write(queued, refused)
+    return ready.queue.write(queued, refused, atomic)
   }
 
   readTableCounters(table: string): Promise<readonly DirectCounter[]> {
@@ -286,15 +286,16 @@ export class Session implements Southbound {
     this.#primary = connection
     const term = ++this.#term
     const previous = this.#preparation
-    const preparation = (async (): Promise<void> => {
+    const preparation = (async (): Promise<boolean> => {
       // The calls of an earlier term on this connection must not fall among those of this one.
       await previous?.done
       if (term === this.#term) await this.#prepare(connection, term)
+      return term === this.#term && await writesAtomically(connection)
     })()
-    this.#preparation = { done: preparation.catch(() => {}) }
+    this.#preparation = { done: preparation.then(() => {}, () => {}) }
     preparation.then(
-      () => {
-        if (term === this.#term) this.#enterReady(connection)
+      (atomic) => {
+        if (term === this.#term) this.#enterReady(connection, atomic)
       },
       (error: unknown) => {
         if (term === this.#term) void connection.end(error instanceof RpcError ? `${codeName(error.code)}: ${error.message}` : `cannot prepare the target: ${String(error)}`)
@@ -336,12 +337,12 @@ export class Session implements Southbound {
     this.#logger.info({ cookie: cookie.toString(16) }, 'pushed the pipeline to the P4Runtime target')
   }
 
-  #enterReady(connection: Connection): void {
+  #enterReady(connection: Connection, atomic: boolean): void {
     const queue = new OperationQueue(connection, new Occupancy(this.#pipeline.index), (reason) => void connection.end(reason))
     this.#ready = { connection, queue }
     this.#failuresInARow = 0
     this.#heartbeat(connection)
-    this.#listener?.({ kind: 'ready', freshPipeline: true })
+    this.#listener?.({ kind: 'ready', freshPipeline: true, atomic })
   }
 
   #heartbeat(connection: Connection): void {
@@ -362,6 +363,17 @@ export class Session implements Southbound {
     } else {
       this.#limited.log('debug', 'stream', { fields: Object.keys(message) }, 'stream message of a kind that is not used')
     }
+  }
+}
+
+/** An empty Write tells: a target that does not know the atomicity refuses the request as a whole. P4RT 1.4 §12.2 */
+async function writesAtomically(connection: Connection): Promise<boolean> {
+  try {
+    await connection.write([], true)
+    return true
+  } catch (error) {
+    if (error instanceof RpcError && (error.code === codes.unimplemented || error.code === codes.invalidArgument)) return false
+    throw error
   }
 }
 

@@ -21,7 +21,7 @@ export interface TargetPacketIn { readonly payload: Uint8Array; readonly metadat
 
 export type SouthboundEvent =
   /** `freshPipeline`: the tables are empty (we pushed the pipeline), so everything must be written again. */
-  | { readonly kind: 'ready'; readonly freshPipeline: boolean }
+  | { readonly kind: 'ready'; readonly freshPipeline: boolean; /** write() can be told to be atomic. */ readonly atomic: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'packet_in'; readonly packet: TargetPacketIn }
   /** Table entries of these controllerMetadata values have seen no hit for their idle timeout. */
@@ -33,8 +33,9 @@ export interface Southbound {
   /**
    * Queues updates behind everything given before; resolves with the failures (empty = all are in the target).
    * Never rejects: when the target is lost every unacknowledged update fails with 'target.lost'.
+   * `atomic`: no packet meets a part of them, and where there are failures, nothing has been written. P4RT 1.4 §12.2
    */
-  write(updates: readonly NamedUpdate[]): Promise<readonly UpdateFailure[]>
+  write(updates: readonly NamedUpdate[], atomic?: boolean): Promise<readonly UpdateFailure[]>
   /** Direct counters of a table, after all earlier writes. One Read call; [] when the target is lost. */
   readTableCounters(table: string): Promise<readonly DirectCounter[]>
   /** Direct counter of single entries (the match and priority of each are given), after all earlier writes. */

@@ -14,6 +14,7 @@ import { loadConfig } from './pipeline.js'
 import type { LoadedConfig } from './pipeline.js'
 import { ReplicationEngine } from './replication.js'
 import { Arbitration, electionNumber } from './service/arbitration.js'
+import { applyAtomically } from './service/atomic.js'
 import { ClientStream } from './service/client-stream.js'
 import { Digests } from './service/digests.js'
 import { sweepIdle } from './service/idle.js'
@@ -50,6 +51,9 @@ export interface TargetStatistics {
 }
 
 const { Action } = p4.v1.SetForwardingPipelineConfigRequest
+const { CONTINUE_ON_ERROR, DATAPLANE_ATOMIC } = p4.v1.WriteRequest.Atomicity
+/** Of the switch, each many passes: far more than every packet that can wait needs. */
+const mostTurns = 10_000
 const { ResponseType } = p4.v1.GetForwardingPipelineConfigRequest
 
 export class EmbeddedTarget implements P4RuntimeService {
@@ -103,6 +107,13 @@ export class EmbeddedTarget implements P4RuntimeService {
     })
   }
 
+  /** Brings packets that are between two passes to their end. */
+  private finishPackets(): void {
+    for (let turn = 0; this.forwarding?.run() === true; turn++) {
+      if (turn === mostTurns) refuse('resourceExhausted', 'packets go round and round')
+    }
+  }
+
   private transmit(port: number, frame: Uint8Array): void {
     if (port !== this.cpuPort) {
       this.options.transmit(port, frame)
@@ -150,10 +161,13 @@ export class EmbeddedTarget implements P4RuntimeService {
       this.checkDevice(request.deviceId, request.role, request.roleId)
       this.checkPrimary(request.electionId)
       const entities = this.entities()
-      if ((request.atomicity ?? 0) !== p4.v1.WriteRequest.Atomicity.CONTINUE_ON_ERROR) {
-        refuse('unimplemented', 'the only atomicity is CONTINUE_ON_ERROR')
+      const { atomicity } = request
+      if ((atomicity ?? CONTINUE_ON_ERROR) !== CONTINUE_ON_ERROR && atomicity !== DATAPLANE_ATOMIC) {
+        refuse('unimplemented', 'the atomicity is neither CONTINUE_ON_ERROR nor DATAPLANE_ATOMIC')
       }
-      const statuses = applyUpdates(entities, request.updates ?? [], this.options.now())
+      if (atomicity === DATAPLANE_ATOMIC) this.finishPackets()
+      const apply = atomicity === DATAPLANE_ATOMIC ? applyAtomically : applyUpdates
+      const statuses = apply(entities, request.updates ?? [], this.options.now())
       if (statuses === null) return
       const failures = statuses.filter(status => status.code !== codes.ok)
       throw new RpcError(codes.unknown, `${failures.length} of ${statuses.length} updates failed, the first with: ${failures[0]?.message ?? ''}`, statuses)

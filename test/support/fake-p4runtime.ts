@@ -5,6 +5,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { P4InfoIndex } from '../../src/p4info/index.js'
+import { codes } from '../../src/p4proto/codes.js'
 import { p4 } from '../../src/p4proto/generated.js'
 import { toBigInt, toNumber, toUint64 } from '../../src/p4proto/int64.js'
 import { RpcError } from '../../src/p4proto/service.js'
@@ -138,6 +139,7 @@ export class FakeP4Runtime {
         await this.#recorded(call)
         this.#requirePrimary(request.electionId)
         this.#requirePipeline()
+        if (request.atomicity === p4.v1.WriteRequest.Atomicity.DATAPLANE_ATOMIC) throw new RpcError(codes.unimplemented, 'not atomic, like BMv2')
         const statuses = (request.updates ?? []).map((update) => {
           this.updates.push(update)
           return this.onUpdate?.(update) ?? this.#update(update)

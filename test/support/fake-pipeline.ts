@@ -8,7 +8,7 @@ import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/op
 import { refusal } from '../../src/datapath/pipeline.js'
 import type { Change, FlowRecord, GroupRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
 
-export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean }
+export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
 const allFields = Object.keys(OXM) as OxmName[]
 const settable = allFields.filter((field) => OXM[field].writable && field !== 'eth_type' && field !== 'ip_proto' && field !== 'mpls_bos')
@@ -66,10 +66,19 @@ export class FakePipeline implements Pipeline {
     return { refused: false, changes: [...changes], undone: false }
   }
 
+  merge(plans: readonly Plan[], atomic: boolean): FakePlan {
+    const merged = plans as readonly FakePlan[]
+    return { refused: false, changes: merged.flatMap(({ changes }) => changes), undone: false, merged, atomic }
+  }
+
   undo(plan: Plan): void {
-    const { changes, undone } = plan as FakePlan
+    const { changes, undone, merged } = plan as FakePlan
     assert.equal(undone, false, 'a plan is undone once')
     ;(plan as FakePlan).undone = true
+    if (merged !== undefined) {
+      for (const part of [...merged].reverse()) this.undo(part)
+      return
+    }
     for (const change of [...changes].reverse()) this.#revert(change)
   }
 

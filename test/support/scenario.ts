@@ -155,6 +155,7 @@ function show(effect: Effect): string | null {
     case 'commit': return `commit ${effect.token}${effect.again ? ' again' : ''} ${(effect.plan as FakePlan).changes.map(showChange).join(', ')}`
     case 'packet_out': return `packet_out ${showActions(effect.packetOut.actions)}`
     case 'close': return `close ${effect.conn} ${effect.reason}`
+    case 'resynchronise': return `resynchronise ${effect.reason}`
     default: return `${effect.kind} ${effect.token}`
   }
 }

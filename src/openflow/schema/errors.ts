@@ -19,7 +19,7 @@ export interface ErrorNumbers {
 }
 
 const OFPET_EXPERIMENTER = 0xffff
-const ONF = 0x4f4e4600
+export const ONF = 0x4f4e4600
 
 type Numbers = readonly [type: number, code: number] | readonly [type: number, code: number, experimenter: number]
 interface Row { readonly ranges: Ranges<Numbers>; readonly nearest: ErrorName | null }
@@ -170,6 +170,15 @@ series(14, '1.4+', 3, [
 e('OFPACFC_INVALID', { '1.3': [OFPET_EXPERIMENTER, 2370, ONF], '1.4+': [15, 0] }, 'OFPBRC_EPERM')
 e('OFPACFC_UNSUPPORTED', { '1.3': [OFPET_EXPERIMENTER, 2371, ONF], '1.4+': [15, 1] }, 'OFPBRC_EPERM')
 e('OFPACFC_EPERM', { '1.3': [OFPET_EXPERIMENTER, 2372, ONF], '1.4+': [15, 2] }, 'OFPBRC_EPERM')
+
+// OFPET_BUNDLE_FAILED
+const bundleErrors: readonly ErrorName[] = [
+  'OFPBFC_UNKNOWN', 'OFPBFC_EPERM', 'OFPBFC_BAD_ID', 'OFPBFC_BUNDLE_EXIST', 'OFPBFC_BUNDLE_CLOSED', 'OFPBFC_OUT_OF_BUNDLES', 'OFPBFC_BAD_TYPE',
+  'OFPBFC_BAD_FLAGS', 'OFPBFC_MSG_BAD_LEN', 'OFPBFC_MSG_BAD_XID', 'OFPBFC_MSG_UNSUP', 'OFPBFC_MSG_CONFLICT', 'OFPBFC_MSG_TOO_MANY',
+  'OFPBFC_MSG_FAILED', 'OFPBFC_TIMEOUT', 'OFPBFC_BUNDLE_IN_PROGRESS',
+]
+bundleErrors.forEach((name, code) => e(name, { '1.3': [OFPET_EXPERIMENTER, 2300 + code, ONF], '1.4+': [17, code] }))
+series(17, '1.5+', 16, ['OFPBFC_SCHED_NOT_SUPPORTED', 'OFPBFC_SCHED_FUTURE', 'OFPBFC_SCHED_PAST'], 'OFPBFC_BAD_FLAGS')
 
 /** Where every chain of nearest names ends: the request is refused, without a better word for why. */
 const LAST_RESORT: ErrorName = 'OFPBRC_EPERM'

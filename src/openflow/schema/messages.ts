@@ -12,6 +12,7 @@ import type { Ranges } from '../versions.js'
 import { experimenterBody } from './experimenter.js'
 import { flowMod, flowRemoved, liftFlowMod, lowerFlowMod } from './flows.js'
 import { groupMod } from './groups.js'
+import { bundleControl } from './bundles.js'
 import { error, hello } from './hello.js'
 import { meterMod } from './meters.js'
 import { liftPacketOut, lowerPacketOut, packetIn, packetOut } from './packets.js'
@@ -107,6 +108,7 @@ export const MESSAGES: readonly MessageRow[] = [
   row({ '1.3+': 27 }, getAsyncReply),
   row({ '1.3+': 28 }, setAsync),
   row({ '1.3+': 29 }, meterMod),
+  row({ '1.4+': 33 }, bundleControl),
 ]
 
 export const STATS_REQUEST_CODES: Ranges<number> = { '1.0': 16, '1.1+': 18 }

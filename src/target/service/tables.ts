@@ -138,13 +138,14 @@ const writeDefault = (bound: BoundTable, type: p4.v1.Update.Type, entry: p4.v1.I
 /** Entries a query means: all of its table, or those with its match; priority, action and metadata narrow it further. */
 const entriesFor = (bound: BoundTable, query: p4.v1.ITableEntry): TableEntry[] => {
   const { table, info } = bound
-  let entries = [...table.entries.values()]
   const priority = query.priority ?? 0
-  if ((query.match ?? []).length > 0) {
-    const match = decodeMatch(bound, query.match ?? [])
-    if (!info.needsPriority || priority !== 0) {
+  const match = (query.match ?? []).length > 0 ? decodeMatch(bound, query.match ?? []) : null
+  const isExact = match !== null && (!info.needsPriority || priority !== 0)
+  let entries = isExact ? [] : [...table.entries.values()]
+  if (match !== null) {
+    if (isExact) {
       const one = table.entries.find(match, table.rankOf(match, priority))
-      entries = one === undefined ? [] : [one]
+      if (one !== undefined) entries = [one]
     } else {
       const wanted = table.entries.identity(match, 0)
       entries = entries.filter(entry => table.entries.identity(entry.match, 0) === wanted)

@@ -33,7 +33,7 @@ export const applyUpdates = (entities: Entities, updates: readonly p4.v1.IUpdate
   return failed ? statuses : null
 }
 
-const applyUpdate = ({ pipeline, replication, digests }: Entities, update: p4.v1.IUpdate, now: number): void => {
+export const applyUpdate = ({ pipeline, replication, digests }: Entities, update: p4.v1.IUpdate, now: number): void => {
   const type = update.type ?? Type.UNSPECIFIED
   if (type !== Type.INSERT && type !== Type.MODIFY && type !== Type.DELETE) refuse('invalidArgument', 'an update is an INSERT, a MODIFY or a DELETE')
   const entity = update.entity ?? {}

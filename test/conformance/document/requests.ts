@@ -1,5 +1,5 @@
 /** Requests to ask with: one of each kind, as plain as it can be. */
-import { EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, Table } from '../../../src/openflow/index.js'
+import { BundleFlag, EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, Table } from '../../../src/openflow/index.js'
 import type {
   Action, Bucket, FieldValue, FlowMod, GroupMod, GroupType, Match, Message, MeterMod, OxmName, StatsRequestBody,
 } from '../../../src/openflow/index.js'
@@ -49,6 +49,8 @@ export const stats = (body: StatsRequestBody): Message => ({ type: 'stats_reques
 const filter = { tableId: Table.ALL, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: EMPTY_MATCH }
 const nothing = new Uint8Array(0)
 
+export const bundleControl = (flags: number): Message => ({ type: 'bundle_control', bundleId: 1, control: 'open_request', flags, time: null })
+
 /** What a controller sends, by type. */
 export const messages: readonly Message[] = [
   { type: 'echo_request', data: nothing }, { type: 'echo_reply', data: nothing },
@@ -60,6 +62,7 @@ export const messages: readonly Message[] = [
   { type: 'queue_get_config_request', portNo: 1 }, { type: 'role_request', role: 'master', generationId: 1n },
   { type: 'get_async_request' }, { type: 'set_async', packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] },
   meterMod('add'),
+  bundleControl(BundleFlag.ORDERED), { type: 'bundle_add', bundleId: 1, flags: BundleFlag.ORDERED, message: flowMod() },
 ]
 /** What a controller asks to be told, by kind. */
 export const statistics: readonly StatsRequestBody[] = [

@@ -1,10 +1,10 @@
 /** The sections of docs/conformance.md: what is asked, and which test shows how packets fare. */
-import { Group, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
+import { BundleFlag, Group, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
 import type { FlowMod, Instructions, Message } from '../../../src/openflow/index.js'
 import { ask, features, OF10, OF13 } from './ask.js'
 import type { Answer, Version } from './ask.js'
 import {
-  actions, flowMod, FlowModFlag, group, matching, messages, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics, tablesAsTheyAre, valueOf,
+  actions, bundleControl, flowMod, FlowModFlag, group, matching, messages, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics, tablesAsTheyAre, valueOf,
   withApply, withWrite,
 } from './requests.js'
 
@@ -34,8 +34,11 @@ function messageSection(): Section {
   return {
     title: 'Messages from the controller', about: 'OF 1.0 §5.3, OF 1.3.5 §7.3. Hello is answered by the channel; every multipart type has a row of its own below.',
     head: ['message', '1.0', '1.3'],
-    rows: messages.map((message) => [upper(message.type), ...both(message)]),
-    shownBy: ['test/unit/openflow/vectors.test.ts', 'test/unit/datapath/statistics.test.ts', 'test/unit/datapath/async.test.ts', 'test/unit/channel/connection.test.ts'],
+    rows: [
+      ...messages.map((message) => [upper(message.type), ...both(message)]),
+      ['BUNDLE_CONTROL, packet-atomic, of a target that is not', ...both(bundleControl(BundleFlag.ATOMIC))],
+    ],
+    shownBy: ['test/unit/openflow/vectors.test.ts', 'test/unit/datapath/statistics.test.ts', 'test/unit/datapath/async.test.ts', 'test/unit/datapath/bundles.test.ts', 'test/conformance/bundles.test.ts', 'test/unit/channel/connection.test.ts'],
   }
 }
 

@@ -22,7 +22,7 @@ const ready = async (target: FakeP4Runtime, options: Partial<Parameters<typeof r
 test('a target without a pipeline gets it', async () => {
   const target = new FakeP4Runtime()
   const { events, session } = await ready(target)
-  assert.deepEqual(events, [{ kind: 'ready', freshPipeline: true }])
+  assert.deepEqual(events, [{ kind: 'ready', freshPipeline: true, atomic: false }])
   assert.equal(target.pushes, 1)
   assert.ok((target.primaryElectionId ?? 0n) > 2n ** 64n)
   assert.ok(session.isReady)
