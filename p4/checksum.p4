@@ -23,6 +23,13 @@ control Checksums(inout headers_t h, in metadata_t m) {
   bit<32> own = 0;      // TCP, UDP, ICMP and ICMPv6: their own fields
   apply {
     if (m.saved == 1) {
+      if (h.inner_ipv4.isValid()) {
+        bit<32> inner = 0;
+        bit<16> was_inner = m.was_inner_ttl ++ h.inner_ipv4.proto;
+        bit<16> is_inner = h.inner_ipv4.ttl ++ h.inner_ipv4.proto;
+        CHANGED(inner, was_inner, is_inner, SUM16)
+        if (inner != 0) { ADJUST(h.inner_ipv4.checksum, inner) }
+      }
       if (h.was_ipv4.isValid() && h.ipv4.isValid()) {
         CHANGED(pseudo, h.was_ipv4.src, h.ipv4.src, SUM32)
         CHANGED(pseudo, h.was_ipv4.dst, h.ipv4.dst, SUM32)

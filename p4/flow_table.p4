@@ -77,6 +77,9 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       h.mpls[0].label: ternary @name("mpls_label") @of_match[oxm="mpls_label"];
       h.mpls[0].tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
       h.mpls[0].bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
+      h.pbb.isid: ternary @name("pbb_isid") @of_match[oxm="pbb_isid"];
+      m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"];
+      m.extensions[8:0]: ternary @name("ipv6_exthdr") @of_match[oxm="ipv6_exthdr"];
     }
     actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss_drop; @defaultonly miss_to_controller; }
     counters = hits;
@@ -87,15 +90,26 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
 
   @of_do[ops="output"] action write_output(P_SET_OUTPUT) { m.set.present = 1; DO_SET_OUTPUT }
   @of_do[ops="group"] action write_group(@of[role="group"] bit<32> group) { m.set.present = 1; m.set.group = group; }
-  @of_do[ops="pop_vlan,push_vlan,dec_nw_ttl,output,group"]
-  action write_all(FOR_ALL_SLOTS(SLOT_PARAM) @of[role="write_pop_vlan"] bit<1> pop_vlan, @of[role="write_push_vlan"] bit<16> push_vlan,
-                   @of[role="write_dec_ttl"] bit<1> dec_ttl, @of[role="write_output"] bit<1> output, P_SET_OUTPUT,
+  @of_do[ops="copy_ttl_in,pop_vlan,pop_mpls,pop_pbb,push_mpls,push_pbb,push_vlan,copy_ttl_out,dec_nw_ttl,dec_mpls_ttl,output,group"]
+  action write_all(FOR_ALL_SLOTS(SLOT_PARAM)
+                   @of[role="write_copy_ttl_in"] bit<1> copy_ttl_in, @of[role="write_pop_vlan"] bit<1> pop_vlan,
+                   @of[role="write_pop_mpls"] bit<16> pop_mpls, @of[role="write_pop_pbb"] bit<1> pop_pbb,
+                   @of[role="write_push_mpls"] bit<16> push_mpls, @of[role="write_push_pbb"] bit<16> push_pbb,
+                   @of[role="write_push_vlan"] bit<16> push_vlan, @of[role="write_copy_ttl_out"] bit<1> copy_ttl_out,
+                   @of[role="write_dec_nw_ttl"] bit<1> dec_ttl, @of[role="write_dec_mpls_ttl"] bit<1> dec_mpls_ttl, @of[role="write_output"] bit<1> output, P_SET_OUTPUT,
                    @of[role="group"] bit<32> group) {
     m.set.present = 1;
     FOR_ALL_SLOTS(WRITE_SLOT)
-    if (pop_vlan == 1) { m.set.pop_vlan = 1; }
+    m.set.copy_ttl_in = m.set.copy_ttl_in | copy_ttl_in;
+    m.set.pop_vlan = m.set.pop_vlan | pop_vlan;
+    if (pop_mpls != 0) { m.set.pop_mpls = pop_mpls; }
+    m.set.pop_pbb = m.set.pop_pbb | pop_pbb;
+    if (push_mpls != 0) { m.set.push_mpls = push_mpls; }
+    if (push_pbb != 0) { m.set.push_pbb = push_pbb; }
     if (push_vlan != 0) { m.set.push_vlan = push_vlan; }
-    if (dec_ttl == 1) { m.set.dec_ttl = 1; }
+    m.set.copy_ttl_out = m.set.copy_ttl_out | copy_ttl_out;
+    m.set.dec_ttl = m.set.dec_ttl | dec_ttl;
+    m.set.dec_mpls_ttl = m.set.dec_mpls_ttl | dec_mpls_ttl;
     if (output == 1) { DO_SET_OUTPUT }
     if (group != 0) { m.set.group = group; }
   }
@@ -107,7 +121,8 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     default_action = NoAction();
   }
   action clear_actions() {
-    m.set.present = 0; m.set.pop_vlan = 0; m.set.push_vlan = 0; m.set.dec_ttl = 0;
+    m.set.present = 0; m.set.copy_ttl_in = 0; m.set.pop_vlan = 0; m.set.pop_mpls = 0; m.set.pop_pbb = 0; m.set.push_mpls = 0;
+    m.set.push_pbb = 0; m.set.push_vlan = 0; m.set.copy_ttl_out = 0; m.set.dec_ttl = 0; m.set.dec_mpls_ttl = 0;
     FOR_ALL_SLOTS(CLEAR_SLOT)
     m.set.port = 0; m.set.multicast = 0; m.set.to_in_port = 0; m.set.max_len = 0; m.set.group = 0;
   }

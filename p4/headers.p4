@@ -14,6 +14,7 @@ header packet_in_h {
   bit<16> max_len;      // of the output action; the agent truncates
   bit<32> flow_id;      // of the flow whose action sent it, 0 for a miss
   bit<64> metadata;
+  bit<64> tunnel_id;
 }
 
 @controller_header("packet_out")
@@ -22,11 +23,17 @@ header packet_out_h {
   bit<32> value;        // target port, or group id
   bit<32> in_port;      // OpenFlow port number
   bit<16> in_port_hw;   // the same as a port of this program; 0 for none
+  bit<64> tunnel_id;
 }
 
 header ethernet_h { bit<48> dst; bit<48> src; bit<16> type; }
 header vlan_h { bit<3> pcp; bit<1> dei; bit<12> vid; bit<16> type; }
 header mpls_h { bit<20> label; bit<3> tc; bit<1> bos; bit<8> ttl; }
+// I-TAG of IEEE 802.1ah, and what follows it: the customer's frame
+header pbb_h { bit<3> pcp; bit<1> dei; bit<1> uca; bit<3> reserved; bit<24> isid; }
+header pbb_customer_h { bit<48> dst; bit<48> src; bit<16> type; }
+// what push_pbb puts before a frame
+header backbone_h { bit<48> dst; bit<48> src; bit<16> type; bit<3> pcp; bit<1> dei; bit<1> uca; bit<3> reserved; bit<24> isid; }
 header snap_h { bit<48> prefix; bit<16> type; }   // LLC AA-AA-03, OUI 00-00-00
 header arp_h {
   bit<16> htype; bit<16> ptype; bit<8> hlen; bit<8> plen; bit<16> op;
@@ -56,9 +63,12 @@ header nd_other_option_h { bit<8> type; bit<8> length; varbit<16368> data; }
 struct headers_t {
   packet_in_h packet_in;
   packet_out_h packet_out;
+  backbone_h backbone;  // only between push_pbb and the next pass
   ethernet_h eth;
   vlan_h[VLAN_DEPTH] vlan;
   mpls_h[MPLS_DEPTH] mpls;
+  pbb_h pbb;
+  pbb_customer_h pbb_customer;
   snap_h snap;
   arp_h arp;
   ipv4_h ipv4;
@@ -69,6 +79,8 @@ struct headers_t {
   ipv6_extension_h ipv6_extension2;
   ipv6_extension_h ipv6_extension3;
   ipv6_extension_h ipv6_extension4;
+  ipv4_h inner_ipv4;  // behind the bottom label, or in an IP packet: only its TTL matters (copy_ttl_in, copy_ttl_out)
+  ipv6_h inner_ipv6;
   tcp_h tcp;
   udp_h udp;
   sctp_h sctp;

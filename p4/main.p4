@@ -76,6 +76,7 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
     } else if (h.packet_out.isValid()) {
       m.in_port = h.packet_out.in_port;
       m.in_port_hw = (port_t)h.packet_out.in_port_hw;
+      m.tunnel_id = h.packet_out.tunnel_id;
       m.reason = REASON_ACTION;
       m.next_table = TABLE_CONTINUED;
       m.done = 1;

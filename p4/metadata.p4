@@ -6,9 +6,10 @@
 // Slots of the action set for fields: width, name, OXM field(s) it stands for. One list declares, clears, writes and
 // executes them. A slot is the bits to write and the mask of those that are set. OF 1.3.5 §5.10
 #define FOR_ALL_SLOTS(X) \
-  X(8, ttl, "nw_ttl") \
+  X(8, ttl, "nw_ttl") X(8, mpls_ttl, "mpls_ttl") \
   X(48, eth_dst, "eth_dst") X(48, eth_src, "eth_src") \
   X(12, vlan_vid, "vlan_vid") X(3, vlan_pcp, "vlan_pcp") \
+  X(24, pbb_isid, "pbb_isid") X(64, tunnel_id, "tunnel_id") \
   X(20, mpls_label, "mpls_label") X(3, mpls_tc, "mpls_tc") X(1, mpls_bos, "mpls_bos") \
   X(6, ip_dscp, "ip_dscp") X(2, ip_ecn, "ip_ecn") \
   X(32, ipv4_src, "ipv4_src") X(32, ipv4_dst, "ipv4_dst") \
@@ -25,8 +26,15 @@
 struct action_set_t {
   @field_list(1) bit<1>  present;
   @field_list(1) bit<1>  pop_vlan;
-  @field_list(1) bit<16> push_vlan;     // TPID, 0 = none
+  @field_list(1) bit<16> pop_mpls;      // ethertype, 0 = none; so are those of the pushes
+  @field_list(1) bit<1>  pop_pbb;
+  @field_list(1) bit<16> push_mpls;
+  @field_list(1) bit<16> push_pbb;
+  @field_list(1) bit<16> push_vlan;
+  @field_list(1) bit<1>  copy_ttl_in;
+  @field_list(1) bit<1>  copy_ttl_out;
   @field_list(1) bit<1>  dec_ttl;
+  @field_list(1) bit<1>  dec_mpls_ttl;
   FOR_ALL_SLOTS(DECLARE_SLOT)
   @field_list(1) port_t  port;          // output, in one of three forms (see emission_t)
   @field_list(1) bit<16> multicast;
@@ -48,6 +56,7 @@ struct metadata_t {
   // OpenFlow pipeline fields
   @field_list(1) bit<32> in_port;       // OpenFlow number
   @field_list(1) bit<64> metadata;
+  @field_list(1) bit<64> tunnel_id;
   @field_list(1) port_t  in_port_hw;    // the same as a port of this program
   @field_list(1) bit<1>  no_packet_in;  // OFPPC_NO_PACKET_IN of the ingress port
   // where the pass starts and how it goes on
@@ -87,10 +96,26 @@ struct metadata_t {
   bit<16>   l4_dst;
   bit<8>    icmp_type;
   bit<8>    icmp_code;
+  bit<16>   extensions;                 // of IPv6: OFPIEH_* and EXTENSION_* bits; set by the parser
   bit<1>    fragment;                   // any fragment, the first included; set by the parser
   bit<16>   l4_length;                  // bytes of the transport segment; set by the parser
   bit<1>    saved;                      // the was_* headers hold what arrived
+  bit<8>    was_inner_ttl;
 }
+
+// Bits of `extensions`: the low nine are OXM_OF_IPV6_EXTHDR (OF 1.3.5 §7.2.3.7), the others help to find repetition and order.
+#define EXTHDR_NONEXT 16w0x001
+#define EXTHDR_ESP    16w0x002
+#define EXTHDR_AUTH   16w0x004
+#define EXTHDR_DEST   16w0x008
+#define EXTHDR_FRAG   16w0x010
+#define EXTHDR_ROUTER 16w0x020
+#define EXTHDR_HOP    16w0x040
+#define EXTHDR_UNREP  16w0x080
+#define EXTHDR_UNSEQ  16w0x100
+#define EXTENSION_HOP      16w0x200   // hop-by-hop options, wherever they stood
+#define EXTENSION_DEST_TWO 16w0x400   // a second header of destination options
+#define EXTENSION_DEST_END 16w0x800   // destination options behind routing, fragment or authentication: nothing may follow
 
 #define RESUME_TABLES 0
 #define RESUME_EMISSION 1

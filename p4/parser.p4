@@ -18,7 +18,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     m.eth_type = h.eth.type;
     transition select(h.eth.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
-      0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;
+      0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; 0x88e7: pbb;
       0x0000 &&& 0xfc00: llc; 0x0400 &&& 0xfe00: llc;
       default: accept;
     }
@@ -28,7 +28,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     m.eth_type = h.vlan.last.type;
     transition select(h.vlan.last.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
-      0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp;
+      0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; 0x88e7: pbb;
       0x0000 &&& 0xfc00: llc; 0x0400 &&& 0xfe00: llc;
       default: accept;
     }
@@ -44,12 +44,20 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state snap_type {
     m.eth_type = h.snap.type;
-    transition select(h.snap.type) { 0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; default: accept; }
+    transition select(h.snap.type) { 0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; 0x88e7: pbb; default: accept; }
   }
   state mpls {
     packet.extract(h.mpls.next);
-    transition select(h.mpls.last.bos) { 0: mpls; default: accept; }
+    transition select(h.mpls.last.bos) { 0: mpls; default: inner; }
   }
+  // The label stack does not say what is behind it; for copying a TTL the version tells an IP header well enough.
+  state inner {
+    transition select(packet.lookahead<bit<4>>()) { 4: inner_ipv4; 6: inner_ipv6; default: accept; }
+  }
+  state inner_ipv4 { packet.extract(h.inner_ipv4); transition accept; }
+  state inner_ipv6 { packet.extract(h.inner_ipv6); transition accept; }
+  state pbb { packet.extract(h.pbb); transition pbb_customer; }
+  state pbb_customer { packet.extract(h.pbb_customer); transition accept; }
   state arp {
     // htype, ptype, hlen, plen: only Ethernet over IPv4 has the layout below
     transition select(packet.lookahead<bit<48>>()) { 0x000108000604: arp_ipv4; default: accept; }
@@ -76,7 +84,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state ipv4_fragment { m.fragment = 1; transition ipv4_transport; }
   state ipv4_transport {
     transition select(h.ipv4.fragment, h.ipv4.proto) {
-      (0, 1): icmp; (0, 6): tcp; (0, 17): udp; (0, 132): sctp;
+      (0, 1): icmp; (0, 6): tcp; (0, 17): udp; (0, 132): sctp; (0, 4): inner; (0, 41): inner;
       default: accept;                  // later fragments have no transport header
     }
   }
@@ -87,10 +95,27 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition ipv6_next0;
   }
   // A chain of up to five extension headers; a later fragment has no transport header and reads as protocol 44, as in Open vSwitch.
+  // Each header notes itself, whether it came before, and whether one that belongs behind it came before. RFC 8200 §4.1
+#define SEEN(bits) ((m.extensions & (bits)) != 0)
+#define NOTE_EXTENSION(self, repeated, misplaced) \
+    m.extensions = m.extensions | (self) | (SEEN(repeated) ? EXTHDR_UNREP : 16w0) | (SEEN(misplaced) ? EXTHDR_UNSEQ : 16w0);
 #define EXTENSION(n, after) \
   state ipv6_next##n { \
     transition select(m.ip_proto) { \
-      0: ipv6_options##n; 43: ipv6_options##n; 60: ipv6_options##n; 51: ipv6_ah##n; 44: ipv6_fragment##n; default: ipv6_payload; } \
+      0: ipv6_hop##n; 43: ipv6_routing##n; 60: ipv6_destination##n; 51: ipv6_ah##n; 44: ipv6_fragment##n; default: ipv6_payload; } \
+  } \
+  state ipv6_hop##n { \
+    NOTE_EXTENSION(EXTENSION_HOP | (m.extensions == 0 ? EXTHDR_HOP : 16w0), EXTENSION_HOP, EXTHDR_DEST | EXTHDR_ROUTER | EXTHDR_FRAG | EXTHDR_AUTH) \
+    transition ipv6_options##n; \
+  } \
+  state ipv6_routing##n { \
+    NOTE_EXTENSION(EXTHDR_ROUTER, EXTHDR_ROUTER, EXTHDR_FRAG | EXTHDR_AUTH | EXTENSION_DEST_END) \
+    transition ipv6_options##n; \
+  } \
+  state ipv6_destination##n { \
+    NOTE_EXTENSION(EXTHDR_DEST | (SEEN(EXTHDR_DEST) ? EXTENSION_DEST_TWO : 16w0) \
+        | (SEEN(EXTHDR_ROUTER | EXTHDR_FRAG | EXTHDR_AUTH) ? EXTENSION_DEST_END : 16w0), EXTENSION_DEST_TWO, 0) \
+    transition ipv6_options##n; \
   } \
   state ipv6_options##n { \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
@@ -100,6 +125,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition after; \
   } \
   state ipv6_ah##n { \
+    NOTE_EXTENSION(EXTHDR_AUTH, EXTHDR_AUTH, EXTENSION_DEST_END) \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
     packet.extract(h.ipv6_extension##n, ((bit<32>)length << 5) + 48); \
     m.l4_length = m.l4_length - (((bit<16>)length << 2) + 8); \
@@ -107,6 +133,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition after; \
   } \
   state ipv6_fragment##n { \
+    NOTE_EXTENSION(EXTHDR_FRAG, EXTHDR_FRAG, EXTHDR_AUTH | EXTENSION_DEST_END) \
     transition select(packet.lookahead<bit<32>>()[15:0]) { \
       0 &&& 0xfff9: ipv6_whole_fragment##n; 1 &&& 0xfff9: ipv6_first_fragment##n; default: ipv6_later_fragment; } \
   } \
@@ -124,8 +151,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   EXTENSION(3, ipv6_next4)
   EXTENSION(4, ipv6_payload)
   state ipv6_payload {
-    transition select(m.ip_proto) { 58: icmpv6; 6: tcp; 17: udp; 132: sctp; default: accept; }
+    transition select(m.ip_proto) {
+      58: icmpv6; 6: tcp; 17: udp; 132: sctp; 4: inner; 41: inner; 50: ipv6_esp; 59: ipv6_no_next; default: accept; }
   }
+  state ipv6_esp { NOTE_EXTENSION(EXTHDR_ESP, 0, EXTENSION_DEST_END) transition accept; }
+  state ipv6_no_next { m.extensions = m.extensions | EXTHDR_NONEXT; transition accept; }
   state tcp { packet.extract(h.tcp); transition accept; }
   state udp { packet.extract(h.udp); transition accept; }
   state sctp { packet.extract(h.sctp); transition accept; }
@@ -160,8 +190,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
 control PacketDeparser(packet_out packet, in headers_t h) {
   apply {
     packet.emit(h.packet_in);
+    packet.emit(h.backbone);
     packet.emit(h.eth);
     packet.emit(h.vlan);
+    packet.emit(h.pbb);
+    packet.emit(h.pbb_customer);
     packet.emit(h.mpls);
     packet.emit(h.snap);
     packet.emit(h.arp);
@@ -173,6 +206,8 @@ control PacketDeparser(packet_out packet, in headers_t h) {
     packet.emit(h.ipv6_extension2);
     packet.emit(h.ipv6_extension3);
     packet.emit(h.ipv6_extension4);
+    packet.emit(h.inner_ipv4);
+    packet.emit(h.inner_ipv6);
     packet.emit(h.tcp);
     packet.emit(h.udp);
     packet.emit(h.sctp);

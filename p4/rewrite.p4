@@ -17,6 +17,10 @@
   if (h.vlan[0].isValid()) { \
     h.vlan[0].vid = MERGE(h.vlan[0].vid, vid_, vid_mask); h.vlan[0].pcp = MERGE(h.vlan[0].pcp, pcp_, pcp_mask); }
 
+#define SET_PBB(isid_, isid_mask) if (h.pbb.isValid()) { h.pbb.isid = MERGE(h.pbb.isid, isid_, isid_mask); }
+
+#define SET_TUNNEL(id, id_mask) m.tunnel_id = MERGE(m.tunnel_id, id, id_mask);
+
 #define SET_MPLS(label_, label_mask, tc_, tc_mask, bos_, bos_mask) \
   if (h.mpls[0].isValid()) { \
     h.mpls[0].label = MERGE(h.mpls[0].label, label_, label_mask); h.mpls[0].tc = MERGE(h.mpls[0].tc, tc_, tc_mask); \
@@ -66,12 +70,13 @@
 
 #define POP_VLAN if (h.vlan[0].isValid()) { h.eth.type = h.vlan[0].type; h.vlan.pop_front(1); }
 
+// A frame too short for an Ethernet header takes no tag and no label.
 // The new tag takes VID and PCP of the tag below it, zero without one. OF 1.3.5 §5.12.1
-#define PUSH_VLAN(tpid) \
+#define PUSH_VLAN(tpid) if (h.eth.isValid()) { \
   bit<12> vid_below = 0; bit<3> pcp_below = 0; \
   if (h.vlan[0].isValid()) { vid_below = h.vlan[0].vid; pcp_below = h.vlan[0].pcp; } \
   h.vlan.push_front(1); h.vlan[0].setValid(); \
-  h.vlan[0].pcp = pcp_below; h.vlan[0].dei = 0; h.vlan[0].vid = vid_below; h.vlan[0].type = h.eth.type; h.eth.type = tpid;
+  h.vlan[0].pcp = pcp_below; h.vlan[0].dei = 0; h.vlan[0].vid = vid_below; h.vlan[0].type = h.eth.type; h.eth.type = tpid; }
 
 // The type field behind the VLAN tags, where MPLS begins and ends.
 #define SET_INNER_TYPE(value) \
@@ -100,14 +105,56 @@
     m.ip_proto = proto_new; }
 
 // The new entry takes label, TC and TTL of the one below it; the first takes the TTL of the IP header. OF 1.3.5 §5.12.1
-#define PUSH_MPLS(ethertype) \
+#define PUSH_MPLS(ethertype) if (h.eth.isValid()) { \
   bit<20> label_below = 0; bit<3> tc_below = 0; bit<8> ttl_below = 0; bit<1> bottom = 1; \
   if (h.mpls[0].isValid()) { label_below = h.mpls[0].label; tc_below = h.mpls[0].tc; ttl_below = h.mpls[0].ttl; bottom = 0; } \
   else if (h.ipv4.isValid()) { ttl_below = h.ipv4.ttl; } else if (h.ipv6.isValid()) { ttl_below = h.ipv6.hop_limit; } \
   h.mpls.push_front(1); h.mpls[0].setValid(); \
   h.mpls[0].label = label_below; h.mpls[0].tc = tc_below; h.mpls[0].bos = bottom; h.mpls[0].ttl = ttl_below; \
-  SET_INNER_TYPE(ethertype)
+  SET_INNER_TYPE(ethertype) }
 #define POP_MPLS(ethertype) if (h.mpls[0].isValid()) { h.mpls.pop_front(1); SET_INNER_TYPE(ethertype) }
+
+
+// A copy of the addresses, the priority of the VLAN tag and the I-SID of a service tag that was there. The customer's frame is
+// everything from its addresses on, so what comes after this needs a pass through the parser. OF 1.3.5 §5.12.1
+#define PUSH_PBB(ethertype) if (h.eth.isValid()) { \
+  bit<3> priority = 0; bit<24> isid_below = 0; \
+  if (h.vlan[0].isValid()) { priority = h.vlan[0].pcp; } \
+  if (h.pbb.isValid()) { isid_below = h.pbb.isid; } \
+  h.backbone.setValid(); h.backbone.dst = h.eth.dst; h.backbone.src = h.eth.src; h.backbone.type = ethertype; \
+  h.backbone.pcp = priority; h.backbone.dei = 0; h.backbone.uca = 0; h.backbone.reserved = 0; h.backbone.isid = isid_below; }
+#define POP_PBB \
+  if (h.pbb_customer.isValid()) { \
+    h.eth.dst = h.pbb_customer.dst; h.eth.src = h.pbb_customer.src; SET_INNER_TYPE(h.pbb_customer.type) \
+    h.pbb.setInvalid(); h.pbb_customer.setInvalid(); }
+
+// The TTL in the second outermost header that has one; OF 1.3.5 §5.12 (change TTL actions). Nothing where there is only one.
+#define COPY_TTL_OUT \
+  if (h.mpls[0].isValid()) { \
+    if (h.mpls[1].isValid()) { h.mpls[0].ttl = h.mpls[1].ttl; } \
+    else if (h.mpls[0].bos == 0) { } \
+    else if (h.ipv4.isValid()) { h.mpls[0].ttl = h.ipv4.ttl; } else if (h.ipv6.isValid()) { h.mpls[0].ttl = h.ipv6.hop_limit; } \
+    else if (h.inner_ipv4.isValid()) { h.mpls[0].ttl = h.inner_ipv4.ttl; } \
+    else if (h.inner_ipv6.isValid()) { h.mpls[0].ttl = h.inner_ipv6.hop_limit; } \
+  } else if (h.ipv4.isValid()) { \
+    if (h.inner_ipv4.isValid()) { h.ipv4.ttl = h.inner_ipv4.ttl; } else if (h.inner_ipv6.isValid()) { h.ipv4.ttl = h.inner_ipv6.hop_limit; } \
+  } else if (h.ipv6.isValid()) { \
+    if (h.inner_ipv4.isValid()) { h.ipv6.hop_limit = h.inner_ipv4.ttl; } \
+    else if (h.inner_ipv6.isValid()) { h.ipv6.hop_limit = h.inner_ipv6.hop_limit; } \
+  }
+#define INNER_TTL(value) \
+  if (h.inner_ipv4.isValid()) { h.inner_ipv4.ttl = value; } else if (h.inner_ipv6.isValid()) { h.inner_ipv6.hop_limit = value; }
+#define COPY_TTL_IN \
+  if (h.mpls[0].isValid()) { \
+    if (h.mpls[1].isValid()) { h.mpls[1].ttl = h.mpls[0].ttl; } \
+    else if (h.mpls[0].bos == 0) { } \
+    else if (h.ipv4.isValid()) { h.ipv4.ttl = h.mpls[0].ttl; } else if (h.ipv6.isValid()) { h.ipv6.hop_limit = h.mpls[0].ttl; } \
+    else { INNER_TTL(h.mpls[0].ttl) } \
+  } else if (h.ipv4.isValid() || h.ipv6.isValid()) { \
+    bit<8> outer_ttl = h.ipv6.hop_limit; \
+    if (h.ipv4.isValid()) { outer_ttl = h.ipv4.ttl; } \
+    INNER_TTL(outer_ttl) \
+  }
 
 #define STAGE_SIZE 4096
 #define PARAM(width, name, oxm) @of[set=oxm] bit<width> name, @of[set_mask=oxm] bit<width> name##_mask
@@ -126,6 +173,7 @@ control Originals(inout headers_t h, inout metadata_t m) {
       h.was_nd = h.nd;
       h.was_nd_sll = h.nd_sll;
       h.was_nd_tll = h.nd_tll;
+      m.was_inner_ttl = h.inner_ipv4.ttl;
     }
   }
 }
@@ -136,22 +184,27 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
   @of_do[ops="pop_vlan,pop_vlan"] action pop_vlan_twice() { POP_VLAN POP_VLAN }
   @of_do[ops="push_vlan"] action push_vlan(@of[role="ethertype"] bit<16> tpid) { PUSH_VLAN(tpid) }
   @of_do[ops="pop_vlan,push_vlan"] action replace_vlan(@of[role="ethertype"] bit<16> tpid) { POP_VLAN PUSH_VLAN(tpid) }
+  @of_do[ops="push_pbb"] action push_pbb(@of[role="ethertype"] bit<16> ethertype) { PUSH_PBB(ethertype) }
+  @of_do[ops="pop_pbb"] action pop_pbb() { POP_PBB }
   @of_do[ops="ensure_vlan"] action ensure_vlan() { if (!h.vlan[0].isValid()) { PUSH_VLAN(0x8100) } }
   @of_stage[index=0]
   table structure {
     key = { m.program: exact @of[role="program"]; }
-    actions = { pop_vlan; pop_vlan_twice; push_vlan; replace_vlan; ensure_vlan; @defaultonly NoAction; }
+    actions = { pop_vlan; pop_vlan_twice; push_vlan; replace_vlan; ensure_vlan; push_pbb; pop_pbb; @defaultonly NoAction; }
     size = 256;
     default_action = NoAction();
   }
 
   @of_do[ops="push_mpls"] action push_mpls(@of[role="ethertype"] bit<16> ethertype) { PUSH_MPLS(ethertype) }
   @of_do[ops="pop_mpls"] action pop_mpls(@of[role="ethertype"] bit<16> ethertype) { POP_MPLS(ethertype) }
+  @of_do[ops="copy_ttl_in"] action copy_ttl_in() { COPY_TTL_IN }
+  @of_do[ops="copy_ttl_out"] action copy_ttl_out() { COPY_TTL_OUT }
+  @of_do[ops="copy_ttl_in,pop_mpls"] action copy_ttl_in_pop_mpls(@of[role="ethertype"] bit<16> ethertype) { COPY_TTL_IN POP_MPLS(ethertype) }
   @of_do action set_type(PARAM(16, type, "eth_type")) { SET_TYPE(type, type_mask) }
   @of_stage[index=1]
   table mpls {
     key = { m.program: exact @of[role="program"]; }
-    actions = { push_mpls; pop_mpls; set_type; @defaultonly NoAction; }
+    actions = { push_mpls; pop_mpls; copy_ttl_in; copy_ttl_out; copy_ttl_in_pop_mpls; set_type; @defaultonly NoAction; }
     size = 256;
     default_action = NoAction();
   }
@@ -163,10 +216,11 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     SET_VLAN(vid, vid_mask, pcp, pcp_mask)
   }
   @of_do action set_l2(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src"), PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp"),
-                PARAM(20, label, "mpls_label"), PARAM(3, tc, "mpls_tc"), PARAM(1, bos, "mpls_bos")) {
+                PARAM(20, label, "mpls_label"), PARAM(3, tc, "mpls_tc"), PARAM(1, bos, "mpls_bos"), PARAM(24, isid, "pbb_isid")) {
     SET_ETH(dst, dst_mask, src, src_mask)
     SET_VLAN(vid, vid_mask, pcp, pcp_mask)
     SET_MPLS(label, label_mask, tc, tc_mask, bos, bos_mask)
+    SET_PBB(isid, isid_mask)
   }
   @of_stage[index=2]
   table l2 {
@@ -243,18 +297,28 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     default_action = NoAction();
   }
 
+  @of_do action set_tunnel(PARAM(64, id, "tunnel_id")) { SET_TUNNEL(id, id_mask) }
+  @of_stage[index=6]
+  table pipeline {
+    key = { m.program: exact @of[role="program"]; }
+    actions = { set_tunnel; @defaultonly NoAction; }
+    size = STAGE_SIZE;
+    default_action = NoAction();
+  }
+
   apply {
+    if (m.stages[1:1] == 1 || m.stages[5:3] != 0) { originals.apply(h, m); }
     if (m.stages[0:0] == 1) { structure.apply(); }
     if (m.stages[1:1] == 1) { mpls.apply(); }
     if (m.stages[2:2] == 1) { l2.apply(); }
     if (m.stages[5:3] != 0) {
-      originals.apply(h, m);
       if (L3_VISIBLE) {
         if (m.stages[3:3] == 1) { l3.apply(); }
         if (m.stages[4:4] == 1) { l4.apply(); }
       }
       if (m.stages[5:5] == 1) { ttl.apply(); }
     }
+    if (m.stages[6:6] == 1) { pipeline.apply(); }
     m.stale = 1;
   }
 }

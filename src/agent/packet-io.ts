@@ -12,6 +12,8 @@ const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl']
 /** What a packet_out header's `kind` asks for; p4/README.md. */
 const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n } as const
 const WHOLE_PACKET = 0xffff
+/** A packet as its list has left it. */
+type Packet = Pick<Execution, 'frame' | 'tunnelId'>
 
 export class PacketIo {
   readonly #contract: Contract
@@ -32,47 +34,47 @@ export class PacketIo {
     const field = (name: string): number => Number(metadata[name] ?? 0n)
     this.#feed({
       kind: 'packet_in', inPort: field('in_port'), reason: reasons[field('reason')] ?? 'action', tableId: field('table_id'),
-      flowId: field('flow_id'), metadata: metadata['metadata'] ?? 0n, tunnelId: 0n, maxLen: field('max_len'), data: payload,
+      flowId: field('flow_id'), metadata: metadata['metadata'] ?? 0n, tunnelId: metadata['tunnel_id'] ?? 0n, maxLen: field('max_len'), data: payload,
     })
   }
 
   packetOut({ data, actions, inPort }: PacketOut): void {
     const result = executeActions(data, actions, { inPort })
     for (const step of result.steps) this.#carryOut(step, inPort)
-    if (result.ended === 'invalid_ttl') this.#toController(inPort, 'invalid_ttl', WHOLE_PACKET, result.frame)
+    if (result.ended === 'invalid_ttl') this.#toController(inPort, 'invalid_ttl', WHOLE_PACKET, result)
   }
 
   #carryOut(step: Execution, inPort: number): void {
-    if (step.kind === 'group') return this.#send(Directive.GROUP, step.groupId, inPort, step.frame)
+    if (step.kind === 'group') return this.#send(Directive.GROUP, step.groupId, inPort, step)
     switch (step.port) {
-      case Port.CONTROLLER: return this.#toController(inPort, 'action', step.maxLen, step.frame)
-      case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step.frame)
-      case Port.ALL: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN, inPort, step.frame)
-      case Port.FLOOD: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN | PortConfig.NO_FLOOD, inPort, step.frame)
-      default: return this.#toPort(step.port, inPort, step.frame)
+      case Port.CONTROLLER: return this.#toController(inPort, 'action', step.maxLen, step)
+      case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step)
+      case Port.ALL: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN, inPort, step)
+      case Port.FLOOD: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN | PortConfig.NO_FLOOD, inPort, step)
+      default: return this.#toPort(step.port, inPort, step)
     }
   }
 
   /** Every port but the ingress port and those with one of the flags. OF 1.3.5 §4.5 */
-  #toPorts(excluded: number, inPort: number, frame: Uint8Array): void {
+  #toPorts(excluded: number, inPort: number, packet: Packet): void {
     for (const { portNo, config } of this.#ports()) {
-      if (portNo !== inPort && (config & excluded) === 0) this.#toPort(portNo, inPort, frame)
+      if (portNo !== inPort && (config & excluded) === 0) this.#toPort(portNo, inPort, packet)
     }
   }
-  #toPort(portNo: number, inPort: number, frame: Uint8Array): void {
+  #toPort(portNo: number, inPort: number, packet: Packet): void {
     const target = this.#targetPorts.get(portNo)
-    if (target !== undefined) this.#send(Directive.PORT, target, inPort, frame)
+    if (target !== undefined) this.#send(Directive.PORT, target, inPort, packet)
   }
 
-  #send(kind: bigint, value: number, inPort: number, frame: Uint8Array): void {
+  #send(kind: bigint, value: number, inPort: number, packet: Packet): void {
     // The list has dealt with output to the ingress port; only what goes through tables or groups must still know it.
     const ingress = kind === Directive.PORT ? 0 : this.#targetPorts.get(inPort) ?? 0
-    const fields: Record<string, bigint> = { kind, value: BigInt(value), in_port: BigInt(inPort), in_port_hw: BigInt(ingress) }
+    const fields: Record<string, bigint> = { kind, value: BigInt(value), in_port: BigInt(inPort), in_port_hw: BigInt(ingress), tunnel_id: packet.tunnelId }
     for (const name of Object.keys(fields)) if (!this.#contract.packetOut.has(name)) delete fields[name]
-    this.#southbound.packetOut(frame, fields)
+    this.#southbound.packetOut(packet.frame, fields)
   }
 
-  #toController(inPort: number, reason: PacketInReason, maxLen: number, data: Uint8Array): void {
-    this.#feed({ kind: 'packet_in', inPort, reason, tableId: 0, flowId: 0, metadata: 0n, tunnelId: 0n, maxLen, data })
+  #toController(inPort: number, reason: PacketInReason, maxLen: number, { frame, tunnelId }: Packet): void {
+    this.#feed({ kind: 'packet_in', inPort, reason, tableId: 0, flowId: 0, metadata: 0n, tunnelId, maxLen, data: frame })
   }
 }

@@ -61,10 +61,10 @@ export class Executions {
     return draft.done(dependsOnWriters || (uncovered && tail.kind === 'end' && !inContinuation))
   }
 
-  /** Whether what follows has to see the headers that a pop_mpls has uncovered. */
+  /** Whether what follows has to see the headers that a pop has uncovered, or those before which a push has put others. */
   #mustParse(rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
-    if (tail.kind === 'goto' || rest.some((step) => step.kind === 'rewrite')) return true
-    return tail.kind === 'end' && (inContinuation ? rest.length > 0 : this.#state.writers > 0)
+    if (tail.kind === 'goto' || rest.some((step) => step.kind === 'rewrite' || step.target.kind === 'group')) return true
+    return tail.kind === 'end' && (inContinuation || this.#state.writers > 0)
   }
 
   /** The copies that the rest of the list asks for, each with the operations since the head. */

@@ -45,7 +45,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
 
 function applyActionsOf(contract: Contract, table: FlowTable, roles: ReadonlySet<string>): ActionName[] {
   const actions: ActionName[] = []
-  if (roles.has('port')) actions.push('output')
+  if (roles.has('port')) actions.push('output', 'set_queue')
   actions.push(...rewriteActions.filter((name) => scopeDoes(table.scope, name) && (!name.startsWith('dec_') || roles.has('ttl_program'))))
   if (contract.group !== null && roles.has('group')) actions.push('group')
   return actions
@@ -56,9 +56,11 @@ function writeFeatures(contract: Contract, table: FlowTable): { actions: ActionN
   const ops = new Set(table.write.actions.flatMap((action) => action.ops))
   const fields = [...new Set(table.write.actions.flatMap((action) => [...action.sets.keys()]))]
   const actions: ActionName[] = []
-  if (ops.has('output')) actions.push('output')
+  if (ops.has('output')) actions.push('output', 'set_queue')
   actions.push(...rewriteActions.filter((name) => ops.has(name)))
-  if (table.write.actions.some((action) => action.roles.has('write_ttl'))) actions.push('set_nw_ttl')
+  for (const name of ['set_nw_ttl', 'set_mpls_ttl'] as const) {
+    if (table.write.actions.some((action) => action.roles.has(`write_${name}`))) actions.push(name)
+  }
   if (ops.has('group') && contract.group !== null) actions.push('group')
   if (fields.length > 0) actions.push('set_field')
   return { actions, fields }
@@ -78,7 +80,7 @@ function groupFeatures(contract: Contract): GroupFeatures {
   if (group === null || replica === null) {
     return { types: [], capabilities: 0, maxGroups: none, actions: { all: [], select: [], indirect: [], ff: [] } }
   }
-  const actions: ActionName[] = ['output', 'group']
+  const actions: ActionName[] = ['output', 'group', 'set_queue']
   const alone = continuation?.actions.some((action) => action.roles.has('ttl_program')) === true
   actions.push(...rewriteActions.filter((name) => (name.startsWith('dec_') ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
   if (settableIn(replica.scope).length > 0) actions.push('set_field')
@@ -94,7 +96,7 @@ function groupFeatures(contract: Contract): GroupFeatures {
 
 /** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */
 function packetOutActions(groups: GroupFeatures, settable: readonly OxmName[]): readonly ActionName[] {
-  const actions: ActionName[] = ['output', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'set_mpls_ttl', 'dec_mpls_ttl', 'copy_ttl_in', 'copy_ttl_out', 'set_nw_ttl', 'dec_nw_ttl']
+  const actions: ActionName[] = ['output', 'set_queue', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'push_pbb', 'pop_pbb', 'set_mpls_ttl', 'dec_mpls_ttl', 'copy_ttl_in', 'copy_ttl_out', 'set_nw_ttl', 'dec_nw_ttl']
   if (groups.types.length > 0) actions.push('group')
   if (settable.length > 0) actions.push('set_field')
   return actions

@@ -20,8 +20,8 @@ export function stepsOf(actions: readonly Action[]): Steps {
   const steps: Step[] = []
   let tagged = false  // a tag is certainly there, so that "add one if there is none" does nothing
   for (const action of actions) {
-    if (action.type === 'output') {
-      const target = targetOf(action.port, action.maxLen)
+    if (action.type === 'output' || action.type === 'enqueue') {
+      const target = targetOf(action.port, action.type === 'output' ? action.maxLen : 0)
       if (target === null) return { ok: false, error: 'OFPBAC_BAD_OUT_PORT', reason: `output to port 0x${action.port.toString(16)} is not supported in flows` }
       steps.push({ kind: 'emit', target })
     } else if (action.type === 'group') {
@@ -65,6 +65,8 @@ function opsOf(action: Action): readonly RewriteOp[] | null {
     case 'set_nw_ttl': case 'set_mpls_ttl': return [op(action.type, action.ttl)]
     case 'set_vlan_vid': return [op('ensure_vlan'), set('vlan_vid', BigInt(action.vid))]
     case 'set_vlan_pcp': return [op('ensure_vlan'), set('vlan_pcp', BigInt(action.pcp))]
+    // A port has no queues but its own one, which serves every queue id, as on an Open vSwitch without QoS. OF 1.3.5 §5.12
+    case 'set_queue': return []
     default: return null
   }
 }

@@ -204,25 +204,28 @@ function stageAction(ref: ActionRefInfo, gaps: string[]): StageAction {
   }
 }
 
-/** Fields that `set="…"` of a parameter names; 'nw_ttl' is not an OXM field and is kept as the role of that name. */
+/** Fields that `set="…"` of a parameter names; the TTLs are not OXM fields and are kept as roles. */
 function setNames(param: ValueInfo, key: string, where: string, gaps: string[]): readonly OxmName[] {
   return oxmList(param.annotations, 'of', key, `parameter ${param.name} of ${where}`, gaps)
 }
 
 function oxmList(annotations: Annotations, name: string, key: string, where: string, gaps: string[]): readonly OxmName[] {
   const text = annotations.get(name)?.pairs.get(key)
-  if (typeof text !== 'string' || text === 'nw_ttl') return []
+  if (typeof text !== 'string' || isTtl(text)) return []
   const names = text.split(',')
   for (const unknown of names.filter((entry) => !Object.hasOwn(OXM, entry))) gaps.push(`${where} names the unknown field ${unknown}`)
   return names.filter((entry): entry is OxmName => Object.hasOwn(OXM, entry))
 }
 
 const parameter = (param: ValueInfo): Parameter => ({ name: param.name, bitwidth: param.bitwidth })
-/** A parameter's role: `role="…"`, or for the TTL slot of a write action its set or set_mask name. */
+const isTtl = (name: unknown): name is 'nw_ttl' | 'mpls_ttl' => name === 'nw_ttl' || name === 'mpls_ttl'
+/** A parameter's role: `role="…"`, or for a TTL slot of a write action its set or set_mask name. */
 const role = (param: ValueInfo): string | null => {
   const pairs = param.annotations.get('of')?.pairs
-  if (pairs?.get('set') === 'nw_ttl') return 'write_ttl'
-  if (pairs?.get('set_mask') === 'nw_ttl') return 'write_ttl_mask'
+  const set = pairs?.get('set')
+  if (isTtl(set)) return `write_set_${set}`
+  const mask = pairs?.get('set_mask')
+  if (isTtl(mask)) return `write_set_${mask}_mask`
   const value = pairs?.get('role')
   return typeof value === 'string' ? value : null
 }

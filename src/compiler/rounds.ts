@@ -62,8 +62,9 @@ export function fitRound(ops: readonly RewriteOp[], scope: Scope, canCheckTtl: b
 
 export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'dec_nw_ttl' || op.op === 'dec_mpls_ttl')
 /** Afterwards other headers can be seen, which only another pass through the parser finds. */
-export const uncovers = (op: RewriteOp): boolean => (op.kind === 'op' ? op.op === 'pop_mpls' : op.field === 'eth_type' || op.field === 'ip_proto')
-const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'push_mpls' || op.op === 'pop_mpls')
+export const uncovers = (op: RewriteOp): boolean => (op.kind === 'op' ? uncovering.has(op.op) : op.field === 'eth_type' || op.field === 'ip_proto')
+const uncovering: ReadonlySet<string> = new Set(['pop_mpls', 'pop_pbb', 'push_pbb'])
+const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && /_mpls$|_pbb$|^copy_ttl_/.test(op.op)
 
 function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
   for (const stage of scope.stages) {
@@ -92,10 +93,14 @@ function conflicts(state: StageState | undefined, op: RewriteOp): boolean {
 const vlanFields: ReadonlySet<string> = new Set(['vlan_vid', 'vlan_pcp'])
 const networkFields: ReadonlySet<string> = new Set(
   ['mpls_ttl', 'nw_ttl', ...Object.keys(OXM).filter((name) => !/^(in_|metadata|tunnel|eth_dst|eth_src|vlan_)/.test(name))])
+const frameFields: ReadonlySet<string> = new Set([...networkFields, ...vlanFields, 'eth_dst', 'eth_src'])
+const ttlFields: ReadonlySet<string> = new Set(['mpls_ttl', 'nw_ttl'])
 const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry))
 function touches(op: RewriteOp): ReadonlySet<string> {
   if (op.kind === 'set') return uncovers(op) ? networkFields : new Set([op.field])
   if (op.op.endsWith('_vlan')) return vlanFields
+  if (op.op.endsWith('_pbb')) return frameFields
+  if (op.op.startsWith('copy_ttl_')) return ttlFields
   // MPLS hides and uncovers the network layer, so nothing there may change places with it.
   if (op.op === 'push_mpls' || op.op === 'pop_mpls') return networkFields
   return new Set([op.op.includes('mpls') ? 'mpls_ttl' : 'nw_ttl'])
@@ -148,9 +153,9 @@ function stageParams(action: StageAction, state: StageState): StageEntry['params
   for (const [name, parameter] of action.roles) params.set(parameter.name, state.ops.find(({ op }) => operandRole(op) === name)?.value ?? 0n)
   return [...params].map(([name, value]) => ({ name, value }))
 }
+export const hasOperand = (op: string): boolean => operandRole(op) !== null
 /** The role of the parameter that holds an operation's operand. */
 const operandRole = (op: string): string | null => {
-  if (op.startsWith('push_')) return 'ethertype'
-  if (op === 'pop_mpls') return 'ethertype'
+  if (op.startsWith('push_') || op === 'pop_mpls') return 'ethertype'
   return op === 'set_nw_ttl' || op === 'set_mpls_ttl' ? 'ttl' : null
 }

@@ -8,7 +8,7 @@ import { exactly, tableEntry } from './entries.js'
 import { contentKey, type Handle } from './interned.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
-import type { RewriteOp } from './rounds.js'
+import { hasOperand, type RewriteOp } from './rounds.js'
 import type { SharedState } from './shared-state.js'
 
 export function acquireWrite(contract: Contract, state: SharedState, emissions: Emissions, planning: Planning, table: WriteTable, actions: readonly Action[]): Handle {
@@ -61,7 +61,7 @@ function choose(table: WriteTable, steps: readonly Step[], ops: readonly Rewrite
 const nameOf = (op: RewriteOp): string => (op.kind === 'set' ? op.field : op.op)
 const canWrite = (action: StageAction, op: RewriteOp): boolean => {
   if (op.kind === 'set') return action.sets.has(op.field)
-  return op.op === 'set_nw_ttl' ? action.roles.has('write_ttl') : action.ops.includes(op.op)
+  return op.op.startsWith('set_') ? action.roles.has(`write_${op.op}`) : action.ops.includes(op.op)
 }
 
 function paramsOf(action: StageAction, roles: Map<string, bigint>, ops: readonly RewriteOp[]): { name: string; value: bigint }[] {
@@ -76,10 +76,8 @@ function paramsOf(action: StageAction, roles: Map<string, bigint>, ops: readonly
       if (set === undefined) continue
       params.set(set.value.name, op.value)
       if (set.mask !== null) params.set(set.mask.name, op.mask)
-    } else if (op.op === 'set_nw_ttl') roles.set('write_ttl', op.value).set('write_ttl_mask', 0xffn)
-    else if (op.op === 'push_vlan') roles.set('write_push_vlan', op.value)
-    else if (op.op === 'pop_vlan') roles.set('write_pop_vlan', 1n)
-    else if (op.op === 'dec_nw_ttl') roles.set('write_dec_ttl', 1n)
+    } else if (op.op.startsWith('set_')) roles.set(`write_${op.op}`, op.value).set(`write_${op.op}_mask`, 0xffn)
+    else roles.set(`write_${op.op}`, hasOperand(op.op) ? op.value : 1n)
   }
   for (const [role, parameter] of action.roles) params.set(parameter.name, roles.get(role) ?? 0n)
   return [...params].map(([name, value]) => ({ name, value }))

@@ -169,7 +169,8 @@ function inconsistent(action: Action, { view, strict }: ActionCheck): ActionProb
       view.ethType = 0
       break
     case 'set_nw_ttl': case 'dec_nw_ttl': found = unless(ip(), 'IPv4 or IPv6'); break
-    case 'set_mpls_ttl': case 'dec_mpls_ttl': case 'copy_ttl_out': case 'copy_ttl_in': found = unless(mpls(), 'an MPLS label'); break
+    case 'set_mpls_ttl': case 'dec_mpls_ttl': found = unless(mpls(), 'an MPLS label'); break
+    case 'copy_ttl_out': case 'copy_ttl_in': found = unless(mpls() || ip(), 'a header with a TTL'); break
     default: return null
   }
   return strict ? found : null

@@ -12,7 +12,7 @@ import { get16, get32, put16, put32 } from './bytes.js'
 import { crc32c, updateChecksum } from './checksum.js'
 import { type FieldPlace, locate, ones, writeField } from './fields.js'
 import { type ParsedFrame, parseFrame } from './parse.js'
-import { EtherType } from './types.js'
+import { EtherType, IpProto } from './types.js'
 
 const addressFields: ReadonlySet<OxmName> = new Set<OxmName>(['ipv4_src', 'ipv4_dst', 'ipv6_src', 'ipv6_dst'])
 const l4Fields: ReadonlySet<OxmName> = new Set<OxmName>([
@@ -22,6 +22,9 @@ const l4Fields: ReadonlySet<OxmName> = new Set<OxmName>([
 /** Writing one of these changes which headers there are. */
 const shapingFields: ReadonlySet<OxmName> = new Set<OxmName>(['eth_type', 'ip_proto', 'icmpv6_type', 'icmpv6_code', 'mpls_bos'])
 
+/** An IP packet is the payload. RFC 2003, RFC 2473 */
+const isTunnel = (p: ParsedFrame): boolean =>
+  (p.ipProto === IpProto.IPV4 || p.ipProto === IpProto.IPV6) && p.fragment !== 'later' && !p.chainBroken
 const l4ChecksumOffset = { tcp: 16, udp: 6, icmpv4: 2, icmpv6: 2 } as const
 
 export class FrameEditor {
@@ -148,10 +151,13 @@ export class FrameEditor {
     return true
   }
 
-  /** From the header behind the outermost label into that label. Between two IP headers: not there, nothing. */
+  /** From the second outermost header that has a TTL into the outermost. OF 1.3.5 §5.12 (change TTL actions) */
   copyTtlOut(): void {
-    const inner = this.#innerTtl(this.#headers())
-    if (inner !== null) this.setMplsTtl(this.#frame[inner.at]!)
+    const p = this.#headers()
+    const inner = this.#innerTtl(p)
+    if (inner === null) return
+    if (p.mplsAt >= 0) this.setMplsTtl(this.#frame[inner.at]!)
+    else this.setNwTtl(this.#frame[inner.at]!)
   }
 
   copyTtlIn(): void {
@@ -159,7 +165,8 @@ export class FrameEditor {
     const inner = this.#innerTtl(p)
     if (inner === null) return
     const where = { at: inner.at, size: 1, shift: 0, width: 8 }
-    this.#write(where, BigInt(this.#frame[p.mplsAt + 3]!), 0xffn, inner.checksumAt < 0 ? [] : [inner.checksumAt])
+    const ttl = p.mplsAt >= 0 ? this.#frame[p.mplsAt + 3]! : this.#ipTtl(p)?.ttl ?? 0
+    this.#write(where, BigInt(ttl), 0xffn, inner.checksumAt < 0 ? [] : [inner.checksumAt])
   }
 
   #headers(): ParsedFrame {
@@ -243,13 +250,15 @@ export class FrameEditor {
     return { ttl: this.#frame[at]!, where: { at, size: 1, shift: 0, width: 8 } }
   }
 
-  /** The TTL behind the outermost label: of the next label, or of the IP header below the bottom of the stack. */
+  /** The second TTL: of the next label, of the IP header below the bottom of the stack, or of an IP packet in an IP packet. */
   #innerTtl(p: ParsedFrame): { at: number; checksumAt: number } | null {
-    if (p.mplsAt < 0) return null
+    if (p.mplsAt < 0) return p.l3 !== null && isTunnel(p) ? this.#ipTtlAt(p.l4At) : null
     if (p.mplsCount > 1) return { at: p.mplsAt + 7, checksumAt: -1 }
-    const at = p.mplsAt + 4
+    return (this.#frame[p.mplsAt + 2]! & 1) === 0 ? null : this.#ipTtlAt(p.mplsAt + 4)
+  }
+
+  #ipTtlAt(at: number): { at: number; checksumAt: number } | null {
     const version = (this.#frame[at] ?? 0) >> 4
-    if ((this.#frame[p.mplsAt + 2]! & 1) === 0) return null
     if (version === 4 && at + 20 <= this.#frame.length) return { at: at + 8, checksumAt: at + 10 }
     if (version === 6 && at + 40 <= this.#frame.length) return { at: at + 7, checksumAt: -1 }
     return null

@@ -25,6 +25,7 @@ export interface ExecuteResult {
   /** The list stopped at a TTL that had run out; `frame` is what the packet-in INVALID_TTL shows. */
   readonly ended: 'invalid_ttl' | null
   readonly frame: Uint8Array
+  readonly tunnelId: bigint
 }
 
 export function executeActions(frame: Uint8Array, actions: readonly Action[], context: ExecuteContext): ExecuteResult {
@@ -65,16 +66,16 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
       case 'copy_ttl_out': editor.copyTtlOut(); break
       case 'copy_ttl_in': editor.copyTtlIn(); break
       case 'dec_nw_ttl':
-        if (!editor.decNwTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot() }
+        if (!editor.decNwTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
         break
       case 'dec_mpls_ttl':
-        if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot() }
+        if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
         break
       case 'experimenter':
         throw new Error(`bug: experimenter action 0x${action.experimenter.toString(16)} reached execution; it is to be refused before`)
     }
   }
-  return { steps, ended: null, frame: editor.snapshot() }
+  return { steps, ended: null, frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
 }
 
 /** A port that is the ingress port gets nothing unless named IN_PORT; IN_PORT of a packet from nowhere goes nowhere. OF 1.3.5 §4.5, §7.2.5 */

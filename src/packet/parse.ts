@@ -168,6 +168,7 @@ const headerBit: Readonly<Record<number, number>> = {
 function parseExtensionHeaders(frame: Uint8Array, p: ParsedFrame): boolean {
   let rank = 0
   let destinationOptions = 0
+  let hopByHop = 0
   for (;;) {
     const proto = p.ipProto
     const bit = headerBit[proto] ?? 0
@@ -176,12 +177,13 @@ function parseExtensionHeaders(frame: Uint8Array, p: ParsedFrame): boolean {
       const own = rank <= 2 ? 2 : 7
       rank = Math.max(rank, own)
     } else if (bit !== 0 && proto !== IpProto.NO_NEXT) {
-      if (p.extHdr & bit) p.extHdr |= ExtHdr.UNREP
+      if (proto === IpProto.HOP_BY_HOP ? ++hopByHop > 1 : p.extHdr & bit) p.extHdr |= ExtHdr.UNREP
       const own = headerRank[proto]!
       if (own < rank) p.extHdr |= ExtHdr.UNSEQ
       rank = Math.max(rank, own)
     }
-    p.extHdr |= bit
+    // Hop-by-hop options count as such where they belong: first. OF 1.3.5 §7.2.3.7
+    if (proto !== IpProto.HOP_BY_HOP || p.extHdr === 0) p.extHdr |= bit
     if (bit === 0 || proto === IpProto.NO_NEXT || proto === IpProto.ESP) return true
     const at = p.l4At
     if (at + 8 > p.l3End) return false

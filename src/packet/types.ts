@@ -10,7 +10,7 @@ export const EtherType = {
 } as const
 
 export const IpProto = {
-  HOP_BY_HOP: 0, ICMP: 1, IGMP: 2, TCP: 6, UDP: 17, ROUTING: 43, FRAGMENT: 44, ESP: 50, AH: 51, ICMPV6: 58, NO_NEXT: 59,
+  HOP_BY_HOP: 0, ICMP: 1, IGMP: 2, IPV4: 4, TCP: 6, UDP: 17, IPV6: 41, ROUTING: 43, FRAGMENT: 44, ESP: 50, AH: 51, ICMPV6: 58, NO_NEXT: 59,
   DEST_OPTIONS: 60, SCTP: 132,
 } as const
 
