@@ -56,7 +56,7 @@ const cases: readonly [name: string, frame: Uint8Array, fields: Record<string, s
   { ...ip6, ip_proto: '0x6', tcp_src: '0x5', tcp_dst: '0x6', ipv6_exthdr: '0x' + (ExtHdr.HOP | ExtHdr.ROUTER | ExtHdr.AUTH | ExtHdr.DEST).toString(16) }],
   ['IPv6 extension headers out of order and twice', ethernet({ ...eth, type: EtherType.IPV6 }, ipv6({ ...v6, proto: IpProto.NO_NEXT, extensions: [
     { type: IpProto.ROUTING, body: new Uint8Array(6) }, { type: IpProto.HOP_BY_HOP, body: new Uint8Array(6) }, { type: IpProto.ROUTING, body: new Uint8Array(6) }] })),
-  { ...ip6, ip_proto: '0x3b', ipv6_exthdr: '0x' + (ExtHdr.HOP | ExtHdr.ROUTER | ExtHdr.NONEXT | ExtHdr.UNREP | ExtHdr.UNSEQ).toString(16) }],
+  { ...ip6, ip_proto: '0x3b', ipv6_exthdr: '0x' + (ExtHdr.ROUTER | ExtHdr.NONEXT | ExtHdr.UNREP | ExtHdr.UNSEQ).toString(16) }],
   ['a first IPv6 fragment', ethernet({ ...eth, type: EtherType.IPV6 }, ipv6({ ...v6, proto: IpProto.UDP, extensions: [{ type: IpProto.FRAGMENT, body: fromHex('0001 00000009') }] }, udp({ src: 1, dst: 2 }))),
     { ...ip6, ip_proto: '0x11', udp_src: '0x1', udp_dst: '0x2', ipv6_exthdr: '0x10' }],
   ['a later IPv6 fragment has protocol 44', ethernet({ ...eth, type: EtherType.IPV6 }, ipv6({ ...v6, proto: IpProto.UDP, extensions: [{ type: IpProto.FRAGMENT, body: fromHex('0008 00000009') }] }, udp({ src: 1, dst: 2 }))),

@@ -246,8 +246,7 @@ describe('embedded target and BMv2', { skip }, () => {
   }))
 
   test('the OpenFlow pipeline with random entries and frames', () => withPair('ofswitchd', async pair => {
-    // A seed whose entries do not send copies round in circles: those multiply until BMv2's queues lose some of them.
-    const random = new Random(25)
+    const random = new Random(19)
     const { index } = pair.ours.program
     /** Numbers that meet other entries; everything else is random. */
     const known: Readonly<Record<string, () => number>> = {
@@ -270,6 +269,8 @@ describe('embedded target and BMv2', { skip }, () => {
       const usable = table.actions.filter(({ scope, action }) => scope !== 'default_only' && !/fork/.test(action.name))
       if (usable.length === 0) continue
       const isFlow = table.matchFields.length > 10
+      // Nothing goes round in circles: copies would multiply until BMv2's queues lose some of them.
+      const ends = table.annotations.has('of_continuation')
       for (let at = 0; at < (isFlow ? 10 : 5); at++) {
         const { action } = random.pick(usable)
         const spec: EntrySpec = {
@@ -277,7 +278,7 @@ describe('embedded target and BMv2', { skip }, () => {
           match: Object.fromEntries(isFlow ? Object.entries(fields).filter(([name]) => table.matchFieldByName.has(name) && random.chance(0.25)).map(([name, make]) => [name, make()])
             : table.matchFields.map(({ name, kind, bitwidth }) => [name, kind === 'exact' ? BigInt.asUintN(bitwidth, BigInt(at)) : { value: BigInt.asUintN(bitwidth, BigInt(at & 1)), mask: 1 }])),
           ...(table.needsPriority ? { priority: 1 + random.below(8) } : {}),
-          action: [action.name, Object.fromEntries(action.params.map(({ name, bitwidth }) => [name, value(name, bitwidth)]))],
+          action: [action.name, Object.fromEntries(action.params.map(({ name, bitwidth }) => [name, ends && (name === 'multicast' || name === 'group') ? 0n : ends && name === 'next_table' ? 255n : value(name, bitwidth)]))],
         }
         updates.push({ type: Type.INSERT, entity: { tableEntry: pair.ours.entry(spec) } })
       }
