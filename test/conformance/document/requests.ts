@@ -34,12 +34,14 @@ export const group = (groupType: GroupType, ...buckets: Partial<Bucket>[]): Grou
 const packet = { src: '10.0.0.1', dst: '10.0.0.2' }
 const ip = ipv4({ ...packet, proto: IpProto.UDP }, udp({ src: 1, dst: 2 }, new Uint8Array(20)))
 const frames = {
-  ip, mpls: Uint8Array.of(0x00, 0x01, 0x01, 0x40, ...ip),
+  ip: [0x0800, ip],
+  mpls: [0x8847, Uint8Array.of(0x00, 0x01, 0x01, 0x40, ...ip)],
+  pbb: [0x88e7, Uint8Array.of(0x00, 0x00, 0x00, 0x01, ...ethernet({ dst: 2n, src: 1n, type: 0x0800 }, ip))],
 } as const
-/** A packet-out of an IPv4 packet, or of one behind an MPLS label. */
+/** A packet-out of an IPv4 packet, of one behind an MPLS label, or of one in a backbone frame. */
 export const packetOut = (actions: readonly Action[], kind: keyof typeof frames = 'ip'): Message => ({
   type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, actions,
-  data: ethernet({ dst: '00:00:00:00:00:02', src: '00:00:00:00:00:01', type: kind === 'ip' ? 0x800 : 0x8847 }, frames[kind]),
+  data: ethernet({ dst: '00:00:00:00:00:02', src: '00:00:00:00:00:01', type: frames[kind][0] }, frames[kind][1]),
 })
 export const meterMod = (command: MeterMod['command']): MeterMod => ({
   type: 'meter_mod', command, flags: 1, meterId: 1, bands: command === 'delete' ? [] : [{ type: 'drop', rate: 1000, burstSize: 0, precLevel: 0 }],

@@ -127,7 +127,7 @@ function actionSection(): Section {
       return [
         name, named(name, OF10, withApply([action, output(1)], match)), in13(withApply([action, output(1)], match)), in13(withWrite([action, output(1)], match)),
         in13(group('all', { actions: [action, output(1)] })),
-        in13(packetOut([...before, action, output(1)], /MPLS|COPY/.test(name) && name !== 'PUSH_MPLS' ? 'mpls' : 'ip')),
+        in13(packetOut([...before, action, output(1)], name === 'POP_PBB' ? 'pbb' : /MPLS|COPY/.test(name) && name !== 'PUSH_MPLS' ? 'mpls' : 'ip')),
       ]
     }),
     shownBy: ['test/e2e/differential.test.ts', 'test/unit/packet/execute.test.ts', 'test/unit/compiler/golden.test.ts', 'test/unit/datapath/validate.test.ts'],

@@ -210,7 +210,7 @@ describe('a small pipeline, unchanged agent', () => {
     assert.deepEqual(tables.map(({ tableId, maxEntries, nextTables }) => [tableId, maxEntries, nextTables]), [[0, 32, [1, 2]], [1, 32, [2]], [2, 32, []]])
     assert.deepEqual(tables[0]?.match.map(({ field }) => field).sort(), ['eth_dst', 'eth_src', 'eth_type', 'in_port', 'vlan_pcp', 'vlan_vid'])
     assert.deepEqual([...tables[0]?.instructions ?? []].sort(), ['apply_actions', 'goto_table'])
-    assert.deepEqual([...tables[0]?.applyActions ?? []].sort(), ['output', 'pop_vlan', 'push_vlan', 'set_field'])
+    assert.deepEqual([...tables[0]?.applyActions ?? []].sort(), ['output', 'pop_vlan', 'push_vlan', 'set_field', 'set_queue'])
     const features = await rig.client.stats({ kind: 'group_features' })
     assert.deepEqual(features.types, [])
   })
