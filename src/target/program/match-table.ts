@@ -6,50 +6,30 @@
  *
  * Rank is the priority for ternary and range tables: higher wins, and among equals the lower slot, as on BMv2.
  */
-import type { KeyField, KeyMatch } from './ir.js'
-import { wordsFor } from './layout.js'
+import { hashStep, KeyBuilder } from './entry-key.js'
+import type { EntryKey, RangeCheck } from './entry-key.js'
+import type { KeyField } from './ir.js'
 
-/** What a lookup finds. Everything but the match belongs to the table's owner. */
-export interface Ranked {
+/** What a lookup finds. Everything but the key belongs to the table's owner. */
+export interface Ranked<E> {
   readonly rank: number
   readonly slot: number
-  readonly match: readonly KeyMatch[]
+  readonly key: EntryKey<E>
 }
 
-interface Node<E extends Ranked> {
-  readonly entry: E
-  readonly hash: number
-  /** The words of the key under the tuple's mask. */
-  readonly words: readonly number[]
-  readonly ranges: readonly RangeCheck[] | null
-  /** Entries of the same hash bucket with another key. */
-  next: Node<E> | null
-  /** Entries with the same key and a lower rank. */
-  same: Node<E> | null
-}
-/** The key of an entry: the words that count, their masks and values, and ranges. Equal ids mean equal words and masks. */
-interface EntryKey {
-  readonly id: string
-  readonly active: readonly number[]
-  readonly masks: readonly number[]
-  readonly words: readonly number[]
-  readonly ranges: readonly RangeCheck[] | null
-}
-interface RangeCheck { readonly at: number; readonly words: number; readonly low: readonly number[]; readonly high: readonly number[] }
-
-class Tuple<E extends Ranked> {
-  /** Key words the mask touches, and the mask there. */
+export class Tuple<E> {
+  /** Key words the masks touch, and the mask of each. */
   readonly active: Int32Array
   readonly masks: Int32Array
-  readonly id: string
+  readonly hash: number
   best = -1
   count = 0
-  buckets: (Node<E> | null)[] = new Array<Node<E> | null>(8).fill(null)
+  buckets: (EntryKey<E> | null)[] = []
   private readonly ranks = new Map<number, number>()
   private staleRemovals = 0
 
-  constructor({ id, active, masks }: EntryKey) {
-    this.id = id
+  constructor(hash: number, active: readonly number[], masks: readonly number[]) {
+    this.hash = hash
     this.active = Int32Array.from(active)
     this.masks = Int32Array.from(masks)
   }
@@ -77,28 +57,21 @@ class Tuple<E extends Ranked> {
   }
 }
 
-export class MatchTable<E extends Ranked> {
-  readonly keyWords: number
+export class MatchTable<E extends Ranked<E>> {
+  /** Makes the keys of entries and queries, one after another. */
+  readonly keys: KeyBuilder<E>
   private readonly key: Int32Array
   private readonly buildKey: (key: Int32Array) => void
-  private readonly fields: readonly KeyField[]
-  private readonly offsets: readonly number[]
+  /** Those that hold entries, the best rank first. */
   private tuples: Tuple<E>[] = []
-  private readonly byId = new Map<string, Tuple<E>>()
-  private readonly entries = new Map<string, E>()
+  private readonly byHash = new Map<number, Tuple<E>[]>()
+  private readonly entries = new Set<E>()
 
   /** `buildKey` writes the packet's key, field after field, each in its own words. */
   constructor(fields: readonly KeyField[], buildKey: (key: Int32Array) => void) {
-    this.fields = fields
     this.buildKey = buildKey
-    let at = 0
-    this.offsets = fields.map(field => {
-      const offset = at
-      at += wordsFor(field.width)
-      return offset
-    })
-    this.keyWords = at
-    this.key = new Int32Array(at)
+    this.keys = new KeyBuilder<E>(fields, (active, masks) => this.tupleOf(active, masks))
+    this.key = new Int32Array(this.keys.keyWords)
   }
 
   get size(): number { return this.entries.size }
@@ -114,16 +87,13 @@ export class MatchTable<E extends Ranked> {
       if (best !== null && tuple.best < best.rank) break
       const { active, masks } = tuple
       let hash = 0
-      for (let at = 0; at < active.length; at++) {
-        hash = Math.imul(hash ^ ((key[active[at] as number] as number) & (masks[at] as number)), 0x9e3779b1)
-        hash ^= hash >>> 15
-      }
-      let node = tuple.buckets[hash & (tuple.buckets.length - 1)] as Node<E> | null
+      for (let at = 0; at < active.length; at++) hash = hashStep(hash, (key[active[at] as number] as number) & (masks[at] as number))
+      let node = tuple.buckets[hash & (tuple.buckets.length - 1)] as EntryKey<E> | null
       for (; node !== null; node = node.next) {
         if (node.hash !== hash || !agrees(node.words, active, masks, key)) continue
-        for (let found: Node<E> | null = node; found !== null; found = found.same) {
+        for (let found: EntryKey<E> | null = node; found !== null; found = found.same) {
           if (found.ranges !== null && !inRanges(found.ranges, key)) continue
-          const { entry } = found
+          const entry = found.entry as E
           if (best === null || entry.rank > best.rank || (entry.rank === best.rank && entry.slot < best.slot)) best = entry
           break
         }
@@ -133,62 +103,75 @@ export class MatchTable<E extends Ranked> {
     return best
   }
 
-  /** The identity of an entry: its match, and for ternary and range tables its rank too. Fields that match anything are left out. */
-  identity(match: readonly KeyMatch[], rank: number): string {
-    let text = String(rank)
-    for (let at = 0; at < match.length; at++) {
-      const field = match[at] as KeyMatch
-      switch (field.kind) {
-        case 'exact': text += `,${at}=${field.value.toString(36)}`; break
-        case 'lpm': if (field.length > 0) text += `,${at}=${field.value.toString(36)}/${field.length}`; break
-        case 'ternary': if (field.mask !== 0n) text += `,${at}=${field.value.toString(36)}&${field.mask.toString(36)}`; break
-        case 'range': text += `,${at}=${field.low.toString(36)}-${field.high.toString(36)}`
-      }
+  /** The entry with this key and rank. */
+  find(key: EntryKey<E>, rank: number): E | undefined {
+    for (let node = headOf(key); node !== null; node = node.same) {
+      if (node.entry?.rank === rank && sameRanges(node.ranges, key.ranges)) return node.entry
     }
-    return text
+    return undefined
   }
 
-  find(match: readonly KeyMatch[], rank: number): E | undefined { return this.entries.get(this.identity(match, rank)) }
+  /** Those with this key, whatever their rank. */
+  withKey(key: EntryKey<E>): E[] {
+    const found: E[] = []
+    for (let node = headOf(key); node !== null; node = node.same) {
+      if (node.entry !== null && sameRanges(node.ranges, key.ranges)) found.push(node.entry)
+    }
+    return found
+  }
 
   /** The entry must not be in the table yet. */
   insert(entry: E): void {
-    this.entries.set(this.identity(entry.match, entry.rank), entry)
-    const key = this.keyOf(entry.match)
-    let tuple = this.byId.get(key.id)
-    if (tuple === undefined) {
-      tuple = new Tuple<E>(key)
-      this.byId.set(key.id, tuple)
-      this.tuples.push(tuple)
-    }
-    const { words, ranges } = key
-    const node: Node<E> = { entry, words, hash: hashOf(words), ranges, next: null, same: null }
+    const { key } = entry
+    key.entry = entry
+    this.entries.add(entry)
+    const tuple = this.register(key.tuple)
+    key.tuple = tuple
     const best = tuple.best
     tuple.rankAdded(entry.rank)
     if (tuple.count > tuple.buckets.length * 2) grow(tuple)
-    link(tuple, node)
+    link(tuple, key, entry)
     if (tuple.best !== best) this.sortTuples()
   }
 
   remove(entry: E): void {
-    this.entries.delete(this.identity(entry.match, entry.rank))
-    const key = this.keyOf(entry.match)
-    const tuple = this.byId.get(key.id)
-    if (tuple === undefined) return
-    unlink(tuple, entry, hashOf(key.words))
+    const { tuple } = entry.key
+    this.entries.delete(entry)
+    unlink(tuple, entry)
     const best = tuple.best
     tuple.rankRemoved(entry.rank)
-    if (tuple.count === 0) {
-      this.byId.delete(tuple.id)
-      this.tuples = this.tuples.filter(other => other !== tuple)
-    } else if (tuple.best !== best) {
-      this.sortTuples()
-    }
+    if (tuple.count === 0) this.unregister(tuple)
+    else if (tuple.best !== best) this.sortTuples()
   }
 
-  clear(): void {
-    this.tuples = []
-    this.byId.clear()
-    this.entries.clear()
+  /** The tuple of these masks: the one that holds entries, or one that does not yet. */
+  private tupleOf(active: readonly number[], masks: readonly number[]): Tuple<E> {
+    let hash = active.length
+    for (let at = 0; at < active.length; at++) hash = hashStep(hashStep(hash, active[at] as number), masks[at] as number)
+    return this.known(hash, active, masks) ?? new Tuple<E>(hash, active, masks)
+  }
+  private known(hash: number, active: ArrayLike<number>, masks: ArrayLike<number>): Tuple<E> | undefined {
+    return this.byHash.get(hash)?.find(tuple => sameWords(tuple.active, active) && sameWords(tuple.masks, masks))
+  }
+
+  private register(tuple: Tuple<E>): Tuple<E> {
+    if (tuple.count > 0) return tuple
+    const known = this.known(tuple.hash, tuple.active, tuple.masks)
+    if (known !== undefined) return known
+    tuple.best = -1
+    tuple.buckets = new Array<EntryKey<E> | null>(8).fill(null)
+    this.tuples.push(tuple)
+    const list = this.byHash.get(tuple.hash)
+    if (list === undefined) this.byHash.set(tuple.hash, [tuple])
+    else list.push(tuple)
+    return tuple
+  }
+
+  private unregister(tuple: Tuple<E>): void {
+    this.tuples = this.tuples.filter(other => other !== tuple)
+    const rest = (this.byHash.get(tuple.hash) ?? []).filter(other => other !== tuple)
+    if (rest.length === 0) this.byHash.delete(tuple.hash)
+    else this.byHash.set(tuple.hash, rest)
   }
 
   /** The list is sorted but for one tuple, so this is one pass of insertion sort. */
@@ -201,43 +184,7 @@ export class MatchTable<E extends Ranked> {
       tuples[to] = tuple
     }
   }
-
-  private keyOf(match: readonly KeyMatch[]): EntryKey {
-    const active: number[] = []
-    const masks: number[] = []
-    const words: number[] = []
-    let ranges: RangeCheck[] | null = null
-    let id = ''
-    for (let index = 0; index < match.length; index++) {
-      const field = match[index] as KeyMatch
-      const { width } = this.fields[index] as KeyField
-      const full = (1n << BigInt(width)) - 1n
-      const at = this.offsets[index] as number
-      if (field.kind === 'range') {
-        if (field.low === 0n && field.high === full) continue
-        ranges ??= []
-        ranges.push({ at, words: wordsFor(width), low: split(field.low, width), high: split(field.high, width) })
-        continue
-      }
-      const mask = field.kind === 'exact' ? full : field.kind === 'ternary' ? field.mask : full >> BigInt(width - field.length) << BigInt(width - field.length)
-      if (mask === 0n) continue
-      const value = field.value & mask
-      for (let word = 0; word * 32 < width; word++) {
-        const significant = wordAt(mask, word)
-        if (significant === 0) continue
-        active.push(at + word)
-        masks.push(significant)
-        words.push(wordAt(value, word))
-        id += `${at + word}:${significant},`
-      }
-    }
-    return { id, active, masks, words, ranges }
-  }
 }
-
-const wordAt = (bits: bigint, word: number): number => Number(BigInt.asIntN(32, word === 0 ? bits : bits >> BigInt(32 * word)))
-/** Unsigned words, the lowest first. */
-const split = (bound: bigint, width: number): number[] => Array.from({ length: wordsFor(width) }, (_, word) => wordAt(bound, word) >>> 0)
 
 const agrees = (words: readonly number[], active: Int32Array, masks: Int32Array, key: Int32Array): boolean => {
   for (let at = 0; at < words.length; at++) {
@@ -258,24 +205,29 @@ const inRanges = (ranges: readonly RangeCheck[], key: Int32Array): boolean =>
     return aboveLow >= 0 && belowHigh >= 0
   })
 
-const hashOf = (words: readonly number[]): number => {
-  let hash = 0
-  for (let at = 0; at < words.length; at++) {
-    hash = Math.imul(hash ^ (words[at] as number), 0x9e3779b1)
-    hash ^= hash >>> 15
-  }
-  return hash
+const sameWords = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
+}
+const sameRanges = (a: readonly RangeCheck[] | null, b: readonly RangeCheck[] | null): boolean =>
+  a === b || (a !== null && b !== null && a.length === b.length
+    && a.every(({ at, low, high }) => b.some(other => other.at === at && sameWords(other.low, low) && sameWords(other.high, high))))
+
+/** The first of the entries that agree with a key in its words. */
+const headOf = <E>({ tuple, hash, words }: EntryKey<E>): EntryKey<E> | null => {
+  let node = tuple.count === 0 ? null : tuple.buckets[hash & (tuple.buckets.length - 1)] ?? null
+  while (node !== null && (node.hash !== hash || !sameWords(node.words, words))) node = node.next
+  return node
 }
 
-const sameWords = (a: readonly number[], b: readonly number[]): boolean => a.every((word, index) => word === b[index])
-
 /** Chains of one key are sorted: higher rank first, then lower slot. */
-const link = <E extends Ranked>(tuple: Tuple<E>, node: Node<E>): void => {
+const link = <E extends Ranked<E>>(tuple: Tuple<E>, node: EntryKey<E>, entry: E): void => {
   const at = node.hash & (tuple.buckets.length - 1)
-  let previous: Node<E> | null = null
+  let previous: EntryKey<E> | null = null
   for (let head = tuple.buckets[at] ?? null; head !== null; previous = head, head = head.next) {
     if (head.hash !== node.hash || !sameWords(head.words, node.words)) continue
-    if (isBefore(node.entry, head.entry)) {
+    if (isBefore(entry, head.entry as E)) {
       node.same = head
       node.next = head.next
       head.next = null
@@ -284,7 +236,7 @@ const link = <E extends Ranked>(tuple: Tuple<E>, node: Node<E>): void => {
       return
     }
     let last = head
-    while (last.same !== null && !isBefore(node.entry, last.same.entry)) last = last.same
+    while (last.same !== null && !isBefore(entry, last.same.entry as E)) last = last.same
     node.same = last.same
     last.same = node
     return
@@ -293,14 +245,14 @@ const link = <E extends Ranked>(tuple: Tuple<E>, node: Node<E>): void => {
   tuple.buckets[at] = node
 }
 
-const isBefore = (a: Ranked, b: Ranked): boolean => a.rank > b.rank || (a.rank === b.rank && a.slot < b.slot)
+const isBefore = <E extends Ranked<E>>(a: E, b: E): boolean => a.rank > b.rank || (a.rank === b.rank && a.slot < b.slot)
 
-const unlink = <E extends Ranked>(tuple: Tuple<E>, entry: E, hash: number): void => {
-  const at = hash & (tuple.buckets.length - 1)
-  let previous: Node<E> | null = null
+const unlink = <E extends Ranked<E>>(tuple: Tuple<E>, { key }: E): void => {
+  const at = key.hash & (tuple.buckets.length - 1)
+  let previous: EntryKey<E> | null = null
   for (let head = tuple.buckets[at] ?? null; head !== null; previous = head, head = head.next) {
-    if (head.hash !== hash) continue
-    if (head.entry === entry) {
+    if (head.hash !== key.hash) continue
+    if (head === key) {
       const heir = head.same ?? head.next
       if (head.same !== null) head.same.next = head.next
       if (previous === null) tuple.buckets[at] = heir
@@ -308,19 +260,19 @@ const unlink = <E extends Ranked>(tuple: Tuple<E>, entry: E, hash: number): void
       return
     }
     for (let last = head; last.same !== null; last = last.same) {
-      if (last.same.entry !== entry) continue
-      last.same = last.same.same
+      if (last.same !== key) continue
+      last.same = key.same
       return
     }
   }
 }
 
-const grow = <E extends Ranked>(tuple: Tuple<E>): void => {
+const grow = <E>(tuple: Tuple<E>): void => {
   const heads = tuple.buckets
-  tuple.buckets = new Array<Node<E> | null>(heads.length * 4).fill(null)
+  tuple.buckets = new Array<EntryKey<E> | null>(heads.length * 4).fill(null)
   for (let head of heads) {
     while (head !== null) {
-      const next: Node<E> | null = head.next
+      const next: EntryKey<E> | null = head.next
       const at = head.hash & (tuple.buckets.length - 1)
       head.next = tuple.buckets[at] ?? null
       tuple.buckets[at] = head

@@ -3,7 +3,8 @@
  * hits. What an entry does is an action with arguments, or a member or group of an action profile.
  */
 import type { ActionProfile, ActionHolder, Group, Member } from './action-profile.js'
-import type { ActionCall, ActionParam, KeyMatch, TableDef } from './ir.js'
+import type { EntryKey } from './entry-key.js'
+import type { ActionCall, ActionParam, TableDef } from './ir.js'
 import { MatchTable } from './match-table.js'
 import type { Meter } from './meter.js'
 import { packArgs } from './action-code.js'
@@ -13,13 +14,17 @@ export type Target =
   | { readonly kind: 'member'; readonly member: Member }
   | { readonly kind: 'group'; readonly group: Group }
 
+const NOTHING: readonly number[] = []
+/** Entries without metadata share this. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0)
+
 /** Generated code reads `action`, `data`, `meter` and counts in `packets` and `bytes`. */
 export class TableEntry {
-  readonly match: readonly KeyMatch[]
+  readonly key: EntryKey<TableEntry>
   readonly rank: number
   readonly slot: number
   action = -1
-  data: readonly number[] = []
+  data: readonly number[] = NOTHING
   member: Member | null = null
   group: Group | null = null
   packets = 0
@@ -33,10 +38,10 @@ export class TableEntry {
   /** When the idle period began anew although no packet came: at a report, or a change. */
   notified = 0
   controllerMetadata = 0n
-  metadata: Uint8Array = new Uint8Array(0)
+  metadata = NO_BYTES
 
-  constructor(match: readonly KeyMatch[], rank: number, slot: number, now: number) {
-    this.match = match
+  constructor(key: EntryKey<TableEntry>, rank: number, slot: number, now: number) {
+    this.key = key
     this.rank = rank
     this.slot = slot
     this.lastHit = now
@@ -44,7 +49,7 @@ export class TableEntry {
 
   point(target: Target): void {
     this.action = target.kind === 'action' ? target.call.action : -1
-    this.data = target.kind === 'action' ? target.call.data : []
+    this.data = target.kind === 'action' ? target.call.data : NOTHING
     this.member = target.kind === 'member' ? target.member : null
     this.group = target.kind === 'group' ? target.group : null
   }
@@ -68,7 +73,8 @@ export class Table {
     const holder = ({ action, args }: ActionCall): ActionHolder => ({ action, data: packArgs(paramsOf(action), args) })
     this.initialFallback = this.fallback = def.defaultCall === null ? null : holder(def.defaultCall)
     for (const entry of def.constEntries ?? []) {
-      this.add(entry.match, this.rankOf(entry.match, maxPriority - entry.priority), { kind: 'action', call: holder(entry.call) }, 0)
+      const key = this.entries.keys.of(entry.match)
+      this.add(key, this.rankOf(key, maxPriority - entry.priority), { kind: 'action', call: holder(entry.call) }, 0)
     }
   }
 
@@ -83,14 +89,12 @@ export class Table {
   }
 
   /** Rank of an entry in the lookup: priority, prefix length, or 0 for exact tables. */
-  rankOf(match: readonly KeyMatch[], priority: number): number {
-    if (this.def.match === 'ternary' || this.def.match === 'range') return priority
-    for (const field of match) if (field.kind === 'lpm') return field.length
-    return 0
+  rankOf(key: EntryKey<TableEntry>, priority: number): number {
+    return this.def.match === 'ternary' || this.def.match === 'range' ? priority : this.entries.keys.prefixLength(key)
   }
 
-  add(match: readonly KeyMatch[], rank: number, target: Target, now: number): TableEntry {
-    const entry = new TableEntry(match, rank, this.slots.take(), now)
+  add(key: EntryKey<TableEntry>, rank: number, target: Target, now: number): TableEntry {
+    const entry = new TableEntry(key, rank, this.slots.take(), now)
     entry.point(target)
     this.entries.insert(entry)
     return entry

@@ -2,11 +2,10 @@
  * Joins the two halves of a pipeline config: the P4Info, in whose ids controllers speak, and the compiled program. What the
  * P4Info promises and the program does not have is told as a list of reasons.
  */
-import { allOnes } from '../../p4info/index.js'
 import type { ActionInfo, CounterInfo, DigestInfo, MatchFieldInfo, MeterInfo, P4InfoIndex, TableInfo } from '../../p4info/index.js'
 import type { ActionProfile } from '../program/action-profile.js'
 import type { Executable } from '../program/compile.js'
-import type { KeyMatch } from '../program/ir.js'
+import { wordsFor } from '../program/layout.js'
 import type { CounterArray, MeterArray } from '../program/meter.js'
 import type { Table } from '../program/table.js'
 import { ControllerHeader } from './controller-header.js'
@@ -19,8 +18,18 @@ export interface BoundTable {
   readonly infoByAction: ReadonlyMap<number, ActionInfo>
   /** P4Info id of a match field → its place in the key. */
   readonly fieldById: ReadonlyMap<number, number>
-  /** What stands for a field that an entry leaves out; null where it must not. */
-  readonly anything: readonly (KeyMatch | null)[]
+  /** Fields that an entry must not leave out. */
+  readonly required: readonly MatchFieldInfo[]
+  /** By P4Info id: what an entry's action may be, and where its arguments lie. */
+  readonly actionRefs: ReadonlyMap<number, BoundAction>
+}
+export interface BoundAction {
+  readonly info: ActionInfo
+  /** In the program. */
+  readonly number: number
+  readonly scope: TableInfo['actions'][number]['scope']
+  readonly words: number
+  readonly params: ReadonlyMap<number, { readonly info: ActionInfo['params'][number]; readonly at: number }>
 }
 export interface BoundProfile {
   readonly id: number
@@ -141,15 +150,20 @@ const bindTable = (info: TableInfo, table: Table, executable: Executable, fail: 
     infoByAction.set(number, action)
   }
   const fieldById = new Map(info.matchFields.map(({ id }, at) => [id, at]))
-  return { info, table, actionById, infoByAction, fieldById, anything: info.matchFields.map(anythingOf) }
+  const actionRefs = new Map(info.actions.flatMap(({ action, scope }) => {
+    const number = actionById.get(action.id)
+    return number === undefined ? [] : [[action.id, boundAction(action, number, scope)] as const]
+  }))
+  return { info, table, actionById, infoByAction, fieldById, actionRefs, required: info.matchFields.filter(({ kind }) => kind === 'exact') }
 }
 
-const anythingOf = ({ kind, bitwidth }: MatchFieldInfo): KeyMatch | null => {
-  switch (kind) {
-    case 'lpm': return { kind: 'lpm', value: 0n, length: 0 }
-    case 'ternary':
-    case 'optional': return { kind: 'ternary', value: 0n, mask: 0n }
-    case 'range': return { kind: 'range', low: 0n, high: allOnes(bitwidth) }
-    default: return null
-  }
+/** Arguments lie one after another, each in whole words, as packArgs() puts them. */
+const boundAction = (info: ActionInfo, number: number, scope: BoundAction['scope']): BoundAction => {
+  let words = 0
+  const params = new Map(info.params.map(param => {
+    const at = words
+    words += wordsFor(param.bitwidth)
+    return [param.id, { info: param, at }] as const
+  }))
+  return { info, number, scope, words, params }
 }

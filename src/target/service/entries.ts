@@ -2,72 +2,92 @@
 import { allOnes, fitsWidth, fromBytes, toCanonicalBytes } from '../../p4info/index.js'
 import type { MatchFieldInfo, TableInfo } from '../../p4info/index.js'
 import type { p4 } from '../../p4proto/generated.js'
-import { packArgs, unpackArgs } from '../program/action-code.js'
+import { unpackArgs } from '../program/action-code.js'
 import type { ActionHolder } from '../program/action-profile.js'
-import type { KeyMatch } from '../program/ir.js'
+import { putBytes } from '../program/entry-key.js'
+import type { EntryKey, KeyBuilder } from '../program/entry-key.js'
+import type { TableEntry } from '../program/table.js'
 import type { BoundPipeline, BoundTable } from './bind.js'
 import { refuse } from './refuse.js'
 
-/** §8.3: any length, but not empty, and the value must fit. Refused as part of a match or action: INVALID_ARGUMENT. */
-const valueOf = (bytes: Uint8Array | null | undefined, width: number, what: () => string): bigint => {
-  if (bytes === null || bytes === undefined || bytes.length === 0) return refuse('invalidArgument', `${what()} is an empty byte string`)
-  const value = fromBytes(bytes)
-  return fitsWidth(value, width) ? value : refuse('invalidArgument', `${what()} does not fit in ${width} bits`)
-}
+/** §8.3: any length, but not empty. Refused as part of a match or action: INVALID_ARGUMENT. */
+const given = (bytes: Uint8Array | null | undefined, what: () => string): Uint8Array =>
+  bytes === null || bytes === undefined || bytes.length === 0 ? refuse('invalidArgument', `${what()} is an empty byte string`) : bytes
 
-/** The match of an entry, in the order of the key; fields that are left out match anything. */
-export const decodeMatch = (bound: BoundTable, list: readonly p4.v1.IFieldMatch[]): KeyMatch[] => {
-  const { info, fieldById, anything } = bound
-  const result = anything.slice()
-  for (const match of list) {
+/** The key of an entry; fields that are left out match anything. */
+export const decodeMatch = (bound: BoundTable, list: readonly p4.v1.IFieldMatch[]): EntryKey<TableEntry> => {
+  const { info, fieldById, required } = bound
+  const { keys } = bound.table.entries
+  keys.begin()
+  let missing = required.length
+  for (let index = 0; index < list.length; index++) {
+    const match = list[index] as p4.v1.IFieldMatch
     const at = fieldById.get(match.fieldId ?? 0)
     const field = at === undefined ? undefined : info.matchFields[at]
     if (at === undefined || field === undefined) return refuse('invalidArgument', `table ${info.name} has no match field with id ${match.fieldId ?? 0}`)
-    if (result[at] !== anything[at]) refuse('invalidArgument', `match field ${field.name} of table ${info.name} is given twice`)
-    result[at] = decodeField(field, match, info)
+    for (let before = 0; before < index; before++) {
+      if (list[before]?.fieldId === match.fieldId) refuse('invalidArgument', `match field ${field.name} of table ${info.name} is given twice`)
+    }
+    decodeField(keys, at, field, match, info)
+    if (field.kind === 'exact') missing--
   }
-  const missing = result.indexOf(null)
-  if (missing >= 0) refuse('invalidArgument', `exact match field ${info.matchFields[missing]?.name ?? ''} of table ${info.name} is missing`)
-  return result as KeyMatch[]
+  if (missing > 0) {
+    const name = required.find(field => !list.some(({ fieldId }) => fieldId === field.id))?.name ?? ''
+    refuse('invalidArgument', `exact match field ${name} of table ${info.name} is missing`)
+  }
+  return keys.finish()
 }
 
-const decodeField = (field: MatchFieldInfo, match: p4.v1.IFieldMatch, info: TableInfo): KeyMatch => {
+const decodeField = (keys: KeyBuilder<TableEntry>, at: number, field: MatchFieldInfo, match: p4.v1.IFieldMatch, info: TableInfo): void => {
   const width = field.bitwidth
-  const here = `match field ${field.name} of table ${info.name}`
-  const number = (bytes: Uint8Array | null | undefined, part: string): bigint => valueOf(bytes, width, () => `the ${part} of ${here}`)
-  const given = match.exact ? 'exact' : match.lpm ? 'lpm' : match.ternary ? 'ternary' : match.range ? 'range' : match.optional ? 'optional' : 'nothing'
-  if (given !== field.kind) refuse('invalidArgument', `${here} is matched as ${field.kind}, not as ${given}`)
+  const here = (): string => `match field ${field.name} of table ${info.name}`
+  const kind = match.exact ? 'exact' : match.lpm ? 'lpm' : match.ternary ? 'ternary' : match.range ? 'range' : match.optional ? 'optional' : 'nothing'
+  if (kind !== field.kind) refuse('invalidArgument', `${here()} is matched as ${field.kind}, not as ${kind}`)
+  const part = (bytes: Uint8Array | null | undefined, into: 'value' | 'mask'): void => {
+    if (!keys[into](at, given(bytes, () => `the ${into} of ${here()}`))) refuse('invalidArgument', `the ${into} of ${here()} does not fit in ${width} bits`)
+  }
   switch (field.kind) {
-    case 'exact': return { kind: 'exact', value: number(match.exact?.value, 'value') }
-    case 'optional': return { kind: 'ternary', value: number(match.optional?.value, 'value'), mask: allOnes(width) }
+    case 'exact':
+      part(match.exact?.value, 'value')
+      keys.whole(at)
+      return
+    case 'optional':
+      part(match.optional?.value, 'value')
+      keys.whole(at)
+      return
     case 'lpm': {
-      const value = number(match.lpm?.value, 'value')
+      part(match.lpm?.value, 'value')
       const length = match.lpm?.prefixLen ?? 0
-      if (length < 0 || length > width) refuse('invalidArgument', `the prefix length of ${here} is not in 1…${width}`)
-      if (length === 0) refuse('invalidArgument', `${here} matches anything and must be left out`)
-      if ((value & allOnes(width - length)) !== 0n) refuse('invalidArgument', `${here} has bits beyond its prefix`)
-      return { kind: 'lpm', value, length }
+      if (length < 0 || length > width) refuse('invalidArgument', `the prefix length of ${here()} is not in 1…${width}`)
+      if (length === 0) refuse('invalidArgument', `${here()} matches anything and must be left out`)
+      keys.prefix(at, length)
+      if (keys.hasStrayBits(at)) refuse('invalidArgument', `${here()} has bits beyond its prefix`)
+      return
     }
-    case 'ternary': {
-      const value = number(match.ternary?.value, 'value')
-      const mask = number(match.ternary?.mask, 'mask')
-      if (mask === 0n) refuse('invalidArgument', `${here} matches anything and must be left out`)
-      if ((value & ~mask) !== 0n) refuse('invalidArgument', `${here} has bits outside its mask`)
-      return { kind: 'ternary', value, mask }
-    }
+    case 'ternary':
+      part(match.ternary?.value, 'value')
+      part(match.ternary?.mask, 'mask')
+      if (keys.isAnything(at)) refuse('invalidArgument', `${here()} matches anything and must be left out`)
+      if (keys.hasStrayBits(at)) refuse('invalidArgument', `${here()} has bits outside its mask`)
+      return
     case 'range': {
-      const low = number(match.range?.low, 'low bound')
-      const high = number(match.range?.high, 'high bound')
-      if (low > high) refuse('invalidArgument', `${here} is an empty range`)
-      if (low === 0n && high === allOnes(width)) refuse('invalidArgument', `${here} matches anything and must be left out`)
-      return { kind: 'range', low, high }
+      const bound = (bytes: Uint8Array | null | undefined, which: string): bigint => {
+        const value = fromBytes(given(bytes, () => `the ${which} of ${here()}`))
+        return fitsWidth(value, width) ? value : refuse('invalidArgument', `the ${which} of ${here()} does not fit in ${width} bits`)
+      }
+      const low = bound(match.range?.low, 'low bound')
+      const high = bound(match.range?.high, 'high bound')
+      if (low > high) refuse('invalidArgument', `${here()} is an empty range`)
+      if (low === 0n && high === allOnes(width)) refuse('invalidArgument', `${here()} matches anything and must be left out`)
+      keys.range(at, low, high)
+      return
     }
-    default: return refuse('unimplemented', `${here} has a match kind that P4Runtime does not define`)
+    default: return refuse('unimplemented', `${here()} has a match kind that P4Runtime does not define`)
   }
 }
 
 /** The canonical form: fields that match anything are left out. */
-export const encodeMatch = (bound: BoundTable, match: readonly KeyMatch[]): p4.v1.IFieldMatch[] => match.flatMap((part, at): p4.v1.IFieldMatch[] => {
+export const encodeMatch = (bound: BoundTable, key: EntryKey<TableEntry>): p4.v1.IFieldMatch[] => bound.table.entries.keys.matchOf(key).flatMap((part, at): p4.v1.IFieldMatch[] => {
   const field = bound.info.matchFields[at]
   if (field === undefined) return []
   const fieldId = field.id
@@ -87,25 +107,29 @@ export const encodeMatch = (bound: BoundTable, match: readonly KeyMatch[]): p4.v
 })
 
 /** An action of a table. `forDefault` says which of the scopes of the P4Info applies. */
-export const decodeAction = (bound: BoundTable, action: p4.v1.IAction, pipeline: BoundPipeline, forDefault: boolean): ActionHolder => {
+export const decodeAction = (bound: BoundTable, action: p4.v1.IAction, forDefault: boolean): ActionHolder => {
   const { info } = bound
   const id = action.actionId ?? 0
-  const ref = info.actions.find(candidate => candidate.action.id === id)
-  const number = bound.actionById.get(id)
-  if (ref === undefined || number === undefined) return refuse('invalidArgument', `table ${info.name} has no action with id ${id}`)
+  const ref = bound.actionRefs.get(id)
+  if (ref === undefined) return refuse('invalidArgument', `table ${info.name} has no action with id ${id}`)
   if (ref.scope === (forDefault ? 'table_only' : 'default_only')) {
-    refuse('permissionDenied', `action ${ref.action.name} of table ${info.name} is for ${forDefault ? 'entries' : 'the default entry'} only`)
+    refuse('permissionDenied', `action ${ref.info.name} of table ${info.name} is for ${forDefault ? 'entries' : 'the default entry'} only`)
   }
-  const given = new Map<number, bigint>()
-  for (const param of action.params ?? []) {
-    const paramInfo = ref.action.params.find(candidate => candidate.id === param.paramId)
-    if (paramInfo === undefined) return refuse('invalidArgument', `action ${ref.action.name} has no parameter with id ${param.paramId ?? 0}`)
-    if (given.has(paramInfo.id)) refuse('invalidArgument', `parameter ${paramInfo.name} of action ${ref.action.name} is given twice`)
-    given.set(paramInfo.id, valueOf(param.value, paramInfo.bitwidth, () => `parameter ${paramInfo.name} of action ${ref.action.name}`))
+  const params = action.params ?? []
+  const data = new Array<number>(ref.words).fill(0)
+  for (let index = 0; index < params.length; index++) {
+    const param = params[index] as p4.v1.Action.IParam
+    const place = ref.params.get(param.paramId ?? 0)
+    if (place === undefined) return refuse('invalidArgument', `action ${ref.info.name} has no parameter with id ${param.paramId ?? 0}`)
+    const here = (): string => `parameter ${place.info.name} of action ${ref.info.name}`
+    for (let before = 0; before < index; before++) if (params[before]?.paramId === param.paramId) refuse('invalidArgument', `${here()} is given twice`)
+    if (!putBytes(data, place.at, place.info.bitwidth, given(param.value, here))) refuse('invalidArgument', `${here()} does not fit in ${place.info.bitwidth} bits`)
   }
-  const args = ref.action.params.map(({ id: param, name }) =>
-    given.get(param) ?? refuse('invalidArgument', `parameter ${name} of action ${ref.action.name} is missing`))
-  return { action: number, data: packArgs(pipeline.executable.program.actions[number]?.params ?? [], args) }
+  if (params.length < ref.params.size) {
+    const missing = [...ref.params.values()].find(place => !params.some(({ paramId }) => paramId === place.info.id))
+    refuse('invalidArgument', `parameter ${missing?.info.name ?? ''} of action ${ref.info.name} is missing`)
+  }
+  return { action: ref.number, data }
 }
 
 export const encodeAction = (bound: BoundTable, call: ActionHolder, pipeline: BoundPipeline): p4.v1.IAction => {

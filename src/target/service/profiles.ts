@@ -37,7 +37,7 @@ export const writeMember = (pipeline: BoundPipeline, type: p4.v1.Update.Type, en
   refuseOneShots(profile.oneShots, name)
   const table = tables[0]
   if (!entry.action || table === undefined) return refuse('invalidArgument', `${what} has no action`)
-  const call = decodeAction(table, entry.action, pipeline, false)
+  const call = decodeAction(table, entry.action, false)
   if (existing !== undefined) {
     existing.action = call.action
     existing.data = call.data
@@ -143,7 +143,7 @@ export const decodeIndirect = (bound: BoundTable, action: p4.v1.ITableAction, pi
     total += weight
     refuseWatch(part, name)
     if (!part.action) return refuse('invalidArgument', `${name}: a part of the set has no action`)
-    return { member: profile.makeMember(0, decodeAction(bound, part.action, pipeline, false)), weight }
+    return { member: profile.makeMember(0, decodeAction(bound, part.action, false)), weight }
   })
   if (max > 0 && total > max) refuse('invalidArgument', `${name}: the weights add up to more than ${max}`)
   if (total > maxGroupWeight) refuse('resourceExhausted', `${name}: the weights add up to more than ${maxGroupWeight}`)

@@ -1,10 +1,10 @@
 /** Table entries, default entries, and the direct counters and meters that belong to them. P4RT 1.4 §9.1 */
 import { p4 } from '../../p4proto/generated.js'
 import { toBigInt, toInt64, toUint64 } from '../../p4proto/int64.js'
-import type { KeyMatch } from '../program/ir.js'
+import type { EntryKey } from '../program/entry-key.js'
 import { Meter } from '../program/meter.js'
 import type { TableEntry, Target } from '../program/table.js'
-import { maxPriority } from '../program/table.js'
+import { maxPriority, NO_BYTES } from '../program/table.js'
 import type { BoundPipeline, BoundTable } from './bind.js'
 import { decodeCounter, decodeMeterConfig, encodeCounter, encodeMeterConfig, onlyModify } from './cells.js'
 import { decodeAction, decodeMatch, encodeAction, encodeMatch } from './entries.js'
@@ -18,13 +18,13 @@ const tableOf = (pipeline: BoundPipeline, id: number | null | undefined): BoundT
   pipeline.tables.get(id ?? 0) ?? refuse('invalidArgument', `there is no table with id ${id ?? 0}`)
 
 /** Priority and match identify an entry. */
-const keyOf = (bound: BoundTable, entry: p4.v1.ITableEntry): { readonly match: readonly KeyMatch[]; readonly rank: number } => {
-  const match = decodeMatch(bound, entry.match ?? [])
+const keyOf = (bound: BoundTable, entry: p4.v1.ITableEntry): { readonly key: EntryKey<TableEntry>; readonly rank: number } => {
+  const key = decodeMatch(bound, entry.match ?? [])
   const priority = entry.priority ?? 0
   const { name, needsPriority } = bound.info
   if (needsPriority && (priority < 1 || priority > maxPriority)) refuse('invalidArgument', `entries of table ${name} need a priority of 1 or more`)
   if (!needsPriority && priority !== 0) refuse('invalidArgument', `entries of table ${name} have no priority`)
-  return { match, rank: bound.table.rankOf(match, priority) }
+  return { key, rank: bound.table.rankOf(key, priority) }
 }
 
 export const writeTableEntry = (pipeline: BoundPipeline, type: p4.v1.Update.Type, entry: p4.v1.ITableEntry, now: number): void => {
@@ -38,8 +38,8 @@ export const writeTableEntry = (pipeline: BoundPipeline, type: p4.v1.Update.Type
   if (info.matchFields.length === 0) refuse('invalidArgument', `table ${info.name} has no key and so no entries`)
   const isConst = table.def.constEntries !== null
   if (isConst && type !== Type.MODIFY) refuse('permissionDenied', `the entries of table ${info.name} are part of the program`)
-  const { match, rank } = keyOf(bound, entry)
-  const existing = table.entries.find(match, rank)
+  const { key, rank } = keyOf(bound, entry)
+  const existing = table.entries.find(key, rank)
   if (type === Type.DELETE) {
     if (existing === undefined) return refuse('notFound', `table ${info.name} has no such entry`)
     table.remove(existing)
@@ -54,7 +54,7 @@ export const writeTableEntry = (pipeline: BoundPipeline, type: p4.v1.Update.Type
   if (existing === undefined) {
     if (target === null) return refuse('invalidArgument', `an entry of table ${info.name} needs an action`)
     if (table.entries.size >= table.def.size) refuse('resourceExhausted', `table ${info.name} is full: it holds ${table.def.size} entries`)
-    const made = table.add(match, rank, target, now)
+    const made = table.add(key, rank, target, now)
     hold(made, 1, bound)
     settings(made)
     return
@@ -79,7 +79,7 @@ const targetOf = (bound: BoundTable, type: p4.v1.Update.Type, entry: p4.v1.ITabl
     return decodeIndirect(bound, given, pipeline)
   }
   if (!given.action) return refuse('invalidArgument', `table ${info.name} takes actions, not members or groups`)
-  return { kind: 'action', call: decodeAction(bound, given.action, pipeline, false) }
+  return { kind: 'action', call: decodeAction(bound, given.action, false) }
 }
 
 /** Everything but key and action is checked now and stored by the returned function, so that a refused update changes nothing. */
@@ -95,7 +95,7 @@ const settingsOf = (bound: BoundTable, entry: p4.v1.ITableEntry, now: number): (
   const counter = entry.counterData ? decodeCounter(entry.counterData, `direct counter of table ${info.name}`) : null
   const meter = entry.meterConfig ? new Meter(decodeMeterConfig(entry.meterConfig, `direct meter of table ${info.name}`), now) : null
   const controllerMetadata = toBigInt(entry.controllerMetadata)
-  const metadata = entry.metadata?.slice() ?? new Uint8Array(0)
+  const metadata = entry.metadata && entry.metadata.length > 0 ? entry.metadata.slice() : NO_BYTES
   return target => {
     target.timeout = Number(timeout / nanosPerMilli) + (timeout % nanosPerMilli === 0n ? 0 : 1)
     target.timeoutNs = timeout
@@ -126,7 +126,7 @@ const writeDefault = (bound: BoundTable, type: p4.v1.Update.Type, entry: p4.v1.I
     return
   }
   if (!entry.action.action) return refuse('invalidArgument', `table ${info.name} takes actions, not members or groups`)
-  const call = decodeAction(bound, entry.action.action, pipeline, true)
+  const call = decodeAction(bound, entry.action.action, true)
   if (table.def.defaultConst.action && call.action !== table.def.defaultCall?.action) {
     refuse('permissionDenied', `the default action of table ${info.name} is constant`)
   }
@@ -139,19 +139,18 @@ const writeDefault = (bound: BoundTable, type: p4.v1.Update.Type, entry: p4.v1.I
 const entriesFor = (bound: BoundTable, query: p4.v1.ITableEntry): TableEntry[] => {
   const { table, info } = bound
   const priority = query.priority ?? 0
-  const match = (query.match ?? []).length > 0 ? decodeMatch(bound, query.match ?? []) : null
-  const isExact = match !== null && (!info.needsPriority || priority !== 0)
-  let entries = isExact ? [] : [...table.entries.values()]
-  if (match !== null) {
-    if (isExact) {
-      const one = table.entries.find(match, table.rankOf(match, priority))
-      if (one !== undefined) entries = [one]
+  let entries: TableEntry[]
+  if ((query.match ?? []).length > 0) {
+    const key = decodeMatch(bound, query.match ?? [])
+    if (!info.needsPriority || priority !== 0) {
+      const one = table.entries.find(key, table.rankOf(key, priority))
+      entries = one === undefined ? [] : [one]
     } else {
-      const wanted = table.entries.identity(match, 0)
-      entries = entries.filter(entry => table.entries.identity(entry.match, 0) === wanted)
+      entries = table.entries.withKey(key).sort((a, b) => a.slot - b.slot)
     }
-  } else if (priority !== 0) {
-    entries = entries.filter(entry => entry.rank === priority)
+  } else {
+    entries = [...table.entries.values()]
+    if (priority !== 0) entries = entries.filter(entry => entry.rank === priority)
   }
   const actionId = query.action?.action?.actionId ?? 0
   if (actionId !== 0) entries = entries.filter(entry => bound.infoByAction.get(entry.action)?.id === actionId)
@@ -190,7 +189,7 @@ const encodeEntry = (bound: BoundTable, entry: TableEntry, query: p4.v1.ITableEn
 
 /** Key and controller's data of an entry, as notifications carry them. */
 export const encodeKey = (bound: BoundTable, entry: TableEntry): p4.v1.ITableEntry => {
-  const result: p4.v1.ITableEntry = { tableId: bound.info.id, match: encodeMatch(bound, entry.match) }
+  const result: p4.v1.ITableEntry = { tableId: bound.info.id, match: encodeMatch(bound, entry.key) }
   if (bound.info.needsPriority) result.priority = entry.rank
   if (entry.controllerMetadata !== 0n) result.controllerMetadata = toUint64(entry.controllerMetadata)
   if (entry.metadata.length > 0) result.metadata = entry.metadata
@@ -210,8 +209,8 @@ const readDefault = (bound: BoundTable, pipeline: BoundPipeline): p4.v1.IEntity[
 const ownerOf = (pipeline: BoundPipeline, entry: p4.v1.ITableEntry | null | undefined): { bound: BoundTable; owner: TableEntry } => {
   const bound = tableOf(pipeline, entry?.tableId)
   if (entry?.isDefaultAction) refuse('unimplemented', 'default entries have no direct counters and meters')
-  const { match, rank } = keyOf(bound, entry ?? {})
-  return { bound, owner: bound.table.entries.find(match, rank) ?? refuse('notFound', `table ${bound.info.name} has no such entry`) }
+  const { key, rank } = keyOf(bound, entry ?? {})
+  return { bound, owner: bound.table.entries.find(key, rank) ?? refuse('notFound', `table ${bound.info.name} has no such entry`) }
 }
 
 export const writeDirectCounter = (pipeline: BoundPipeline, type: p4.v1.Update.Type, entry: p4.v1.IDirectCounterEntry): void => {

@@ -1,11 +1,13 @@
 /** Tuple space search against a linear scan, through random insertions and removals. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import type { EntryKey } from '../../../src/target/program/entry-key.js'
 import type { KeyField, KeyMatch, MatchKind } from '../../../src/target/program/ir.js'
 import { MatchTable } from '../../../src/target/program/match-table.js'
 import { Random } from './random.js'
 
-interface Entry { readonly rank: number; readonly slot: number; readonly match: readonly KeyMatch[] }
+interface Entry { readonly rank: number; readonly slot: number; readonly match: readonly KeyMatch[]; readonly key: EntryKey<Entry> }
 
 const keyField = (match: MatchKind, width: number): KeyField => ({ name: '', match, width, mask: null, source: { kind: 'validBit', header: 0 } })
 
@@ -73,9 +75,13 @@ describe('match tables', () => {
             const match = fields.map(item => randomMatch(random, item))
             const prefix = match.find(part => part.kind === 'lpm')
             const rank = kind === 'exact' ? 0 : kind === 'lpm' && prefix?.kind === 'lpm' ? prefix.length : random.below(5)
-            const entry = { rank, slot: step, match }
-            const known = table.find(match, rank)
-            assert.equal(known, entries.find(other => table.identity(other.match, other.rank) === table.identity(match, rank)))
+            const key = table.keys.of(match)
+            assert.deepEqual(table.keys.matchOf(key), match)
+            const entry = { rank, slot: step, match, key }
+            const known = table.find(key, rank)
+            assert.equal(known, entries.find(other => other.rank === rank && isDeepStrictEqual(other.match, match)))
+            const same = entries.filter(other => isDeepStrictEqual(other.match, match))
+            assert.deepEqual(new Set(table.withKey(key)), new Set(same))
             if (known === undefined) {
               table.insert(entry)
               entries.push(entry)
