@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import type { Endpoint } from '../base/endpoint.js'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import { ChannelSet } from '../channel/index.js'
+import { ChannelSet, type ControllerOptions } from '../channel/index.js'
 import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
-import type { Config } from '../config/index.js'
+import type { Config, ControllerConfig } from '../config/index.js'
 import { openControlPoint, type ControlPoint } from '../control/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
@@ -52,8 +52,9 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   let control: ControlPoint | null = null
   try {
     const channels = opened = new ChannelSet({
-      controllers: config.controllers, listen: [...config.listen, ...byName(config)], versions: config.protocols, log: log.child({ component: 'channel' }),
-      inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate, tls: config.tls,
+      controllers: config.controllers.map(controllerOptions), listen: [...config.listen, ...byName(config)], versions: config.protocols, log: log.child({ component: 'channel' }),
+      inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate,
+      packetInBurst: config.packetInBurst, tls: config.tls,
       ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
     }, loop.channelEvents)
     await channels.start()
@@ -101,6 +102,14 @@ function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null 
   }
   return null
 }
+
+const controllerOptions = ({ endpoint, inactivityProbe, maxBackoff, packetInRate, packetInBurst }: ControllerConfig): ControllerOptions => ({
+  endpoint,
+  ...(inactivityProbe === undefined ? {} : { inactivityProbeMs: inactivityProbe }),
+  ...(maxBackoff === undefined ? {} : { maxBackoffMs: maxBackoff }),
+  ...(packetInRate === undefined ? {} : { packetInRate }),
+  ...(packetInBurst === undefined ? {} : { packetInBurst }),
+})
 
 async function loadPipeline(config: Config): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {
   const { pipeline } = config

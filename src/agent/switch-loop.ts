@@ -2,6 +2,7 @@
  * Runs the datapath: turns events of channels, target, ports and time into its inputs, one after another, and carries out
  * its effects in order. All I/O of the switch meets here; all decisions are elsewhere.
  */
+import { limitRepeats } from '../base/logger.js'
 import type { Logger } from '../base/logger.js'
 import { monotonicNow } from '../base/clock.js'
 import type { ChannelSet, ChannelSetEvents } from '../channel/index.js'
@@ -12,6 +13,7 @@ import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
 import { LocalClient } from './local-client.js'
+import { PacketInAdmission } from './packet-in-admission.js'
 import { PacketIo } from './packet-io.js'
 import type { PortSource } from './port-monitor.js'
 
@@ -23,8 +25,9 @@ export interface SwitchLoopOptions {
   readonly log: Logger
 }
 
-/** A connection with this many requests waiting is not read until half of them are done. */
+/** A connection with this many requests or bytes of them waiting is not read until half of them are done. */
 const MAX_BACKLOG = 1024
+const MAX_BACKLOG_BYTES = 4 * 1024 * 1024
 /** Node's longest timer. */
 const MAX_TIMER_MS = 0x7fffffff
 
@@ -37,6 +40,7 @@ export class SwitchLoop {
   readonly #committer: Committer
   readonly #counters: CounterReader
   readonly #packets: PacketIo
+  readonly #packetIns: PacketInAdmission
   readonly #log: Logger
   readonly #inputs: Input[] = []
   readonly #totals = new Map<string, number>()
@@ -62,6 +66,7 @@ export class SwitchLoop {
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler.contract, southbound, new Map(config.ports.map((port) => [port.number, port.p4Port])), () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))
+    this.#packetIns = new PacketInAdmission((packet) => this.#packets.packetIn(packet), limitRepeats(this.#log))
     this.channelEvents = {
       onOpen: ({ id, version, kind }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind }),
       onMessage: (conn, xid, message, raw) => {
@@ -88,6 +93,7 @@ export class SwitchLoop {
 
   stop(): void {
     this.#stopped = true
+    this.#packetIns.stop()
     this.#options.ports.onChange = null
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
@@ -153,7 +159,7 @@ export class SwitchLoop {
       case 'lost':
         this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
         return this.feed({ kind: 'target_lost' })
-      case 'packet_in': return this.#packets.packetIn(event.packet)
+      case 'packet_in': return this.#packetIns.offer(event.packet)
       case 'idle': return this.feed({ kind: 'idle', flowIds: event.controllerMetadata })
     }
   }
@@ -164,14 +170,18 @@ export class SwitchLoop {
     this.#options.southbound.restart(reason)
   }
 
+  #isBehind(conn: number, part: number): boolean {
+    return this.#datapath.backlog(conn) >= MAX_BACKLOG * part || this.#datapath.backlogBytes(conn) >= MAX_BACKLOG_BYTES * part
+  }
+
   #throttle(conn: number): void {
-    if (this.#datapath.backlog(conn) < MAX_BACKLOG || this.#paused.has(conn)) return
+    if (!this.#isBehind(conn, 1) || this.#paused.has(conn)) return
     this.#paused.add(conn)
     this.#channels?.pause(conn)
   }
   #unthrottle(): void {
     for (const conn of [...this.#paused]) {
-      if (this.#datapath.backlog(conn) > MAX_BACKLOG / 2) continue
+      if (this.#isBehind(conn, 0.5)) continue
       this.#paused.delete(conn)
       this.#channels?.resume(conn)
     }

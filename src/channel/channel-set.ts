@@ -15,6 +15,7 @@ import type { ErrorName, Message } from '../openflow/index.js'
 import { Connection } from './connection.js'
 import type { ConnectionCounters, ConnectionOptions } from './connection.js'
 import { Connector, peerName } from './connector.js'
+import type { ActiveEndpoint } from './connector.js'
 import { defaultLimits } from './limits.js'
 import type { ChannelLimits } from './limits.js'
 import { listen } from './listener.js'
@@ -27,8 +28,17 @@ import { Snooper } from './snoop.js'
 /** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */
 export type ConnectionKind = 'controller' | 'service'
 
+/** What is absent is as for all controllers. */
+export interface ControllerOptions {
+  readonly endpoint: Endpoint
+  readonly inactivityProbeMs?: Millis
+  readonly maxBackoffMs?: Millis
+  readonly packetInRate?: number
+  readonly packetInBurst?: number
+}
+
 export interface ChannelSetOptions {
-  readonly controllers: readonly Endpoint[]
+  readonly controllers: readonly ControllerOptions[]
   /** Passive endpoints. */
   readonly listen: readonly Endpoint[]
   /** Wire versions that may be negotiated. */
@@ -40,8 +50,9 @@ export interface ChannelSetOptions {
   readonly maxBackoffMs?: Millis
   /** For a connection to be made, and again for the peer's hello. Default 5 s. */
   readonly greetingMs?: Millis
-  /** For each connection; null (the default) = no limit. */
+  /** For each connection, see packet-in-scheduler.ts; null (the default) = no limit. */
   readonly packetInRate?: number | null
+  readonly packetInBurst?: number | null
   readonly limits?: Partial<ChannelLimits>
   /** What ssl endpoints need. */
   readonly tls?: TlsFiles | null
@@ -59,7 +70,7 @@ export interface OpenConnection {
 /** Events may be followed by calls of any method, from inside the handler too. */
 export interface ChannelSetEvents {
   onOpen(connection: OpenConnection): void
-  /** `raw` is the whole message and does not change any more; it keeps the chunk it arrived in alive. */
+  /** `raw` is the whole message and does not change any more. */
   onMessage(id: number, xid: number, message: Message, raw: Uint8Array): void
   /** A message that could not be decoded; the owner answers it, in order with its other replies. */
   onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
@@ -77,6 +88,8 @@ export interface ConnectionStatus extends OpenConnection {
   readonly openMs: Millis
   /** Bytes that the peer has not taken yet. */
   readonly waiting: number
+  /** Bytes kept for it, `waiting` included. */
+  readonly memory: number
   readonly counters: Readonly<ConnectionCounters>
 }
 export interface ChannelSetStatus {
@@ -86,6 +99,10 @@ export interface ChannelSetStatus {
   readonly turnedAway: number
 }
 
+/** Where connections come from, and what they all have. */
+interface Origin { readonly name: string; readonly kind: ConnectionKind; readonly transport: Endpoint['transport']; readonly options: ConnectionOptions }
+
+const GREETING_MS = 5000
 /** For the last bytes of secured connections to leave. */
 const HANDSHAKE_LINGER_MS = 500
 
@@ -94,7 +111,7 @@ interface OpenListener { readonly listener: Listener; readonly kind: ConnectionK
 
 export class ChannelSet {
   readonly #options: ChannelSetOptions
-  readonly #connectionOptions: ConnectionOptions
+  readonly #limits: ChannelLimits
   readonly #events: ChannelSetEvents
   readonly #limitedLog: LimitedLog
   readonly #watchers: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>[] = []
@@ -118,34 +135,26 @@ export class ChannelSet {
     this.#options = options
     this.#events = events
     this.#limitedLog = limitRepeats(options.log, { burst: 1, intervalMs: 30_000 })
-    this.#connectionOptions = {
-      versions: [...options.versions].sort((a, b) => a - b),
-      inactivityProbeMs: options.inactivityProbeMs ?? 5000,
-      greetingMs: options.greetingMs ?? 5000,
-      packetInRate: options.packetInRate ?? null,
-      limits: { ...defaultLimits, ...options.limits },
-    }
+    this.#limits = { ...defaultLimits, ...options.limits }
     this.#tls = options.tls === undefined || options.tls === null ? null : new TlsKeys(options.tls, options.log, this.#limitedLog)
-    const connectorOptions = { maxBackoffMs: options.maxBackoffMs ?? 1000, connectMs: this.#connectionOptions.greetingMs, tls: this.#tls }
-    for (const endpoint of options.controllers) {
-      if (endpoint.passive) continue
-      const connector: Connector = new Connector(endpoint, connectorOptions, (socket, peer, onClosed) =>
-        this.#adopt(socket, peer, 'controller', () => connector.noteOpen(), onClosed), this.#limitedLog)
-      this.#connectors.push(connector)
+    for (const controller of options.controllers) {
+      if (!controller.endpoint.passive) this.#connectors.push(this.#connector(controller, controller.endpoint))
     }
   }
 
   /** Listens, then begins to connect. Rejects with SwitchError when a listener cannot be had; nothing is open then. */
   async start(): Promise<void> {
     const passive = [
-      ...this.#options.controllers.filter((e) => e.passive).map((endpoint) => ({ endpoint, kind: 'controller' as const })),
-      ...this.#options.listen.map((endpoint) => ({ endpoint, kind: 'service' as const })),
+      ...this.#options.controllers.filter(({ endpoint }) => endpoint.passive).map((controller) => ({ ...controller, kind: 'controller' as const })),
+      ...this.#options.listen.map((endpoint): ControllerOptions & { kind: 'service' } => ({ endpoint, kind: 'service' })),
     ]
     try {
-      for (const { endpoint, kind } of passive) {
+      for (const settings of passive) {
+        const { endpoint, kind } = settings
         const name = formatEndpoint(endpoint)
-        const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(name, kind) : null
-        const listener = await listen(endpoint, (socket) => this.#onClient(socket, endpoint.transport, name, kind, acceptor), (reason) =>
+        const origin: Origin = { name, kind, transport: endpoint.transport, options: this.#connectionOptions(settings) }
+        const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(origin) : null
+        const listener = await listen(endpoint, (socket) => this.#onClient(socket, origin, acceptor), (reason) =>
           this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
         this.#listeners.push({ listener, kind })
         this.#options.log.info({ listener: formatEndpoint(listener.endpoint) }, 'listening for OpenFlow connections')
@@ -161,7 +170,11 @@ export class ChannelSet {
 
   /** False when the message was not queued, see Connection.send. */
   send(id: number, message: Message, xid?: number): boolean {
-    return this.#entries.get(id)?.connection.send(message, xid) ?? false
+    const connection = this.#entries.get(id)?.connection
+    if (connection === undefined) return false
+    const sent = connection.send(message, xid)
+    if (connection.outputSize > this.#limits.outputHighBytes) this.#limitAll()
+    return sent
   }
 
   /** Holds back the requests of one connection, or of all, those that open later included. */
@@ -204,7 +217,7 @@ export class ChannelSet {
         ...this.#listeners.map(({ listener, kind }): EndpointStatus => ({ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening', lastError: null })),
       ],
       connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, openSince }) => (openSince === null ? [] : [{
-        id, kind, peer, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, counters: { ...connection.counters },
+        id, kind, peer, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, memory: connection.memory, counters: { ...connection.counters },
       }])),
       turnedAway: this.#turnedAway,
     }
@@ -250,18 +263,50 @@ export class ChannelSet {
     return entry === undefined ? [] : [entry]
   }
 
-  #onClient(socket: Socket, transport: Endpoint['transport'], listener: string, kind: ConnectionKind, acceptor: TlsAcceptor | null): void {
+  #connectionOptions(settings: Omit<ControllerOptions, 'endpoint'>): ConnectionOptions {
+    const { versions, greetingMs, inactivityProbeMs, packetInRate, packetInBurst } = this.#options
+    return {
+      versions: [...versions].sort((a, b) => a - b),
+      inactivityProbeMs: settings.inactivityProbeMs ?? inactivityProbeMs ?? 5000,
+      greetingMs: greetingMs ?? GREETING_MS,
+      packetIns: { rate: settings.packetInRate ?? packetInRate ?? null, burst: settings.packetInBurst ?? packetInBurst ?? null },
+      limits: this.#limits,
+    }
+  }
+
+  #connector(settings: ControllerOptions, endpoint: ActiveEndpoint): Connector {
+    const { maxBackoffMs, greetingMs } = this.#options
+    const origin: Origin = { name: formatEndpoint(endpoint), kind: 'controller', transport: endpoint.transport, options: this.#connectionOptions(settings) }
+    const timing = { maxBackoffMs: settings.maxBackoffMs ?? maxBackoffMs ?? 1000, connectMs: greetingMs ?? GREETING_MS, tls: this.#tls }
+    const connector: Connector = new Connector(endpoint, timing, (socket, peer, onClosed) =>
+      this.#adopt(socket, peer, origin, () => connector.noteOpen(), onClosed), this.#limitedLog)
+    return connector
+  }
+
+  /** Peers that ask much and read nothing must not fill the memory together either. */
+  #limitAll(): void {
+    let total = 0
+    let most: Connection | null = null
+    for (const { connection } of this.#entries.values()) {
+      total += connection.outputSize
+      if (most === null || connection.outputSize > most.outputSize) most = connection
+    }
+    if (total > this.#limits.allOutputBytes) most?.close(`the peer does not read: ${most.outputSize} bytes wait for it, and ${total} for all`)
+  }
+
+  #onClient(socket: Socket, origin: Origin, acceptor: TlsAcceptor | null): void {
+    const { name: listener, transport } = origin
     const peer = peerName(socket, transport, listener)
-    if (this.#closed || this.#passive >= this.#connectionOptions.limits.connections) {
+    if (this.#closed || this.#passive >= this.#limits.connections) {
       this.#turnedAway++
-      this.#limitedLog.log('warn', 'turned away', { peer, listener, limit: this.#connectionOptions.limits.connections }, 'too many connections; a client was turned away')
+      this.#limitedLog.log('warn', 'turned away', { peer, listener, limit: this.#limits.connections }, 'too many connections; a client was turned away')
       socket.on('error', () => {})
       socket.destroy()
       return
     }
     this.#passive++
     socket.once('close', () => { this.#passive-- })
-    if (acceptor === null) return void this.#adopt(socket, peer, kind, () => {}, () => {})
+    if (acceptor === null) return void this.#adopt(socket, peer, origin, () => {}, () => {})
     this.#sockets.add(socket)
     this.#accepted.add(socket)
     socket.once('close', () => {
@@ -271,24 +316,25 @@ export class ChannelSet {
     acceptor.accept(socket)
   }
 
-  #acceptor(listener: string, kind: ConnectionKind): TlsAcceptor {
+  #acceptor(origin: Origin): TlsAcceptor {
+    const { name: listener, options } = origin
     if (this.#tls === null) throw new SwitchError('channel.tls', `${listener} needs a private key, a certificate and a CA certificate`)
-    return new TlsAcceptor(this.#tls, this.#connectionOptions.greetingMs, {
+    return new TlsAcceptor(this.#tls, options.greetingMs, {
       onSecure: (socket) => {
         if (this.#closed) return void socket.destroy()
-        this.#adopt(socket, peerName(socket, 'ssl', listener), kind, () => {}, () => {})
+        this.#adopt(socket, peerName(socket, 'ssl', listener), origin, () => {}, () => {})
       },
       onFailure: (socket, reason) =>
         this.#limitedLog.log('warn', `tls ${reason}`, { peer: peerName(socket, 'ssl', listener), listener, reason }, 'TLS client refused'),
     })
   }
 
-  #adopt(socket: Socket, peer: string, kind: ConnectionKind, onOpen: () => void, onClosed: (reason: string) => void): Connection {
+  #adopt(socket: Socket, peer: string, { kind, options }: Origin, onOpen: () => void, onClosed: (reason: string) => void): Connection {
     const id = this.#nextId++
     const log = this.#options.log.child({ peer, conn: id })
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    const connection = new Connection(socket, this.#connectionOptions, {
+    const connection = new Connection(socket, options, {
       onOpen: (version) => {
         entry.openSince = monotonicNow()
         onOpen()

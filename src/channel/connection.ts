@@ -14,13 +14,14 @@ import { monotonicNow } from '../base/clock.js'
 import type { Millis } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
-import { TokenBucket } from '../base/token-bucket.js'
 import { Framer, decodeMessage, encodeMessage } from '../openflow/index.js'
 import type { ErrorName, Frame, Message } from '../openflow/index.js'
 import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
+import { PacketInScheduler } from './packet-in-scheduler.js'
+import type { PacketIn, PacketInRate } from './packet-in-scheduler.js'
 import { tlsFailure } from './tls-keys.js'
 
 export interface ConnectionOptions {
@@ -30,8 +31,7 @@ export interface ConnectionOptions {
   readonly inactivityProbeMs: Millis
   /** For the peer's hello to arrive. */
   readonly greetingMs: Millis
-  /** Packet-ins a second; null = no limit. */
-  readonly packetInRate: number | null
+  readonly packetIns: PacketInRate
   readonly limits: ChannelLimits
 }
 export interface ConnectionEvents {
@@ -46,7 +46,7 @@ export interface ConnectionEvents {
 export interface ConnectionCounters {
   received: number
   sent: number
-  /** Asynchronous messages that a slow peer did not get. */
+  /** Asynchronous messages that a slow peer did not get, or that were above its rate. */
   droppedPacketIns: number
   droppedOthers: number
 }
@@ -58,6 +58,8 @@ const HELLO = 0
 const ERROR = 1
 const ECHO_REQUEST = 2
 const ECHO_REPLY = 3
+/** A message is copied out of a chunk that is larger by this. */
+const COPY_FACTOR = 4
 /** For the last bytes to leave after an orderly close. */
 const LINGER_MS = 500
 
@@ -83,7 +85,8 @@ export class Connection {
   #timer: NodeJS.Timeout | null = null
   #lastActivity: Millis
   #probed = false
-  readonly #packetIns: TokenBucket | null
+  readonly #packetIns: PacketInScheduler
+  #packetInTimer: NodeJS.Timeout | null = null
 
   constructor(socket: Socket, options: ConnectionOptions, events: ConnectionEvents, log: Logger, limitedLog: LimitedLog) {
     this.#socket = socket
@@ -92,7 +95,8 @@ export class Connection {
     this.#log = log
     this.#limitedLog = limitedLog
     this.#lastActivity = monotonicNow()
-    this.#packetIns = options.packetInRate === null ? null : new TokenBucket(options.packetInRate, this.#lastActivity)
+    const { packetInQueue, packetInQueueBytes } = options.limits
+    this.#packetIns = new PacketInScheduler(options.packetIns, { items: packetInQueue, bytes: packetInQueueBytes }, this.#lastActivity)
     this.#output = new Output(socket, () => this.#onProgress())
     const { version, hello } = ourHello(options.versions)
     this.#version = version
@@ -117,13 +121,19 @@ export class Connection {
   get outputSize(): number {
     return this.#output.size
   }
+  /** Bytes kept for this peer in either direction; the system's buffers and one incomplete message (64 KiB) come on top. */
+  get memory(): number {
+    return this.#output.size + this.#packetIns.bytes + this.#held.bytes
+  }
 
   /**
    * Queues a message; false when it was not: the connection is not open, the version cannot carry it (which is logged),
-   * or it is an asynchronous one that a slow peer does not get (which is counted).
+   * or it is an asynchronous one that a slow peer does not get (which is counted). A packet-in that was queued may be
+   * dropped for another one later, which is counted too.
    */
   send(message: Message, xid?: number): boolean {
     if (this.#state !== 'open' || this.#dropped(message)) return false
+    if (message.type === 'packet_in') return this.#schedule(message)
     if (!this.#emit(message, xid ?? UNSOLICITED_XID)) return false
     if (this.#output.size > this.#options.limits.outputMaxBytes) {
       this.#finish(`the peer does not read: ${this.#output.size} bytes wait for it`)
@@ -243,8 +253,10 @@ export class Connection {
 
   #deliverOne(frame: Frame): void {
     const decoded = decodeMessage(frame, this.#version)
-    if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, frame.bytes)
-    else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, frame.bytes)
+    // Whoever keeps a small message must not keep a whole chunk alive with it.
+    const raw = frame.chunk.length > COPY_FACTOR * frame.length ? frame.bytes.slice() : frame.bytes
+    if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, raw)
+    else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, raw)
   }
 
   /** Other connections, timers and this one's echo requests have their turn first. */
@@ -285,11 +297,6 @@ export class Connection {
 
   #dropped(message: Message): boolean {
     const { limits } = this.#options
-    if (message.type === 'packet_in') {
-      if (this.#output.size <= limits.packetInBytes && (this.#packetIns === null || this.#packetIns.take(monotonicNow()))) return false
-      this.counters.droppedPacketIns++
-      return true
-    }
     if ((message.type === 'flow_removed' || message.type === 'port_status') && this.#output.size > limits.asyncBytes) {
       this.counters.droppedOthers++
       this.#limitedLog.log('warn', 'dropped', { type: message.type, waiting: this.#output.size }, 'the peer does not read; an asynchronous message was dropped')
@@ -298,7 +305,29 @@ export class Connection {
     return false
   }
 
+  #schedule(packetIn: PacketIn): boolean {
+    this.counters.droppedPacketIns += this.#packetIns.put(packetIn)
+    this.#sendPacketIns()
+    return true
+  }
+
+  /** As many as rate and peer allow; the rest when a timer or #onProgress says so. */
+  #sendPacketIns(): void {
+    while (this.#output.size <= this.#options.limits.packetInBytes) {
+      const message = this.#packetIns.take(monotonicNow())
+      if (message === null) break
+      this.#emit(message, UNSOLICITED_XID)
+    }
+    const wait = this.#output.size > this.#options.limits.packetInBytes ? null : this.#packetIns.wait
+    if (wait === null || this.#packetInTimer !== null) return
+    this.#packetInTimer = setTimeout(() => {
+      this.#packetInTimer = null
+      this.#sendPacketIns()
+    }, Math.max(1, Math.ceil(wait)))
+  }
+
   #onProgress(): void {
+    if (!this.#packetIns.isEmpty) this.#sendPacketIns()
     // A peer that reads is alive, even while we do not read from it.
     if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()
     if (this.#output.size >= this.#options.limits.outputHighBytes / 2) return
@@ -367,6 +396,9 @@ export class Connection {
     if (this.#continuation !== null) clearImmediate(this.#continuation)
     this.#continuation = null
     this.#held.clear()
+    this.#packetIns.clear()
+    if (this.#packetInTimer !== null) clearTimeout(this.#packetInTimer)
+    this.#packetInTimer = null
     this.#endSocket()
     try {
       this.#events.onClosed(reason)

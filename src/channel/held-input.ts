@@ -14,20 +14,23 @@ export class HeldInput {
   get isEmpty(): boolean {
     return this.#head === this.#frames.length
   }
+  /** A request keeps the whole chunk alive that it arrived in, so that counts, once for all requests in it. */
   get bytes(): number {
     return this.#bytes
   }
 
   put(frame: Frame): void {
+    const before = this.isEmpty ? undefined : this.#frames.at(-1)
     this.#frames.push(frame)
-    this.#bytes += frame.length + FRAME_OVERHEAD
+    this.#bytes += FRAME_OVERHEAD + (before?.chunk === frame.chunk ? 0 : frame.chunk.length)
   }
 
   take(): Frame | undefined {
     const frame = this.#frames[this.#head]
     if (frame === undefined) return undefined
     this.#frames[this.#head++] = undefined
-    this.#bytes -= frame.length + FRAME_OVERHEAD
+    const next = this.#frames[this.#head]
+    this.#bytes -= FRAME_OVERHEAD + (next?.chunk === frame.chunk ? 0 : frame.chunk.length)
     if (this.#head === this.#frames.length || this.#head > SLACK) {
       this.#frames = this.#frames.slice(this.#head)
       this.#head = 0

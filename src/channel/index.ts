@@ -1,7 +1,7 @@
 /** Public face of the controller connections. */
 export { ChannelSet } from './channel-set.js'
 export type {
-  ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ConnectionStatus, EndpointStatus, OpenConnection,
+  ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ConnectionStatus, ControllerOptions, EndpointStatus, OpenConnection,
 } from './channel-set.js'
 export { defaultLimits } from './limits.js'
 export type { ChannelLimits } from './limits.js'

@@ -69,8 +69,8 @@ async function start(given: Config, ownControllers: boolean, stop: AbortSignal, 
     target: { kind: 'simulated', hosts },
     ports: hosts.map(({ port, name }) => ({ number: port, interface: name, p4Port: port })),
     controllers: [
-      { transport: 'tcp', passive: false, host: '127.0.0.1', port: examplePort },
-      ...(ownControllers ? given.controllers : [{ transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 } as const]),
+      { endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port: examplePort } },
+      ...(ownControllers ? given.controllers : [{ endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 } } as const]),
     ],
     listen: listenPort === null ? given.listen : [{ transport: 'tcp', passive: true, host: '127.0.0.1', port: listenPort }],
   })
@@ -122,7 +122,7 @@ async function start(given: Config, ownControllers: boolean, stop: AbortSignal, 
 }
 
 function introduce(config: Config, examplePort: number, listenPort: number | null): void {
-  const others = config.controllers.slice(1).map(formatEndpoint)
+  const others = config.controllers.slice(1).map(({ endpoint }) => formatEndpoint(endpoint))
   const [listener] = config.listen.map(formatEndpoint)
   const dpid = config.datapathId.toString(16).padStart(16, '0')
   say(`switch      datapath ${dpid}, OpenFlow 1.0 and 1.3, on the embedded P4 target`)

@@ -14,7 +14,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const config = loadConfig(optionSource(given, switchOptions), file)
   if (given.has('check-config')) {
     const { ports, controllers, listen } = config
-    process.stdout.write(`${file ?? 'the configuration'} is valid: ${ports.length} ports, controllers ${list(controllers.map(formatEndpoint))}, listening on ${list(listen.map(formatEndpoint))}\n`)
+    process.stdout.write(`${file ?? 'the configuration'} is valid: ${ports.length} ports, controllers ${list(controllers.map(({ endpoint }) => formatEndpoint(endpoint)))}, listening on ${list(listen.map(formatEndpoint))}\n`)
     return 0
   }
   const stop = stopOnSignals()

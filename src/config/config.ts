@@ -25,6 +25,15 @@ export type TargetConfig =
 /** `number` is the OpenFlow number (LOCAL is 0xfffffffe), `p4Port` that of the target. */
 export type PortConfig = Readonly<PortChoice>
 
+/** Milliseconds and packets, where they differ from those of all controllers. */
+export interface ControllerConfig {
+  readonly endpoint: Endpoint
+  readonly inactivityProbe?: number
+  readonly maxBackoff?: number
+  readonly packetInRate?: number
+  readonly packetInBurst?: number
+}
+
 export interface Config {
   readonly target: TargetConfig
   readonly deviceId: number
@@ -32,7 +41,7 @@ export interface Config {
   readonly electionId: number | null
   readonly datapathId: bigint
   readonly ports: readonly PortConfig[]
-  readonly controllers: readonly Endpoint[]
+  readonly controllers: readonly ControllerConfig[]
   readonly listen: readonly Endpoint[]
   /** Absolute paths; null where no endpoint is an ssl one and none were given. */
   readonly tls: TlsFiles | null
@@ -48,6 +57,8 @@ export interface Config {
   readonly maxBackoff: number
   /** Packet-ins a second for each connection, or null for no limit. */
   readonly packetInRate: number | null
+  /** Null: a quarter of the rate. */
+  readonly packetInBurst: number | null
   /** Absolute paths. */
   readonly pipeline: { readonly p4info: string; readonly json: string }
   readonly cpuPort: number
@@ -64,7 +75,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     electionId: values.electionId ?? null,
     datapathId: values.datapathId,
     ports: values.ports,
-    controllers: values.controllers,
+    controllers: values.controllers.map(withoutAbsent),
     listen: values.listen,
     tls: tlsFiles(values, resolvePath),
     bridge: values.bridge,
@@ -75,6 +86,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     inactivityProbe: values.inactivityProbe,
     maxBackoff: values.maxBackoff,
     packetInRate: values.packetInRate ?? null,
+    packetInBurst: values.packetInBurst ?? null,
     pipeline: values.pipeline === undefined
       ? defaultPipelineFiles()
       : { p4info: resolvePath(values.pipeline.p4info, 'pipeline'), json: resolvePath(values.pipeline.json, 'pipeline') },
@@ -99,6 +111,11 @@ function tlsFiles(values: ConfigValues, resolvePath: (path: string, key: keyof C
     privateKey: resolvePath(privateKey, 'privateKey'), certificate: resolvePath(certificate, 'certificate'),
     caCert: resolvePath(authority, caCert === undefined ? 'bootstrapCaCert' : 'caCert'), bootstrap: caCert === undefined,
   }
+}
+
+/** Optional keys of a schema are there with undefined as their value. */
+function withoutAbsent(given: ConfigValues['controllers'][number]): ControllerConfig {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as ControllerConfig
 }
 
 const printable = (text: string): string => text.replace(/[^ -~]/g, '?').slice(0, 255)

@@ -40,6 +40,24 @@ export const endpoint = (allow: 'any' | 'passive') => z.string().transform((text
   return result.endpoint
 })
 
+/** A rate or a burst of packet-ins. */
+export const packets = z.int().min(1).max(1_000_000)
+
+const controllerSettings = z.strictObject({
+  connection: endpoint('any').describe('tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH, ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH'),
+  inactivityProbe: duration(0, 3_600_000).optional().describe('in place of that for all controllers'),
+  maxBackoff: duration(10, 3_600_000).optional().describe('in place of that for all controllers'),
+  packetInRate: packets.optional().describe('in place of that for all controllers'),
+  packetInBurst: packets.optional().describe('in place of that for all controllers'),
+})
+export const controllerKeys = Object.keys(controllerSettings.shape)
+
+/** A controller: its connection alone, or with settings of its own. */
+export const controller = z.union([
+  endpoint('any').transform((given) => ({ endpoint: given })),
+  controllerSettings.transform(({ connection, ...settings }) => ({ endpoint: connection, ...settings })),
+])
+
 export type TargetChoice = { readonly kind: 'embedded' } | { readonly kind: 'remote'; readonly host: string; readonly port: number }
 export const target = z.string().transform((text, context): TargetChoice => {
   if (text === 'embedded') return { kind: 'embedded' }

@@ -15,6 +15,7 @@ import { completeConfig } from './config.js'
 import type { Config } from './config.js'
 import { ConfigError, formatPath } from './problem.js'
 import type { Path, Problem } from './problem.js'
+import { controllerKeys } from './fields.js'
 import { configKeys, configSchema } from './schema.js'
 import type { ConfigValues } from './schema.js'
 import { readYaml } from './yaml-source.js'
@@ -76,7 +77,7 @@ function checkTls(values: ConfigValues, config: Config, problem: Report): Proble
   }
   const missing = tlsKeys.filter((key) => values[key === 'caCert' ? authorityKey : key] === undefined)
   for (const key of ['controllers', 'listen'] as const) {
-    const first = values[key].findIndex(({ transport }) => transport === 'ssl')
+    const first = values[key].map((each) => ('endpoint' in each ? each.endpoint : each)).findIndex(({ transport }) => transport === 'ssl')
     if (first >= 0) return [problem([key, first], 'value', `TLS needs ${missing.join(', ')} too`)]
   }
   const given = [...tlsKeys, 'bootstrapCaCert' as const].find((key) => values[key] !== undefined)
@@ -102,12 +103,19 @@ function explain(issue: z.core.$ZodIssue, problem: Report): Problem[] {
       return [problem(path, 'value', issue.origin === 'string' ? issue.message : `${show(issue.input)} is too large; the most is ${issue.maximum}`)]
     case 'invalid_value':
       return [problem(path, 'value', `${show(issue.input)} is not one of ${issue.values.map(String).join(', ')}`)]
-    case 'invalid_union':
+    case 'invalid_union': {
+      // The one form that it nearly has, if the others are of another kind altogether.
+      const near = issue.errors.filter((issues) => !issues.every(({ code, path }) => code === 'invalid_type' && path.length === 0))
+      if (near.length === 1 && issue.message === UNION_MESSAGE) return near[0]!.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, problem))
       return [problem(path, 'value', `${issue.message}${issue.input === undefined ? '' : `, not ${show(issue.input)}`}`)]
+    }
     default:
       return [problem(path, 'value', issue.message)]
   }
 }
+
+/** What zod says where a schema has no words of its own. */
+const UNION_MESSAGE = 'Invalid input'
 
 const typeNames: Readonly<Record<string, string>> = {
   string: 'text', number: 'a number', int: 'a whole number', array: 'a list', object: 'keys and values', boolean: 'true or false',
@@ -118,6 +126,7 @@ function show(value: unknown): string {
 }
 
 function suggestion(key: string, path: Path): string {
+  if (path[0] === 'controllers') return `; the keys are ${controllerKeys.join(', ')}`
   if (path.length > 0) return ''
   const plain = (text: string): string => text.toLowerCase().replace(/[-_]|s$/g, '')
   const near = configKeys.find((known) => plain(known) === plain(key))

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { logLevels } from '../base/logger.js'
 import { formatEndpoint } from '../base/endpoint.js'
-import { bridgeName, datapathId, duration, endpoint, failMode, interfaceName, protocol, target, wireText } from './fields.js'
+import { bridgeName, controller, datapathId, duration, endpoint, failMode, interfaceName, packets, protocol, target, wireText } from './fields.js'
 
 /** OFPP_LOCAL of OF 1.3; 1.0's 0xfffe is made from it by the codec. */
 export const LOCAL_PORT = 0xfffffffe
@@ -65,8 +65,8 @@ export const configSchema = z.strictObject({
     .superRefine(distinct('interface', 'interface', (p) => p.interface))
     .superRefine(distinctP4Ports)
     .default([]).describe('the ports of the switch'),
-  controllers: z.array(endpoint('any')).superRefine(distinct('controller', null, formatEndpoint)).default([])
-    .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them'),
+  controllers: z.array(controller).superRefine(distinct('controller', null, (each) => formatEndpoint(each.endpoint))).default([])
+    .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them; or an object with connection and settings of its own'),
   listen: z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
     .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH'),
   privateKey: path.optional().describe('private key for ssl: and pssl:, PEM'),
@@ -81,7 +81,8 @@ export const configSchema = z.strictObject({
   failMode: failMode.prefault('secure').describe("'secure': flows stay as they are while no controller is connected"),
   inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
   maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),
-  packetInRate: z.int().min(1).max(1_000_000).optional().describe('packet-ins a second for each controller; no limit where it is absent'),
+  packetInRate: packets.optional().describe('packet-ins a second for each controller, misses and others each; no limit where it is absent'),
+  packetInBurst: packets.optional().describe('packet-ins that may come at once, and that may wait, with packetInRate; a quarter of it where it is absent'),
   pipeline: z.strictObject({
     p4info: z.string().min(1).describe('P4Info in protobuf text form'),
     json: z.string().min(1).describe('BMv2 JSON of the program'),

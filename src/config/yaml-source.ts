@@ -63,8 +63,8 @@ export function readYaml(text: string, file: string, formatPath: (path: Path) =>
 
 function keepTexts(document: Document): void {
   visit(document, {
-    Pair(_, pair, ancestors) {
-      if (ancestors.length !== 2 || !isScalar(pair.key) || !textKeys.has(String(pair.key.value))) return
+    Pair(_, pair) {
+      if (!isScalar(pair.key) || !textKeys.has(String(pair.key.value))) return
       if (isScalar(pair.value) && typeof pair.value.value === 'number' && pair.value.source !== undefined) pair.value.value = pair.value.source
     },
   })

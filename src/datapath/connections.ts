@@ -47,10 +47,17 @@ export interface Connection {
 export class Queue {
   #items: Pending[] = []
   #head = 0
+  #bytes = 0
   get length(): number { return this.#items.length - this.#head }
+  /** Of the requests as they came. */
+  get bytes(): number { return this.#bytes }
   peek(): Pending | undefined { return this.#items[this.#head] }
-  push(item: Pending): void { this.#items.push(item) }
+  push(item: Pending): void {
+    this.#items.push(item)
+    this.#bytes += item.raw.length
+  }
   shift(): void {
+    this.#bytes -= this.peek()?.raw.length ?? 0
     this.#head++
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)

@@ -81,6 +81,7 @@ export class Datapath {
 
   /** Requests of a connection that wait; a channel stops reading when it grows. */
   backlog(conn: ConnId): number { return this.#ctx.conns.get(conn)?.queue.length ?? 0 }
+  backlogBytes(conn: ConnId): number { return this.#ctx.conns.get(conn)?.queue.bytes ?? 0 }
   /** Changes the target has not acknowledged. */
   get pendingChanges(): number { return this.#ctx.ops.pendingCount }
   get targetState(): 'lost' | 'syncing' | 'ready' { return this.#ctx.ops.target }

@@ -1,10 +1,12 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import type { Message } from '../../../src/openflow/index.js'
-import { barrier, echoRequest, hello, hex, listeningSet, message, until } from './peer.js'
+import { barrier, echoRequest, hello, hex, listeningSet, loopback, message, until } from './peer.js'
 
-const packetIn = (size: number): Message =>
-  ({ type: 'packet_in', bufferId: 0xffffffff, totalLen: size, reason: 'action', tableId: 0, cookie: 0n, match: [{ field: 'in_port', value: 1n, mask: null }], data: new Uint8Array(size) })
+const packetIn = (size: number, port = 1): Message =>
+  ({ type: 'packet_in', bufferId: 0xffffffff, totalLen: size, reason: 'action', tableId: 0, cookie: 0n, match: [{ field: 'in_port', value: BigInt(port), mask: null }], data: new Uint8Array(size) })
+/** OXM in_port=2 */
+const IN_PORT_2 = '8000000400000002'
 const echoOf = (size: number): Message => ({ type: 'echo_request', data: new Uint8Array(size) })
 
 test('splits several messages in one segment', async (context) => {
@@ -177,19 +179,17 @@ test('a peer that does not read loses packet-ins, counted, and no reply', async 
   const peer = await open()
   const { id } = events.opened[0] ?? assert.fail()
   peer.socket.pause()
-  let sent = 0
   const total = 20_000
   for (let i = 0; i < total; i++) {
-    if (set.send(id, packetIn(1500))) sent++
+    assert.equal(set.send(id, packetIn(1500)), true)
     if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   const dropped = set.status().connections[0]?.counters.droppedPacketIns ?? 0
   assert.ok(dropped > 0)
-  assert.equal(sent + dropped, total)
   assert.ok(set.send(id, { type: 'barrier_reply' }, 77))
   peer.socket.resume()
   assert.equal((await peer.next(21)).xid, 77)
-  assert.equal(peer.ofType(10).length, sent)
+  await until('what waited', () => peer.ofType(10).length === total - dropped)
 })
 
 test('replies without end close the connection', async (context) => {
@@ -204,13 +204,45 @@ test('replies without end close the connection', async (context) => {
   assert.equal(set.send(id, { type: 'barrier_reply' }), false)
 })
 
-test('packet-ins keep to their rate', async (context) => {
-  const { set, events, open } = await listeningSet(context, { packetInRate: 10 })
-  await open()
+test('packet-ins keep to their rate: a burst at once, as many wait, and the rest is lost', async (context) => {
+  const { set, events, open } = await listeningSet(context, { packetInRate: 40, packetInBurst: 10 })
+  const peer = await open()
   const { id } = events.opened[0] ?? assert.fail()
-  const sent = Array.from({ length: 100 }, () => set.send(id, packetIn(60))).filter(Boolean).length
-  assert.ok(sent >= 10 && sent <= 12, `${sent}`)
+  const start = performance.now()
+  for (let i = 0; i < 100; i++) set.send(id, packetIn(60))
   assert.ok(set.send(id, { type: 'barrier_reply' }, 1), 'other messages are not limited')
+  await peer.next(21)
+  assert.equal(peer.ofType(10).length, 10)
+  await until('those that waited', () => peer.ofType(10).length === 20)
+  assert.ok(performance.now() - start > 240, 'ten at forty a second')
+  assert.equal(set.status().connections[0]?.counters.droppedPacketIns, 80)
+})
+
+test('a controller with a rate of its own', async (context) => {
+  const { set, events, open } = await listeningSet(context, { controllers: [{ endpoint: loopback, packetInRate: 4 }], listen: [], packetInRate: 1000 })
+  await open()
+  for (let i = 0; i < 100; i++) set.send(events.opened[0]?.id ?? 0, packetIn(60))
+  assert.equal(set.status().connections[0]?.counters.droppedPacketIns, 98, 'a burst of one, and one waits')
+})
+
+test('a port that floods takes no place from another, whether the rate or the peer is the limit', async (context) => {
+  for (const limit of ['rate', 'peer'] as const) {
+    const { set, events, open } = await listeningSet(context, limit === 'rate' ? { packetInRate: 100, packetInBurst: 20 } : { limits: { packetInBytes: 4096, packetInQueue: 100 } })
+    const peer = await open()
+    const { id } = events.opened[0] ?? assert.fail()
+    if (limit === 'peer') peer.socket.pause()
+    const size = limit === 'peer' ? 60_000 : 60
+    for (let i = 0; i < 500; i++) {
+      set.send(id, packetIn(size, 1))
+      if (i % 50 === 49) set.send(id, packetIn(size, 2))
+      if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    peer.socket.resume()
+    const dropped = set.status().connections[0]?.counters.droppedPacketIns ?? 0
+    await until('what was not dropped', () => peer.ofType(10).length === 510 - dropped)
+    assert.equal(peer.ofType(10).filter(({ body }) => body.includes(IN_PORT_2)).length, 10, limit)
+    assert.ok(dropped > 100, `${limit}: ${dropped}`)
+  }
 })
 
 test('an exception in the handler of one connection ends this one only', async (context) => {

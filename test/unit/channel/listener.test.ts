@@ -33,7 +33,7 @@ test('several clients at a time, each with its own number and version', async (c
 })
 
 test('a passive endpoint among the controllers makes controller connections', async (context) => {
-  const { events, open } = await listeningSet(context, { controllers: [loopback], listen: [] })
+  const { events, open } = await listeningSet(context, { controllers: [{ endpoint: loopback }], listen: [] })
   await open()
   assert.equal(events.opened[0]?.kind, 'controller')
 })

@@ -1,7 +1,12 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { formatEndpoint } from '../../../src/base/endpoint.js'
+import type { Endpoint } from '../../../src/base/endpoint.js'
 import { silentLogger } from '../../../src/base/logger.js'
 import { ChannelSet } from '../../../src/channel/index.js'
 import type { ChannelSetOptions } from '../../../src/channel/index.js'
@@ -38,7 +43,7 @@ class Controller {
 async function connecting(context: Context, port: number, options: Partial<ChannelSetOptions> = {}): Promise<{ set: ChannelSet; events: Recorder }> {
   const events = new Recorder()
   const set = new ChannelSet({
-    controllers: [{ transport: 'tcp', passive: false, host: '127.0.0.1', port }], listen: [], versions: [1, 4], log: silentLogger, maxBackoffMs: 40, ...options,
+    controllers: [{ endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port } }], listen: [], versions: [1, 4], log: silentLogger, maxBackoffMs: 40, ...options,
   }, events)
   context.after(() => set.close())
   await set.start()
@@ -119,17 +124,38 @@ test('a controller that accepts and is silent is given up and tried again', asyn
 test('an address that does not answer is given up in time', async (context) => {
   // A full backlog: the system accepts no more, and the attempt neither succeeds nor fails.
   const events = new Recorder()
-  const set = new ChannelSet({ controllers: [{ transport: 'tcp', passive: false, host: '192.0.2.1', port: 6653 }], listen: [], versions: [4], log: silentLogger, greetingMs: 30, maxBackoffMs: 20 }, events)
+  const set = new ChannelSet({ controllers: [{ endpoint: { transport: 'tcp', passive: false, host: '192.0.2.1', port: 6653 } }], listen: [], versions: [4], log: silentLogger, greetingMs: 30, maxBackoffMs: 20 }, events)
   context.after(() => set.close())
   await set.start()
   await until('a failure', () => set.status().endpoints[0]?.lastError !== null)
 })
 
+for (const transport of ['IPv6', 'unix'] as const) {
+  test(`over ${transport}: one set listens, another connects`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'ofs-'))
+    const listener: Endpoint = transport === 'unix' ? { transport: 'unix', passive: true, path: join(folder, 'c.sock') } : { transport: 'tcp', passive: true, host: '::1', port: 0 }
+    const [there, here] = [new Recorder(), new Recorder()]
+    const passive = new ChannelSet({ controllers: [{ endpoint: listener }], listen: [], versions: [4], log: silentLogger }, there)
+    await passive.start()
+    const [real] = passive.listening()
+    const endpoint: Endpoint = real?.transport === 'tcp' ? { transport: 'tcp', passive: false, host: '::1', port: real.port } : { transport: 'unix', passive: false, path: join(folder, 'c.sock') }
+    const active = new ChannelSet({ controllers: [{ endpoint }], listen: [], versions: [4], log: silentLogger }, here)
+    context.after(async () => {
+      await Promise.all([active.close(), passive.close()])
+      rmSync(folder, { recursive: true })
+    })
+    await active.start()
+    await until('both to be open', () => there.opened.length === 1 && here.opened.length === 1)
+    assert.equal(here.opened[0]?.peer, formatEndpoint(endpoint))
+    assert.match(there.opened[0]?.peer ?? '', transport === 'unix' ? /^punix:/ : /^tcp:\[::1\]:\d+$/)
+  })
+}
+
 test('two controllers are independent', async (context) => {
   const first = await controller(context)
   const second = await controller(context)
   const { set, events } = await connecting(context, 0, {
-    controllers: [first, second].map(({ port }) => ({ transport: 'tcp', passive: false, host: '127.0.0.1', port })),
+    controllers: [first, second].map(({ port }) => ({ endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port } })),
   })
   await until('both', () => events.opened.length === 2)
   await first.it.close()

@@ -153,7 +153,7 @@ describe('TLS', { skip: whyNoOpenssl() }, () => {
     async function connecting(context: { after(run: () => Promise<void>): void }, port: number, tls: ReturnType<typeof files>, host = '127.0.0.1'): Promise<{ set: ChannelSet; events: Recorder; reasons: string[] }> {
       const events = new Recorder()
       const { log, reasons } = recordingLog()
-      const set = new ChannelSet({ controllers: [{ transport: 'ssl', passive: false, host, port }], listen: [], versions: [4], log, maxBackoffMs: 20, greetingMs: 300, tls }, events)
+      const set = new ChannelSet({ controllers: [{ endpoint: { transport: 'ssl', passive: false, host, port } }], listen: [], versions: [4], log, maxBackoffMs: 20, greetingMs: 300, tls }, events)
       context.after(() => set.close())
       await set.start()
       return { set, events, reasons }

@@ -51,12 +51,14 @@ ports:
 controllers:
   - tcp:127.0.0.1
   - unix:/run/c.sock
+  - { connection: tcp:1.2.3.4, inactivityProbe: 0, maxBackoff: 3s, packetInRate: 200, packetInBurst: 50 }
 listen: [ptcp:6654:127.0.0.1, "ptcp:0:[::1]", punix:/run/s.mgmt]
 protocols: [OpenFlow13]
 failMode: secure
 inactivityProbe: 2.5s
 maxBackoff: 200ms
 packetInRate: 1000
+packetInBurst: 300
 cpuPort: 64
 logLevel: debug
 description: { manufacturer: M, hardware: H, software: S, serialNumber: "17", datapath: D }
@@ -67,11 +69,12 @@ description: { manufacturer: M, hardware: H, software: S, serialNumber: "17", da
     { number: 1, interface: 'p1', p4Port: 1 }, { number: 1000, interface: 'eth0.5', p4Port: 3 }, { number: 0xfffffffe, interface: 'br0', p4Port: 4 },
   ])
   assert.deepEqual(config.controllers, [
-    { transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 }, { transport: 'unix', passive: false, path: '/run/c.sock' },
+    { endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 } }, { endpoint: { transport: 'unix', passive: false, path: '/run/c.sock' } },
+    { endpoint: { transport: 'tcp', passive: false, host: '1.2.3.4', port: 6653 }, inactivityProbe: 0, maxBackoff: 3000, packetInRate: 200, packetInBurst: 50 },
   ])
   assert.equal(config.listen.length, 3)
   assert.deepEqual(config.protocols, [4])
-  assert.deepEqual([config.inactivityProbe, config.maxBackoff, config.packetInRate, config.logLevel], [2500, 200, 1000, 'debug'])
+  assert.deepEqual([config.inactivityProbe, config.maxBackoff, config.packetInRate, config.packetInBurst, config.logLevel], [2500, 200, 1000, 300, 'debug'])
   assert.deepEqual(config.description, { manufacturer: 'M', hardware: 'H', software: 'S', serialNumber: '17', datapath: 'D' })
 })
 
@@ -117,6 +120,11 @@ for (const [what, yaml, expected] of [
   ['a key that is not there', 'privateKey: sub/k.pem\ncertificate: /nowhere/c.pem\nbootstrapCaCert: /nowhere/ca.pem', /^c\.yaml:1:13: privateKey: \/etc\/ofswitchd\/sub\/k\.pem cannot be read: ENOENT/],
   ['a listener that connects', 'listen:\n  - tcp:1.2.3.4', /^c\.yaml:2:5: listen\[0\]: 'tcp:1\.2\.3\.4' does not listen/],
   ['a controller twice', 'controllers:\n  - tcp:1.2.3.4\n  - tcp:1.2.3.4:6653', /^c\.yaml:3:5: controllers\[1\]: controller tcp:1\.2\.3\.4:6653 is already used by entry 1$/],
+  ['a controller twice, in two forms', 'controllers:\n  - { connection: tcp:1.2.3.4 }\n  - tcp:1.2.3.4', /^c\.yaml:3:5: controllers\[1\]: controller tcp:1\.2\.3\.4:6653 is already used by entry 1$/],
+  ['a number for a controller', 'controllers: [5]', /^c\.yaml:1:15: controllers\[0\]: .*not 5$/],
+  ['a controller without a connection', 'controllers: [{ packetInRate: 5 }]', /^c\.yaml:1:15: controllers\[0\]: 'connection' is missing$/],
+  ['a mistake in a setting of a controller', 'controllers: [{ connection: tcp:1.2.3.4, maxBackoff: 5 }]', /^c\.yaml:1:54: controllers\[0\]\.maxBackoff: '5' is not a duration/],
+  ['an unknown setting of a controller', 'controllers: [{ connection: tcp:1.2.3.4, rate: 5 }]', /^c\.yaml:1:42: controllers\[0\]\.rate: unknown key; the keys are connection, inactivityProbe/],
   ['a controller outside a list', 'controllers: tcp:1.2.3.4', /^c\.yaml:1:14: controllers: expected a list, not "tcp:1\.2\.3\.4"$/],
   ['OpenFlow 1.4', 'protocols: [OpenFlow13, OpenFlow14]', /^c\.yaml:1:25: protocols\[1\]: OpenFlow14 is not supported; supported are OpenFlow10 and OpenFlow13$/],
   ['a word for a protocol', 'protocols: [toString]', /'toString' is not a protocol/],

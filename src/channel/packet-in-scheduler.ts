@@ -1,0 +1,71 @@
+/**
+ * Packet-ins on their way to one controller, pure: fair by ingress port, at no more than a rate, and waiting while the
+ * controller does not read. Misses have a queue and a rate of their own, so that unknown flows do not displace what a flow
+ * sends on purpose; both as in Open vSwitch (controller_rate_limit, controller_burst_limit).
+ */
+import type { Millis } from '../base/clock.js'
+import { FairQueue } from '../base/fair-queue.js'
+import type { FairQueueBounds } from '../base/fair-queue.js'
+import { TokenBucket } from '../base/token-bucket.js'
+import type { Message } from '../openflow/index.js'
+
+export type PacketIn = Extract<Message, { readonly type: 'packet_in' }>
+
+export interface PacketInRate {
+  /** Packet-ins a second; null = no limit. */
+  readonly rate: number | null
+  /** How many may come at once after a pause, and how many may wait for their turn; null = a quarter of the rate. */
+  readonly burst: number | null
+}
+
+/** What a waiting packet-in takes apart from its packet, about. */
+const OVERHEAD = 256
+
+interface Scheduler { readonly queue: FairQueue<PacketIn>; readonly bucket: TokenBucket | null }
+
+export class PacketInScheduler {
+  readonly #misses: Scheduler
+  readonly #others: Scheduler
+
+  /** `bounds`: of what may wait, where no rate says less; each for misses and for the rest. */
+  constructor({ rate, burst }: PacketInRate, bounds: FairQueueBounds, now: Millis) {
+    const scheduler = (): Scheduler => {
+      if (rate === null) return { queue: new FairQueue(bounds), bucket: null }
+      const most = Math.max(1, burst ?? Math.floor(rate / 4))
+      return { queue: new FairQueue({ items: Math.min(most, bounds.items), bytes: bounds.bytes }), bucket: new TokenBucket(rate, most, now) }
+    }
+    this.#misses = scheduler()
+    this.#others = scheduler()
+  }
+
+  get bytes(): number { return this.#misses.queue.bytes + this.#others.queue.bytes }
+  get isEmpty(): boolean { return this.#misses.queue.length + this.#others.queue.length === 0 }
+
+  /** Tells how many were dropped for it. */
+  put(message: PacketIn): number {
+    const { queue } = message.reason === 'no_match' ? this.#misses : this.#others
+    return queue.push(inPort(message), message, message.data.length + OVERHEAD)
+  }
+
+  /** The next that may leave now. */
+  take(now: Millis): PacketIn | null {
+    for (const { queue, bucket } of [this.#misses, this.#others]) {
+      if (queue.length > 0 && (bucket === null || bucket.take(now))) return queue.shift() ?? null
+    }
+    return null
+  }
+
+  /** How long until one may leave, after take() has said that none may now; null = none waits. */
+  get wait(): Millis | null {
+    const waits = [this.#misses, this.#others].flatMap(({ queue, bucket }) => (queue.length === 0 ? [] : [bucket?.wait ?? 0]))
+    return waits.length === 0 ? null : Math.min(...waits)
+  }
+
+  clear(): void {
+    this.#misses.queue.clear()
+    this.#others.queue.clear()
+  }
+}
+
+/** 0 where the message does not tell. */
+export const inPort = ({ match }: PacketIn): number => Number(match.find(({ field }) => field === 'in_port')?.value ?? 0n)
