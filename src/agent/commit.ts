@@ -87,5 +87,6 @@ function describe(update: NamedUpdate | undefined): string {
     case 'default': return `${op} default of ${entity.table}`
     case 'multicast': return `${op} multicast group ${entity.groupId}`
     case 'counter_reset': return `reset ${entity.counter}[${entity.index}]`
+    case 'meter': return `configure ${entity.meter}[${entity.index}]`
   }
 }

@@ -1,6 +1,6 @@
 /** Answers the datapath's read effects from the target's counters and the ports' statistics. */
 import type { Compiler } from '../compiler/index.js'
-import type { CounterAnswer, Counters, Effect, Input } from '../datapath/index.js'
+import type { CounterAnswer, Counters, Effect, Input, MeterCounters } from '../datapath/index.js'
 import type { Southbound } from '../p4runtime/index.js'
 import { flowCounters } from './commit.js'
 import type { PortSource } from './port-monitor.js'
@@ -27,6 +27,7 @@ export class CounterReader {
     switch (effect.kind) {
       case 'read_flow_counters': return this.#flows(effect)
       case 'read_group_counters': return this.#groups(effect)
+      case 'read_meter_counters': return this.#meters(effect)
       case 'read_port_counters': return this.#portCounters(effect)
       case 'read_table_counters': return this.#tables(effect)
     }
@@ -48,7 +49,7 @@ export class CounterReader {
     const cellsOf = new Map(groups.map(({ groupId }) => [groupId, this.#compiler.bucketCells(groupId)]))
     const indices = [...cellsOf.values()].flat()
     if (counter === null || indices.length === 0) return { what: 'groups', groups: new Map() }
-    const read = new Map((await this.#southbound.readCounter(counter.name, indices)).map(({ index, packets, bytes }) => [index, { packets, bytes }]))
+    const read = await this.#cells(counter.name, indices)
     const nothing: Counters = { packets: 0n, bytes: 0n }
     return {
       what: 'groups',
@@ -58,6 +59,30 @@ export class CounterReader {
         return [groupId, { total, buckets }]
       })),
     }
+  }
+
+  async #meters({ meters }: Extract<ReadEffect, { kind: 'read_meter_counters' }>): Promise<Answer<'meters'>> {
+    const { totalCounter = null, bandCounter = null } = this.#compiler.contract.meters ?? {}
+    const cellsOf = new Map(meters.flatMap(({ meterId }) => {
+      const cells = this.#compiler.meterCells(meterId)
+      return cells === null ? [] : [[meterId, cells] as const]
+    }))
+    const [totals, bands] = await Promise.all([
+      this.#cells(totalCounter, [...cellsOf.values()].map(({ total }) => total)),
+      this.#cells(bandCounter, [...cellsOf.values()].flatMap((cells) => cells.bands)),
+    ])
+    // A target that could not be read says nothing, which differs from zero.
+    const complete = [...cellsOf].flatMap(([meterId, cells]): [number, MeterCounters][] => {
+      const total = totals.get(cells.total)
+      const ofBands = cells.bands.flatMap((cell) => bands.get(cell) ?? [])
+      return total === undefined || ofBands.length < cells.bands.length ? [] : [[meterId, { total, bands: ofBands }]]
+    })
+    return { what: 'meters', meters: new Map(complete) }
+  }
+
+  async #cells(counter: string | null, indices: readonly number[]): Promise<ReadonlyMap<number, Counters>> {
+    if (counter === null || indices.length === 0) return new Map()
+    return new Map((await this.#southbound.readCounter(counter, indices)).map(({ index, packets, bytes }) => [index, { packets, bytes }]))
   }
 
   async #portCounters({ portNos }: Extract<ReadEffect, { kind: 'read_port_counters' }>): Promise<Answer<'ports'>> {

@@ -1,5 +1,5 @@
 /**
- * The compiler: OpenFlow flows, groups and ports → named entries for one pipeline. It keeps what is in the target (which
+ * The compiler: OpenFlow flows, groups, meters and ports → named entries for one pipeline. It keeps what is in the target (which
  * programs, replicas and multicast groups there are, and who uses them) and never talks to it.
  */
 import type { Change, FlowRecord, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
@@ -13,6 +13,7 @@ import { FlowCompiler, type CompiledFlow } from './flow.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import { MeterTables, type MeterCells } from './meters.js'
 import { CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
@@ -30,6 +31,7 @@ export class Compiler implements Pipeline {
   readonly #emissions: Emissions
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
+  readonly #meters: MeterTables
   readonly #ports: PortTables
   readonly #flows = new Map<number, CompiledFlow>()
   /** Whether the entries that every target needs have been planned. */
@@ -42,7 +44,8 @@ export class Compiler implements Pipeline {
     this.#state = new SharedState(contract)
     const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
     this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
-    this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions)
+    this.#meters = new MeterTables(contract, this.#state)
+    this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions, this.#meters)
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
   }
@@ -73,6 +76,7 @@ export class Compiler implements Pipeline {
     this.#state.reset()
     this.#emissions.reset()
     this.#groups.reset()
+    this.#meters.reset()
     this.#ports.reset()
     this.#flows.clear()
     this.#prepared = false
@@ -83,6 +87,8 @@ export class Compiler implements Pipeline {
   entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
   /** Cells of the bucket counter, one for each bucket. */
   bucketCells(groupId: number): readonly number[] { return this.#groups.cells(groupId) }
+  /** Where a meter is counted; null when it is not installed. */
+  meterCells(meterId: number): MeterCells | null { return this.#meters.cells(meterId) }
 
   #change(planning: Planning, change: Change, dying: Set<Handle>): void {
     switch (change.op) {
@@ -96,6 +102,9 @@ export class Compiler implements Pipeline {
       case 'add_group': return this.#groups.add(planning, change.group, dying)
       case 'modify_group': return this.#groups.modify(planning, change.group, dying)
       case 'delete_group': return this.#groups.delete(planning, change.group, dying)
+      case 'add_meter': return this.#meters.add(planning, change.meter)
+      case 'modify_meter': return this.#meters.modify(planning, change.meter)
+      case 'delete_meter': return this.#meters.delete(planning, change.meter, dying)
       case 'set_miss': return this.#setMiss(planning, change.toController)
       case 'set_ports': {
         const before = this.#state.ports

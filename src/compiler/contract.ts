@@ -43,6 +43,21 @@ export interface WriteTable {
   readonly size: number
   readonly actions: readonly StageAction[]
 }
+/** Meters that the flows of one flow table use. Without the role `on_exceeded` in an action, its bands all drop. */
+export interface MeterTable { readonly table: string; readonly key: string; readonly actions: ReadonlyMap<MeterUnit, ExecuteAction> }
+export type MeterUnit = 'kbps' | 'pktps'
+/** `maxBurst` in bytes or packets. */
+export interface MeterArray { readonly name: string; readonly maxBurst: bigint }
+/** A meter has a slot; band b of slot s is cell s · maxBands + b of the arrays and of the band counter, and s is its cell in the total counter. */
+export interface Meters {
+  readonly slots: number
+  readonly maxBands: number
+  readonly arrays: ReadonlyMap<MeterUnit, MeterArray>
+  /** Whether bands can raise the drop precedence. */
+  readonly remarks: boolean
+  readonly totalCounter: string | null
+  readonly bandCounter: string | null
+}
 export interface FlowTable {
   readonly number: number
   readonly table: string
@@ -53,6 +68,7 @@ export interface FlowTable {
   readonly missToController: string | null
   readonly scope: Scope
   readonly write: WriteTable | null
+  readonly meter: MeterTable | null
   readonly idleTimeout: boolean
 }
 export interface KeyedTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ExecuteAction[] }
@@ -86,6 +102,8 @@ export interface Contract {
   readonly continuation: ContinuationTable | null
   readonly replica: ReplicaTable | null
   readonly group: GroupTable | null
+  /** null: no flow table has meters. */
+  readonly meters: Meters | null
   readonly portIn: KeyedTable
   readonly portBlock: KeyedTable | null
   readonly bucketCounter: { readonly name: string; readonly size: number } | null

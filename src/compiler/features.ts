@@ -2,7 +2,7 @@
  * What the pipeline lets OpenFlow do, as OpenFlow's own features: derived from the contract, so it is exactly what plan()
  * accepts. OF 1.3.5 §7.3.5.5, §7.3.5.11
  */
-import type { ActionName, GroupFeatures, GroupType, InstructionName, OxmName, TableFeatures } from '../openflow/model.js'
+import { MeterFlag, type ActionName, type GroupFeatures, type GroupType, type InstructionName, type MeterFeatures, type OxmName, type TableFeatures } from '../openflow/model.js'
 import type { PipelineFeatures } from '../datapath/pipeline.js'
 import { OXM } from '../openflow/index.js'
 import type { Contract, FlowTable, Scope } from './contract.js'
@@ -17,7 +17,7 @@ export function featuresOf(contract: Contract): PipelineFeatures {
   const tables = contract.tables.map((table) => tableFeatures(contract, table))
   const groups = groupFeatures(contract)
   const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
-  return { nTables: contract.tables.length, tables, groups, packetOutActions: packetOutActions(groups, settable) }
+  return { nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), packetOutActions: packetOutActions(groups, settable) }
 }
 
 function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
@@ -28,6 +28,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   if (roles.has('metadata')) instructions.push('write_metadata')
   if (roles.has('write') && table.write !== null) instructions.push('write_actions')
   if (roles.has('clear')) instructions.push('clear_actions')
+  if (roles.has('meter') && table.meter !== null && contract.meters !== null) instructions.push('meter')
   const applyActions = applyActionsOf(contract, table, roles)
   const applySetField = settableIn(table.scope)
   if (applySetField.length > 0) applyActions.push('set_field')
@@ -92,6 +93,18 @@ function groupFeatures(contract: Contract): GroupFeatures {
   }
   const capabilities = CHAINING | (types.includes('select') ? SELECT_WEIGHT | SELECT_LIVENESS : 0)
   return { types, capabilities, maxGroups: forEach(count, 0), actions: forEach(actions, []) }
+}
+
+/** ofp_meter_band_type as bits. OF 1.3.5 §7.3.5.14 */
+const DROP = 1 << 1
+const DSCP_REMARK = 1 << 2
+
+function meterFeatures({ meters }: Contract): MeterFeatures {
+  if (meters === null) return { maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 }
+  const { slots, maxBands, arrays, remarks, totalCounter, bandCounter } = meters
+  const capabilities = (arrays.has('kbps') ? MeterFlag.KBPS : 0) | (arrays.has('pktps') ? MeterFlag.PKTPS : 0) | MeterFlag.BURST
+    | (totalCounter !== null && bandCounter !== null ? MeterFlag.STATS : 0)
+  return { maxMeter: slots, bandTypes: DROP | (remarks ? DSCP_REMARK : 0), capabilities, maxBands, maxColor: 0 }
 }
 
 /** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */

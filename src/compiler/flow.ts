@@ -10,6 +10,7 @@ import type { Executions, ListContext, Tail } from './execution.js'
 import type { Handle } from './interned.js'
 import type { NamedTableEntry } from './ir.js'
 import { compileMatch, targetPriority } from './match.js'
+import type { MeterTables } from './meters.js'
 import { stepsOf } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
@@ -25,7 +26,7 @@ export interface CompiledFlow {
 
 /** The error for an instruction or action that no action of the table can carry out. */
 const refusals: Readonly<Record<string, 'OFPBIC_UNSUP_INST' | 'OFPBAC_BAD_OUT_PORT' | 'OFPBAC_BAD_TYPE' | 'OFPBAC_UNSUPPORTED_ORDER' | 'OFPBIC_UNSUP_METADATA'>> = {
-  next_table: 'OFPBIC_UNSUP_INST', metadata: 'OFPBIC_UNSUP_INST', metadata_mask: 'OFPBIC_UNSUP_INST', write: 'OFPBIC_UNSUP_INST', clear: 'OFPBIC_UNSUP_INST',
+  next_table: 'OFPBIC_UNSUP_INST', metadata: 'OFPBIC_UNSUP_INST', metadata_mask: 'OFPBIC_UNSUP_INST', write: 'OFPBIC_UNSUP_INST', clear: 'OFPBIC_UNSUP_INST', meter: 'OFPBIC_UNSUP_INST',
   port: 'OFPBAC_BAD_OUT_PORT', to_in_port: 'OFPBAC_BAD_OUT_PORT', group: 'OFPBAC_BAD_TYPE', ttl_program: 'OFPBAC_BAD_TYPE', multicast: 'OFPBAC_UNSUPPORTED_ORDER',
 }
 
@@ -34,13 +35,15 @@ export class FlowCompiler {
   readonly #state: SharedState
   readonly #executions: Executions
   readonly #emissions: Emissions
+  readonly #meters: MeterTables
   readonly #defaults: Defaults
 
-  constructor(contract: Contract, state: SharedState, executions: Executions, emissions: Emissions) {
+  constructor(contract: Contract, state: SharedState, executions: Executions, emissions: Emissions, meters: MeterTables) {
     this.#contract = contract
     this.#state = state
     this.#executions = executions
     this.#emissions = emissions
+    this.#meters = meters
     this.#defaults = { next_table: BigInt(contract.tableNone) }
   }
 
@@ -61,7 +64,6 @@ export class FlowCompiler {
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
     const { instructions } = record
-    if (instructions.meter !== null) throw new CannotPlan('OFPBIC_UNSUP_INST', 'meters are not supported')
     const context: ListContext = { inPort: inPortOf(record) }
     const list = stepsOf(instructions.apply ?? [])
     if (!list.ok) throw new CannotPlan(list.error, list.reason)
@@ -69,6 +71,10 @@ export class FlowCompiler {
     uses.push(...execution.uses)
     const roles = new Map(execution.roles)
     roles.set('flow', BigInt(record.id))
+    if (instructions.meter !== null) {
+      roles.set('meter', BigInt(instructions.meter))
+      uses.push(this.#meters.use(planning, table, instructions.meter))
+    }
     if (instructions.writeMetadata !== null) {
       const { value, mask } = instructions.writeMetadata
       roles.set('metadata', value & mask)

@@ -48,6 +48,7 @@ export class Pool {
   }
 
   get size(): number { return this.#byKey.size }
+  find(key: string): Handle | undefined { return this.#byKey.get(key) }
   [Symbol.iterator](): Iterator<Handle> { return this.#byKey.values() }
 
   acquire(planning: Planning, key: string, build: (id: number) => Built): Handle {

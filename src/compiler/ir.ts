@@ -38,5 +38,15 @@ export interface NamedMulticastGroup {
 }
 /** Sets one cell of an indirect counter to zero; always op 'modify'. */
 export interface NamedCounterReset { readonly kind: 'counter_reset'; readonly counter: string; readonly index: number }
-export type NamedEntity = NamedTableEntry | NamedDefaultEntry | NamedMulticastGroup | NamedCounterReset
+/**
+ * One cell of a meter array; always op 'modify'. `config` null: it measures nothing. Its committed and its peak rate are the
+ * same. `rate` in bytes or packets per second, `burst` in bytes or packets; it starts full.
+ */
+export interface NamedMeterCell {
+  readonly kind: 'meter'
+  readonly meter: string
+  readonly index: number
+  readonly config: { readonly rate: bigint; readonly burst: bigint } | null
+}
+export type NamedEntity = NamedTableEntry | NamedDefaultEntry | NamedMulticastGroup | NamedCounterReset | NamedMeterCell
 export interface NamedUpdate { readonly op: 'insert' | 'modify' | 'delete'; readonly entity: NamedEntity }

@@ -6,8 +6,8 @@ import type { ErrorName } from '../openflow/model.js'
 import type { Plan } from '../datapath/pipeline.js'
 import type { NamedUpdate } from './ir.js'
 
-/** What an update is for, so that its failure finds the request's object: a flow, a group, or something shared. */
-export type Subject = { readonly flow: number } | { readonly group: number } | 'other'
+/** What an update is for, so that its failure finds the request's object: a flow, a group, a meter, or something shared. */
+export type Subject = { readonly flow: number } | { readonly group: number } | { readonly meter: number } | 'other'
 
 export interface PlannedUpdate {
   readonly update: NamedUpdate

@@ -7,7 +7,8 @@ import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info
 import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import {
-  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type Parameter,
+  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
+  type Meters, type MeterTable, type MeterUnit, type Parameter,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
 
@@ -86,6 +87,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
       actions: usable(replicaTable).map(replicaAction), scope: scopeOf(replicaTable),
     },
     group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
+    meters: readMeters(info, gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
     bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
@@ -141,12 +143,60 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
   return {
     number: Number(digits?.[1] ?? -1), table: table.name, size: table.size, matches, actions,
     missDrop: miss('drop'), missToController: miss('controller'), scope: readScope(tables, control, gaps),
-    write: write === undefined ? null : readWriteTable(write, gaps), idleTimeout: table.idleTimeout,
+    write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout,
   }
 }
 
 function readWriteTable(table: TableInfo, gaps: string[]): WriteTable {
   return { table: table.name, key: keyWithRole(table, 'write', gaps), size: table.size, actions: usable(table).map((ref) => stageAction(ref, gaps)) }
+}
+
+const METER_UNITS: readonly MeterUnit[] = ['kbps', 'pktps']
+const unitOf = (annotations: Annotations, name: string, key: string): MeterUnit | null => METER_UNITS.find((unit) => annotations.get(name)?.pairs.get(key) === unit) ?? null
+const bandsOf = (table: TableInfo): number => Number(table.annotations.get('of_meter')?.pairs.get('bands') ?? 0)
+const meterTables = (tables: readonly TableInfo[]): readonly TableInfo[] => tables.filter((table) => table.annotations.has('of_meter'))
+
+function readMeterTable(tables: readonly TableInfo[], control: string, gaps: string[]): MeterTable | null {
+  const table = meterTables(tables).find(({ name }) => name.startsWith(`${control}.`))
+  if (table === undefined) return null
+  const actions = new Map<MeterUnit, ExecuteAction>()
+  for (const { action } of usable(table)) {
+    const unit = unitOf(action.annotations, 'of_do', 'kind')
+    const roles = rolesOf(action.params)
+    if (unit === null) continue
+    actions.set(unit, { name: action.name, roles })
+    if (!roles.has('cell') || !roles.has('bands')) gaps.push(`action ${action.name} of table ${table.name} lacks the role cell or bands`)
+  }
+  return { table: table.name, key: keyWithRole(table, 'meter', gaps), actions }
+}
+
+/** Burst of a cell where the pipeline does not say: BMv2's. */
+const MAX_BURST = 0xffff_ffffn
+
+function readMeters(info: P4InfoParts, gaps: string[]): Meters | null {
+  const tables = meterTables([...info.tables.values()])
+  const [first] = tables
+  if (first === undefined) return null
+  const maxBands = bandsOf(first)
+  if (maxBands < 1 || tables.some((table) => bandsOf(table) !== maxBands)) gaps.push('tables with @of_meter say the same number of bands, 1 or more')
+  const arrays = new Map<MeterUnit, MeterArray>()
+  const sizes = tables.map(({ size }) => size)
+  for (const meter of info.meters.values()) {
+    const unit = unitOf(meter.annotations, 'of_meter_cells', 'unit')
+    if (unit === null) continue
+    if (meter.unit !== (unit === 'kbps' ? 'bytes' : 'packets')) gaps.push(`meter ${meter.name} for ${unit} measures ${meter.unit}`)
+    const maxBurst = meter.annotations.get('of_meter_cells')?.pairs.get('max_burst')
+    arrays.set(unit, { name: meter.name, maxBurst: typeof maxBurst === 'bigint' ? maxBurst : MAX_BURST })
+    sizes.push(Math.floor(meter.size / Math.max(1, maxBands)))
+  }
+  if (arrays.size === 0) gaps.push('there are tables with @of_meter, but no meter with @of_meter_cells')
+  const counter = (of: string, cellsEach: number): string | null => {
+    const found = [...info.counters.values()].find(({ annotations }) => annotations.get('of_counter')?.pairs.get('of') === of)
+    if (found !== undefined) sizes.push(Math.floor(found.size / Math.max(1, cellsEach)))
+    return found?.name ?? null
+  }
+  const remarks = tables.every((table) => usable(table).every(({ action }) => rolesOf(action.params).has('on_exceeded')))
+  return { maxBands, arrays, remarks, totalCounter: counter('meter', 1), bandCounter: counter('meter_band', maxBands), slots: Math.min(...sizes) }
 }
 
 function readScope(tables: readonly TableInfo[], control: string, gaps: string[]): Scope {

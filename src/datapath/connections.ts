@@ -15,6 +15,7 @@ export const OF10 = 1
 export const OF11 = 2
 export const OF12 = 3
 export const OF13 = 4
+export const OF14 = 5
 export const OF15 = 6
 
 /** A request, or one that the codec refused. */
@@ -69,7 +70,7 @@ export class Queue {
 /** Bits of the asynchronous configuration, by reason. OF 1.3.5 §7.3.10 */
 export const PacketInBit = { no_match: 1, action: 2, invalid_ttl: 4 } as const
 const portStatusBit: Record<PortStatus['reason'], number> = { add: 1, delete: 2, modify: 4 }
-const flowRemovedBit: Record<FlowRemovedReason, number> = { idle_timeout: 1, hard_timeout: 2, delete: 4, group_delete: 8 }
+const flowRemovedBit: Record<FlowRemovedReason, number> = { idle_timeout: 1, hard_timeout: 2, delete: 4, group_delete: 8, meter_delete: 16 }
 
 /** Open vSwitch's: what a service connection gets when it configures asynchronous messages without a miss_send_len. */
 export const DEFAULT_MISS_SEND_LEN = 128
@@ -89,8 +90,9 @@ function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boole
 export const receivesPacketIn = (conn: Connection, bit: number): boolean => receives(conn, 'packetIn', bit)
 export const receivesPortStatus = (conn: Connection, reason: PortStatus['reason']): boolean =>
   receives(conn, 'portStatus', portStatusBit[reason])
+/** Before 1.4 a flow that goes with its meter counts, and is reported, as deleted. */
 export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason): boolean =>
-  receives(conn, 'flowRemoved', flowRemovedBit[reason])
+  receives(conn, 'flowRemoved', flowRemovedBit[reason === 'meter_delete' && conn.version < OF14 ? 'delete' : reason])
 /** A packet that no flow matched: before 1.3 that goes to the controller, since 1.3 it is dropped. OF 1.3.5 §5.4 */
 export const receivesMisses = (conn: Connection): boolean =>
   conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)

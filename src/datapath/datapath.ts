@@ -18,6 +18,7 @@ import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
 import { Expiry } from './expiry.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
+import { MeterTable } from './meter-table.js'
 import { MissBehaviour } from './miss.js'
 import { Operations } from './operations.js'
 import { deliverPacketIn } from './packet-io.js'
@@ -48,6 +49,7 @@ export class Datapath {
     this.#ctx = {
       config, pipeline, now,
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
+      meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(),
       emit: (effect) => { this.#effects.push(effect) },

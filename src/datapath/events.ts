@@ -17,7 +17,7 @@
 import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
-import type { Counters, FlowId, GroupRecord, Plan } from './pipeline.js'
+import type { Counters, FlowId, GroupRecord, MeterRecord, Plan } from './pipeline.js'
 
 /** Chosen by the agent, unique for the life of the process. */
 export type ConnId = number
@@ -44,7 +44,7 @@ export interface DatapathConfig {
 
 export interface TargetFailure {
   /** What could not be written; 'other' for ports, miss behaviour and what the agent cannot attribute. */
-  readonly subject: { readonly flow: FlowId } | { readonly group: number } | 'other'
+  readonly subject: { readonly flow: FlowId } | { readonly group: number } | { readonly meter: number } | 'other'
   readonly kind: 'target.full' | 'target.exists' | 'target.missing' | 'target.rejected'
   readonly message: string
   /** Which of the merged plans was refused. */
@@ -52,6 +52,8 @@ export interface TargetFailure {
 }
 
 export interface GroupCounters { readonly total: Counters; readonly buckets: readonly Counters[] }
+/** `total`: what came to the meter; `bands`: what each of them was applied to. */
+export interface MeterCounters { readonly total: Counters; readonly bands: readonly Counters[] }
 export type PortCounterValues = Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'>
 export interface TableCounters { readonly lookups: bigint; readonly matched: bigint }
 
@@ -59,6 +61,7 @@ export interface TableCounters { readonly lookups: bigint; readonly matched: big
 export type CounterAnswer =
   | { readonly what: 'flows'; readonly flows: ReadonlyMap<FlowId, Counters> }
   | { readonly what: 'groups'; readonly groups: ReadonlyMap<number, GroupCounters> }
+  | { readonly what: 'meters'; readonly meters: ReadonlyMap<number, MeterCounters> }
   | { readonly what: 'ports'; readonly ports: ReadonlyMap<number, PortCounterValues> }
   | { readonly what: 'tables'; readonly tables: ReadonlyMap<number, TableCounters> }
 
@@ -130,6 +133,7 @@ export type Effect =
   /** `flowIds` names the flows when they are few; null: read these tables whole. */
   | { readonly kind: 'read_flow_counters'; readonly token: Token; readonly tableIds: readonly number[]; readonly flowIds: readonly FlowId[] | null }
   | { readonly kind: 'read_group_counters'; readonly token: Token; readonly groups: readonly GroupRecord[] }
+  | { readonly kind: 'read_meter_counters'; readonly token: Token; readonly meters: readonly MeterRecord[] }
   | { readonly kind: 'read_port_counters'; readonly token: Token; readonly portNos: readonly number[] }
   | { readonly kind: 'read_table_counters'; readonly token: Token; readonly tableIds: readonly number[] }
   /** Validated; the buffer id is NO_BUFFER. */

@@ -21,7 +21,7 @@ import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
 import type { Change, FlowRecord } from './pipeline.js'
 import { rearm, removal } from './removal.js'
-import { DONE, NO_COUNTERS, fail, waitFor } from './state.js'
+import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
 import type { Context, Flow, Outcome, Requester } from './state.js'
 import type { ActionProblem } from './validate-actions.js'
 import { checkFlags, checkInstructions, checkMatch } from './validate-flow.js'
@@ -43,6 +43,9 @@ function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, carryOut:
   if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
   if (locked !== undefined) return waitFor(locked)
+  const { meter } = flowMod.instructions
+  const meterLocked = meter === null ? 0 : ctx.meters.get(meter)?.token ?? 0
+  if (meterLocked !== 0) return waitFor(meterLocked)
   const wrong = (flowMod.command === 'add' ? checkMatch(flowMod.match, table) : null) ?? checkInstructions(ctx, flowMod, conn.version)
   if (wrong !== null) return failed(wrong)
   // Packets are never buffered, so no buffer id was ever given out. OF 1.3.5 §7.3.4.1
@@ -178,11 +181,4 @@ function filterOf(flowMod: FlowMod, version: number, deletes: boolean): FlowFilt
     cookie, cookieMask: version === OF10 ? 0n : cookieMask,
     outPort: deletes ? outPort : Port.ANY, outGroup: deletes ? outGroup : Group.ANY,
   }
-}
-
-/** The commit to wait for: the last one that holds any of these flows. */
-function lastToken(flows: readonly Flow[]): number {
-  let token = 0
-  for (const flow of flows) if (flow.token > token) token = flow.token
-  return token
 }

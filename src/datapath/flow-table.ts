@@ -1,6 +1,6 @@
 /**
- * The flow tables: every flow once, found by identity (table, priority, match), by id, by priority, by the groups it
- * refers to, and by the loose filters of flow-mods and statistics. OF 1.3.5 §5.1, §6.4.
+ * The flow tables: every flow once, found by identity (table, priority, match), by id, by priority, by the groups and the
+ * meter it refers to, and by the loose filters of flow-mods and statistics. OF 1.3.5 §5.1, §6.4.
  *
  * Identity is a hash lookup, so a flood of additions costs the same for the first flow and the hundred-thousandth. Loose
  * filters scan one table; integer tests (fields named, cookie) come before anything that compares values.
@@ -69,6 +69,7 @@ export class FlowTables {
   readonly #tables: readonly OneTable[]
   readonly #byId = new Map<FlowId, Flow>()
   readonly #byGroup = new Map<number, Set<Flow>>()
+  readonly #byMeter = new Map<number, Set<Flow>>()
   #lastId = 0
 
   constructor(nTables: number) {
@@ -105,13 +106,16 @@ export class FlowTables {
   /** Flows that refer to a group, counting both sides of a modification in flight. */
   referringTo(groupId: number): ReadonlySet<Flow> { return this.#byGroup.get(groupId) ?? new Set() }
 
+  /** Flows that use a meter, counting both sides of a modification in flight. */
+  metered(meterId: number): ReadonlySet<Flow> { return this.#byMeter.get(meterId) ?? new Set() }
+
   insert(flow: Flow): void {
     const table = this.#table(flow.tableId)
     table.byKey.set(flow.key, flow)
     if (flow.deleting) table.deleting++
     addTo(table.byPriority, flow.priority, flow)
     this.#byId.set(flow.id, flow)
-    for (const group of groupsOf(flow.record.instructions)) addTo(this.#byGroup, group, flow)
+    this.#refer(flow, flow.record)
   }
 
   /** Puts back a flow that is being removed. Another may have its place by now: then it is only found by its id. */
@@ -128,7 +132,7 @@ export class FlowTables {
     }
     removeFrom(table.byPriority, flow.priority, flow)
     this.#byId.delete(flow.id)
-    this.#forgetGroups(flow)
+    this.#forget(flow)
   }
 
   setDeleting(flow: Flow, deleting: boolean): void {
@@ -141,7 +145,7 @@ export class FlowTables {
   replace(flow: Flow, record: FlowRecord): void {
     flow.previous = flow.record
     flow.record = record
-    for (const group of groupsOf(record.instructions)) addTo(this.#byGroup, group, flow)
+    this.#refer(flow, record)
   }
 
   settle(flow: Flow): void {
@@ -150,21 +154,23 @@ export class FlowTables {
     for (const group of groupsOf(flow.previous.instructions)) {
       if (!kept.includes(group)) removeFrom(this.#byGroup, group, flow)
     }
+    const { meter } = flow.previous.instructions
+    if (meter !== null && meter !== flow.record.instructions.meter) removeFrom(this.#byMeter, meter, flow)
     flow.previous = null
   }
 
   /** Ends a modification that shall not have been, whatever came after it. */
   restore(flow: Flow, record: FlowRecord): void {
-    this.#forgetGroups(flow)
+    this.#forget(flow)
     flow.record = record
     flow.previous = null
-    for (const group of groupsOf(record.instructions)) addTo(this.#byGroup, group, flow)
+    this.#refer(flow, record)
   }
 
   /** Makes `record` the other side of the change in flight. */
   hold(flow: Flow, record: FlowRecord): void {
     flow.previous = record
-    for (const group of groupsOf(record.instructions)) addTo(this.#byGroup, group, flow)
+    this.#refer(flow, record)
   }
 
   /**
@@ -196,9 +202,17 @@ export class FlowTables {
     return selected
   }
 
-  #forgetGroups(flow: Flow): void {
+  #refer(flow: Flow, { instructions }: FlowRecord): void {
+    for (const group of groupsOf(instructions)) addTo(this.#byGroup, group, flow)
+    if (instructions.meter !== null) addTo(this.#byMeter, instructions.meter, flow)
+  }
+
+  /** Both sides of a modification in flight. */
+  #forget(flow: Flow): void {
     for (const record of [flow.record, flow.previous]) {
-      for (const group of record === null ? [] : groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)
+      if (record === null) continue
+      for (const group of groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)
+      if (record.instructions.meter !== null) removeFrom(this.#byMeter, record.instructions.meter, flow)
     }
   }
 

@@ -11,8 +11,8 @@ import type { Connection } from './connections.js'
 import { groupsInBuckets } from './group-table.js'
 import type { Change, GroupRecord } from './pipeline.js'
 import { removal } from './removal.js'
-import { DONE, fail, waitFor } from './state.js'
-import type { Context, GroupEntry, Lockable, Outcome, Requester } from './state.js'
+import { DONE, fail, lastToken, waitFor } from './state.js'
+import type { Context, GroupEntry, Outcome, Requester } from './state.js'
 import { checkActions } from './validate-actions.js'
 
 /** OFPGFC bits. OF 1.3.5 §7.3.5.11 */
@@ -110,12 +110,6 @@ const recordOf = ({ groupId, groupType, buckets }: GroupMod): GroupRecord => ({ 
 
 const isFull = (ctx: Context, { groupType }: GroupMod): boolean =>
   ctx.groups.countOf(groupType) >= ctx.pipeline.features.groups.maxGroups[groupType]
-
-function lastToken(objects: readonly Lockable[]): number {
-  let token = 0
-  for (const object of objects) if (object.token > token) token = object.token
-  return token
-}
 
 /** What an addition and a modification have in common. */
 function checkGroup(ctx: Context, groupMod: GroupMod): Outcome | null {

@@ -27,7 +27,7 @@ export interface Intent {
   /** Locked until the target has answered; none of them may be locked already. */
   readonly touches: readonly Lockable[]
   /** Which error codes a target that refuses is reported with; 'own' = nobody asked for it. */
-  readonly family: 'flow' | 'group' | 'port' | 'own'
+  readonly family: 'flow' | 'group' | 'meter' | 'port' | 'own'
   /** Makes the change in the datapath's state. */
   apply(): void
   /** The target has it. `counters`: final counters of deleted flows, where wanted and known. */
@@ -171,7 +171,7 @@ export class Operations {
 }
 
 const describe = ({ subject, kind, message }: TargetFailure): string => {
-  const what = subject === 'other' ? '' : 'flow' in subject ? `flow ${subject.flow}: ` : `group ${subject.group}: `
+  const what = subject === 'other' ? '' : 'flow' in subject ? `flow ${subject.flow}: ` : 'group' in subject ? `group ${subject.group}: ` : `meter ${subject.meter}: `
   return `${what}${kind}: ${message}`
 }
 
@@ -179,6 +179,7 @@ function refusalOf(family: Intent['family'], failures: readonly TargetFailure[])
   const full = failures.some((failure) => failure.kind === 'target.full')
   switch (family) {
     case 'group': return full ? 'OFPGMFC_OUT_OF_GROUPS' : 'OFPGMFC_EPERM'
+    case 'meter': return full ? 'OFPMMFC_OUT_OF_METERS' : 'OFPMMFC_UNKNOWN'
     case 'port': return 'OFPPMFC_EPERM'
     default: return full ? 'OFPFMFC_TABLE_FULL' : 'OFPFMFC_UNKNOWN'
   }

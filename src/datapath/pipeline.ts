@@ -7,7 +7,7 @@
  * Nothing here knows P4: the names in a Refusal's reasons are for people.
  */
 import type {
-  ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, TableFeatures,
+  ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, MeterBand, MeterFeatures, TableFeatures,
 } from '../openflow/model.js'
 
 /** Unique for the life of the process, 1 … 2^32-1; carried in the target entry so that counters and events find their flow. */
@@ -29,6 +29,13 @@ export interface GroupRecord {
   readonly groupType: GroupType
   readonly buckets: readonly Bucket[]
 }
+/** A meter as it was asked for. OF 1.3.5 §5.7 */
+export interface MeterRecord {
+  readonly meterId: number
+  /** Bits of MeterFlag. */
+  readonly flags: number
+  readonly bands: readonly MeterBand[]
+}
 /** Port flags that forwarding must honour; `portNo` is the OpenFlow number. */
 export interface PortRecord {
   readonly portNo: number
@@ -46,6 +53,11 @@ export type Change =
   | { readonly op: 'add_group'; readonly group: GroupRecord }
   | { readonly op: 'modify_group'; readonly group: GroupRecord; readonly previous: GroupRecord }
   | { readonly op: 'delete_group'; readonly group: GroupRecord }
+  | { readonly op: 'add_meter'; readonly meter: MeterRecord }
+  /** What has been counted of bands is forgotten, what has come to the meter is not. */
+  | { readonly op: 'modify_meter'; readonly meter: MeterRecord; readonly previous: MeterRecord }
+  /** No flow uses it any more. */
+  | { readonly op: 'delete_meter'; readonly meter: MeterRecord }
   /** The full list of ports, at start and whenever one changes. */
   | { readonly op: 'set_ports'; readonly ports: readonly PortRecord[] }
   /** What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected). */
@@ -63,6 +75,8 @@ export interface PipelineFeatures {
   /** One per OpenFlow table, truthful: what plan() accepts. Misses are ordinary flows, so the *Miss lists equal the others. */
   readonly tables: readonly TableFeatures[]
   readonly groups: GroupFeatures
+  /** All zeros where there are no meters. */
+  readonly meters: MeterFeatures
   /** Actions that may appear in a packet-out. */
   readonly packetOutActions: readonly ActionName[]
 }

@@ -9,6 +9,7 @@ import type { Connection } from './connections.js'
 import { DEFAULT_MISS_SEND_LEN, OF13, asyncConfigOf, sendTo } from './connections.js'
 import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
+import { handleMeterMod } from './meter-mod.js'
 import { assemble } from './multipart.js'
 import { handlePacketOut } from './packet-io.js'
 import { handlePortMod } from './port-status.js'
@@ -44,10 +45,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'group_mod': return handleGroupMod(ctx, conn, message, requester)
     case 'port_mod': return handlePortMod(ctx, conn, message, requester)
     case 'packet_out': return handlePacketOut(ctx, conn, message, requester)
-    case 'meter_mod':
-      // max_meter is 0, so there is never room for one; deleting what does not exist is no error. OF 1.3.5 §6.6
-      if (message.command === 'delete') return DONE
-      return message.command === 'add' ? fail('OFPMMFC_OUT_OF_METERS', 'there are no meters') : fail('OFPMMFC_UNKNOWN_METER', `no meter ${message.meterId}`)
+    case 'meter_mod': return handleMeterMod(ctx, message, requester)
     case 'table_mod':
       if (message.tableId !== Table.ALL && message.tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${message.tableId}`)
       return message.config === 0 ? DONE : fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${message.config.toString(16)}`)

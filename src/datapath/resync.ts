@@ -13,7 +13,8 @@ import type { TargetFailure, Token } from './events.js'
 import { dropFlow } from './removal.js'
 import type { Change, Plan } from './pipeline.js'
 import type { Operation } from './operations.js'
-import type { Context, Flow, GroupEntry } from './state.js'
+import { rebase } from './meter-table.js'
+import type { Context, Flow, GroupEntry, MeterEntry } from './state.js'
 
 interface SyncPart { readonly token: Token; readonly plan: Plan; readonly changes: readonly Change[] }
 const RETRY_AFTER: Millis = 1000
@@ -41,6 +42,7 @@ export class Resync {
       this.#retryAt = null
       ctx.pipeline.reset()
       for (const flow of ctx.flows.all()) flow.base = flow.last
+      for (const meter of ctx.meters.all()) rebase(meter)
       this.#write(ctx, wholeState(ctx))
       return
     }
@@ -120,11 +122,15 @@ export class Resync {
       const flow = ctx.flows.byId(subject.flow)
       return flow !== undefined && this.#dropLocked(ctx, flow, failure, () => { dropFlow(ctx, flow, 'delete') })
     }
+    if ('meter' in subject) {
+      const meter = ctx.meters.get(subject.meter)
+      return meter !== undefined && this.#dropLocked(ctx, meter, failure, () => { dropMeter(ctx, meter) })
+    }
     const group = ctx.groups.get(subject.group)
     return group !== undefined && this.#dropLocked(ctx, group, failure, () => { dropGroup(ctx, group) })
   }
 
-  #dropLocked(ctx: Context, object: Flow | GroupEntry, failure: TargetFailure, dropIt: () => void): boolean {
+  #dropLocked(ctx: Context, object: Flow | GroupEntry | MeterEntry, failure: TargetFailure, dropIt: () => void): boolean {
     const operation: Operation | undefined = [...ctx.ops.pending()].find((candidate) => candidate.token === object.token)
     if (operation === undefined) dropIt()
     else {
@@ -167,6 +173,7 @@ function wholeState(ctx: Context): Change[] {
   const changes: Change[] = [
     ctx.ports.change(ctx),
     ctx.miss.change(ctx),
+    ...[...ctx.meters.all()].filter((meter) => !meter.deleting).map(({ record }): Change => ({ op: 'add_meter', meter: record })),
     ...groups.map((group): Change => ({ op: 'add_group', group })),
     ...flows.map((flow): Change => ({ op: 'add_flow', flow: flow.record })),
   ]
@@ -185,14 +192,24 @@ function currentForm(ctx: Context, change: Change): Change | null {
     const group = ctx.groups.get(change.group.groupId)
     return group === undefined || group.deleting ? null : { op: 'add_group', group: group.record }
   }
+  if (change.op === 'add_meter') {
+    const meter = ctx.meters.get(change.meter.meterId)
+    return meter === undefined || meter.deleting ? null : { op: 'add_meter', meter: meter.record }
+  }
   return change
 }
 
 function subjectOf(change: Change): TargetFailure['subject'] {
   if (change.op === 'add_flow') return { flow: change.flow.id }
+  if (change.op === 'add_meter') return { meter: change.meter.meterId }
   return change.op === 'add_group' ? { group: change.group.groupId } : 'other'
 }
 
+/** With the flows that use it. */
+function dropMeter(ctx: Context, meter: MeterEntry): void {
+  ctx.meters.remove(meter)
+  for (const flow of [...ctx.flows.metered(meter.meterId)]) dropFlow(ctx, flow, 'meter_delete')
+}
 
 /** With the flows and groups that refer to it: none of them can be written without it. */
 function dropGroup(ctx: Context, group: GroupEntry): void {

@@ -9,19 +9,27 @@ import type { ErrorName } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
 import type { Capabilities } from './capabilities.js'
 import type { Connections } from './connections.js'
-import type { DatapathConfig, Effect, Token } from './events.js'
+import type { DatapathConfig, Effect, MeterCounters, Token } from './events.js'
 import type { Expiry } from './expiry.js'
 import type { FlowTables } from './flow-table.js'
 import type { GroupTable } from './group-table.js'
+import type { MeterTable } from './meter-table.js'
 import type { MissBehaviour } from './miss.js'
 import type { Operations } from './operations.js'
-import type { Counters, FlowId, FlowRecord, GroupRecord, Pipeline } from './pipeline.js'
+import type { Counters, FlowId, FlowRecord, GroupRecord, MeterRecord, Pipeline } from './pipeline.js'
 import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
 import type { TableTally } from './table-tally.js'
 
 /** Something that has at most one unacknowledged change. */
 export interface Lockable { token: Token }
+
+/** The commit to wait for: the last one that holds any of these; 0 when none is held. */
+export function lastToken(objects: readonly Lockable[]): Token {
+  let token = 0
+  for (const object of objects) if (object.token > token) token = object.token
+  return token
+}
 
 export const NO_COUNTERS: Counters = { packets: 0n, bytes: 0n }
 export const addCounters = (a: Counters, b: Counters): Counters =>
@@ -68,6 +76,16 @@ export interface GroupEntry extends Lockable {
   readonly createdAt: Millis
 }
 
+export interface MeterEntry extends Lockable {
+  readonly meterId: number
+  record: MeterRecord
+  deleting: boolean
+  readonly createdAt: Millis
+  /** As of a flow: counted before the target lost its state, and with the last reading. */
+  base: MeterCounters
+  last: MeterCounters
+}
+
 /** Who asked, for replies and errors. */
 export interface Requester { readonly conn: number; readonly xid: number; readonly raw: Uint8Array }
 
@@ -89,6 +107,7 @@ export interface Context {
   readonly capabilities: Capabilities
   readonly flows: FlowTables
   readonly groups: GroupTable
+  readonly meters: MeterTable
   readonly ports: PortTable
   readonly conns: Connections
   readonly ops: Operations

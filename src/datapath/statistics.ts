@@ -11,6 +11,7 @@ import type { Connection } from './connections.js'
 import type { CounterAnswer } from './events.js'
 import type { FlowFilter } from './flow-table.js'
 import { groupsInBuckets } from './group-table.js'
+import { meterStats, selectMeters, unknownMeter } from './meter-statistics.js'
 import { durationOf } from './removal.js'
 import { DONE, addCounters, fail } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
@@ -19,7 +20,6 @@ import { requestTables } from './table-features.js'
 /** The value of a counter that is not available. OF 1.3.5 §5.8 */
 const UNKNOWN = 0xffff_ffff_ffff_ffffn
 const QUEUE_ALL = 0xffffffff
-const METER_ALL = 0xffffffff
 /** 1.0's table of emergency flows: there is none, so it is empty. OF 1.0 §5.3.5 */
 const TABLE_EMERGENCY = 0xfe
 /** Up to here flows are read one by one, beyond it by table. */
@@ -45,9 +45,12 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     case 'group': return groupStats(ctx, body.groupId, requester, reply)
     case 'group_desc': return reply({ kind: 'group_desc', groups: liveGroups(ctx, Group.ALL).map(({ record }) => record) })
     case 'group_features': return reply({ kind: 'group_features', ...ctx.pipeline.features.groups })
-    case 'meter': case 'meter_config':
-      return body.meterId === METER_ALL ? reply({ kind: body.kind, meters: [] }) : fail('OFPMMFC_UNKNOWN_METER', `no meter ${body.meterId}`)
-    case 'meter_features': return reply({ kind: 'meter_features', maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 })
+    case 'meter': return meterStats(ctx, body.meterId, requester, reply)
+    case 'meter_config': {
+      const meters = selectMeters(ctx, body.meterId)
+      return meters === null ? unknownMeter(body.meterId) : reply({ kind: 'meter_config', meters: meters.map(({ record }) => record) })
+    }
+    case 'meter_features': return reply({ kind: 'meter_features', ...ctx.pipeline.features.meters })
     case 'table_features': {
       const problem = body.tables.length === 0 ? null : requestTables(ctx, body.tables)
       return problem === null ? reply({ kind: 'table_features', tables: ctx.capabilities.tableFeatures() }) : fail(problem.error, problem.reason)

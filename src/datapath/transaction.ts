@@ -12,7 +12,7 @@ import type { TargetFailure } from './events.js'
 import type { Intent, Refused } from './operations.js'
 import type { Change, FlowRecord, GroupRecord, Plan } from './pipeline.js'
 import { DONE, fail } from './state.js'
-import type { Context, Flow, GroupEntry, Lockable, Outcome, Requester } from './state.js'
+import type { Context, Flow, GroupEntry, Lockable, MeterEntry, Outcome, Requester } from './state.js'
 
 interface Part {
   readonly intent: Intent
@@ -21,10 +21,12 @@ interface Part {
   /** What the request has deleted. */
   readonly flows: readonly Flow[]
   readonly groups: readonly GroupEntry[]
+  readonly meters: readonly MeterEntry[]
 }
 
 const isFlow = (object: Lockable): object is Flow => 'tableId' in object
 const isGroup = (object: Lockable): object is GroupEntry => 'groupId' in object
+const isMeter = (object: Lockable): object is MeterEntry => 'meterId' in object
 
 export class Transaction {
   readonly #parts: Part[] = []
@@ -45,20 +47,22 @@ export class Transaction {
     intent.apply()
     const flows = intent.touches.filter(isFlow).filter((flow) => flow.deleting)
     const groups = intent.touches.filter(isGroup).filter((group) => group.deleting)
+    const meters = intent.touches.filter(isMeter).filter((meter) => meter.deleting)
     for (const flow of flows) ctx.flows.remove(flow)
     for (const group of groups) ctx.groups.remove(group)
+    for (const meter of meters) ctx.meters.remove(meter)
     for (const object of intent.touches) {
       if (isFlow(object)) ctx.flows.settle(object)
       else if (isGroup(object)) object.previous = null
     }
-    this.#parts.push({ intent, plan, requester, flows, groups })
+    this.#parts.push({ intent, plan, requester, flows, groups, meters })
     return DONE
   }
 
   /** Something that is to happen when the target has it all. */
   afterwards(settled: () => void): void {
     const intent: Intent = { changes: [], touches: [], family: 'own', apply: () => {}, settled, undo: () => {} }
-    this.#parts.push({ intent, plan: null, requester: null, flows: [], groups: [] })
+    this.#parts.push({ intent, plan: null, requester: null, flows: [], groups: [], meters: [] })
   }
 
   /** Takes everything back; the target has seen nothing of it. */
@@ -90,16 +94,18 @@ export class Transaction {
   }
 
   #undo(ctx: Context): void {
-    for (const { intent, flows, groups } of [...this.#parts].reverse()) {
+    for (const { intent, flows, groups, meters } of [...this.#parts].reverse()) {
       for (const flow of flows) ctx.flows.insert(flow)
       for (const group of groups) ctx.groups.insert(group)
+      for (const meter of meters) ctx.meters.insert(meter)
       intent.undo()
     }
   }
 
   #holdPlaces(ctx: Context): void {
-    for (const { flows, groups } of this.#parts) {
+    for (const { flows, groups, meters } of this.#parts) {
       for (const flow of flows) ctx.flows.insertLeaving(flow)
+      for (const meter of meters) if (ctx.meters.get(meter.meterId) === undefined) ctx.meters.insert(meter)
       for (const group of groups) if (ctx.groups.get(group.groupId) === undefined) ctx.groups.insert(group)
     }
     for (const [flow, record] of this.#flowsBefore) if (!flow.deleting) ctx.flows.hold(flow, record)
@@ -109,8 +115,9 @@ export class Transaction {
   #leavePlaces(ctx: Context): void {
     for (const flow of this.#flowsBefore.keys()) if (!flow.deleting) ctx.flows.settle(flow)
     for (const group of this.#groupsBefore.keys()) group.previous = null
-    for (const { flows, groups } of this.#parts) {
+    for (const { flows, groups, meters } of this.#parts) {
       for (const flow of flows) ctx.flows.remove(flow)
+      for (const meter of meters) ctx.meters.remove(meter)
       for (const group of groups) ctx.groups.remove(group)
     }
   }

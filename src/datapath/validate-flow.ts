@@ -2,7 +2,7 @@
  * Checks of a flow-mod that need no look at the flows: flags, table, match fields, instructions. OF 1.3.5 §6.4.
  * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
  */
-import { FlowModFlag, Port } from '../openflow/index.js'
+import { FlowModFlag, Meter, Port } from '../openflow/index.js'
 import type { FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
@@ -37,7 +37,7 @@ export function checkInstructions(ctx: Context, flowMod: FlowMod, version: numbe
   if (table === undefined) return bad('OFPFMFC_BAD_TABLE_ID', `no table ${tableId}`)
   const view = version > OF10 ? viewOfMatch(flowMod.match) : null
   return unsupportedInstruction(instructions, table)
-    ?? badMeter(instructions)
+    ?? badMeter(ctx, instructions)
     ?? checkList(ctx, instructions.apply, table.apply, view, true)
     // The set is executed in its own order, so only prerequisites of set-fields are checked. As Open vSwitch does it.
     ?? checkList(ctx, instructions.write, table.write, view, false)
@@ -65,9 +65,9 @@ function unsupportedInstruction(instructions: Instructions, { instructions: can 
   return null
 }
 
-/** There are no meters (max_meter is 0), so none can be referred to. OF 1.3.5 §5.7 */
-const badMeter = ({ meter }: Instructions): ActionProblem | null =>
-  meter === null ? null : bad('OFPMMFC_UNKNOWN_METER', `no meter ${meter}`)
+/** "Invalid meter in meter action" is said of OFPMMFC_INVALID_METER since OF 1.4.1 §7.5.4.13; Open vSwitch does so in all versions. */
+const badMeter = (ctx: Context, { meter }: Instructions): ActionProblem | null =>
+  meter === null || (meter <= Meter.MAX && ctx.meters.get(meter) !== undefined) ? null : bad('OFPMMFC_INVALID_METER', `no meter ${meter}`)
 
 function badMetadata({ writeMetadata }: Instructions, { metadataWrite }: TableCapabilities): ActionProblem | null {
   if (writeMetadata === null || (writeMetadata.mask & ~metadataWrite) === 0n) return null

@@ -27,6 +27,8 @@ export const Port = {
   CONTROLLER: 0xfffffffd, LOCAL: 0xfffffffe, ANY: 0xffffffff,
 } as const
 export const Group = { MAX: 0xffffff00, ALL: 0xfffffffc, ANY: 0xffffffff } as const
+export const Meter = { MAX: 0xffff0000, SLOWPATH: 0xfffffffd, CONTROLLER: 0xfffffffe, ALL: 0xffffffff } as const
+export const MeterFlag = { KBPS: 1, PKTPS: 2, BURST: 4, STATS: 8 } as const
 export const Table = { MAX: 0xfe, ALL: 0xff } as const
 export const NO_BUFFER = 0xffffffff
 /** max_len of an output to CONTROLLER that asks for the whole packet. OF 1.3.5 §7.2.5. */
@@ -120,7 +122,7 @@ export interface PortMod {
 export interface MeterBand { readonly type: 'drop' | 'dscp_remark' | 'experimenter'; readonly rate: number; readonly burstSize: number; readonly precLevel: number }
 export interface MeterMod {
   readonly type: 'meter_mod'; readonly command: 'add' | 'modify' | 'delete'
-  /** KBPS 1, PKTPS 2, BURST 4, STATS 8 */
+  /** Bits of MeterFlag. */
   readonly flags: number; readonly meterId: number; readonly bands: readonly MeterBand[]
 }
 
@@ -134,7 +136,8 @@ export interface PacketOut {
   readonly type: 'packet_out'; readonly bufferId: number; readonly inPort: number
   readonly actions: readonly Action[]; readonly data: Uint8Array
 }
-export type FlowRemovedReason = 'idle_timeout' | 'hard_timeout' | 'delete' | 'group_delete'
+/** `meter_delete` is a reason of its own since 1.4; before, the codec says `delete`. */
+export type FlowRemovedReason = 'idle_timeout' | 'hard_timeout' | 'delete' | 'group_delete' | 'meter_delete'
 export interface FlowRemoved {
   readonly type: 'flow_removed'; readonly cookie: bigint; readonly priority: number; readonly reason: FlowRemovedReason
   readonly tableId: number; readonly durationSec: number; readonly durationNsec: number
@@ -206,6 +209,10 @@ export interface MeterStats {
   readonly bands: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[]
 }
 export interface MeterConfig { readonly flags: number; readonly meterId: number; readonly bands: readonly MeterBand[] }
+/** `bandTypes`: bit n for bands of type n; `capabilities`: bits of MeterFlag. */
+export interface MeterFeatures {
+  readonly maxMeter: number; readonly bandTypes: number; readonly capabilities: number; readonly maxBands: number; readonly maxColor: number
+}
 /** Rates in 1/10 of a percent; null = not configured. OF 1.3.5 §7.2.2. */
 export interface PacketQueue { readonly queueId: number; readonly portNo: number; readonly minRate: number | null; readonly maxRate: number | null }
 export interface GroupDesc { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly Bucket[] }
@@ -244,7 +251,7 @@ export type StatsReplyBody =
   | ({ readonly kind: 'group_features' } & GroupFeatures)
   | { readonly kind: 'meter'; readonly meters: readonly MeterStats[] }
   | { readonly kind: 'meter_config'; readonly meters: readonly MeterConfig[] }
-  | { readonly kind: 'meter_features'; readonly maxMeter: number; readonly bandTypes: number; readonly capabilities: number; readonly maxBands: number; readonly maxColor: number }
+  | ({ readonly kind: 'meter_features' } & MeterFeatures)
   | { readonly kind: 'table_features'; readonly tables: readonly TableFeatures[] }
   | { readonly kind: 'port_desc'; readonly ports: readonly PortDesc[] }
 /** The codec splits a reply that would exceed 64 KiB into several messages with REPLY_MORE (OF 1.3.5 §7.3.5). */

@@ -1,10 +1,10 @@
 /**
  * From named entries to P4Runtime messages: the only place where names become ids. What the target would refuse for its form,
  * or accept and get wrong (BMv2 takes ports above 511 and then loses replicas), is refused here with a reason.
- * P4RT 1.4 §9.1 (tables), §9.5 (replication), §8.4 (values)
+ * P4RT 1.4 §9.1 (tables), §9.3 (counters), §9.4 (meters), §9.5 (replication), §8.4 (values)
  */
 import type {
-  NamedAction, NamedDefaultEntry, NamedMatch, NamedMulticastGroup, NamedTableEntry, NamedUpdate,
+  NamedAction, NamedDefaultEntry, NamedMatch, NamedMeterCell, NamedMulticastGroup, NamedTableEntry, NamedUpdate,
 } from '../compiler/ir.js'
 import { allOnes, fitsWidth, toCanonicalBytes } from '../p4info/index.js'
 import type { MatchFieldInfo, P4InfoIndex, TableInfo, ValueInfo } from '../p4info/index.js'
@@ -53,6 +53,9 @@ export function encodeUpdate(update: NamedUpdate, index: P4InfoIndex, limits: Ta
       case 'counter_reset':
         if (op !== 'modify') refuse(`counter '${entity.counter}' can only be modified`)
         return { type: typeOf[op], entity: { counterEntry: { ...counterCell(entity.counter, entity.index, index), data: {} } } }
+      case 'meter':
+        if (op !== 'modify') refuse(`meter '${entity.meter}' can only be modified`)
+        return { type: typeOf[op], entity: { meterEntry: meterCell(entity, index) } }
     }
   })
 }
@@ -201,6 +204,17 @@ function counterCell(name: string, cell: number | undefined, index: P4InfoIndex)
   if (cell === undefined) return { counterId: counter.id }
   if (!Number.isInteger(cell) || cell < 0 || cell >= counter.size) refuse(`counter '${name}' has no cell ${cell}, only 0 … ${counter.size - 1}`)
   return { counterId: counter.id, index: { index: cell } }
+}
+
+/** Without a config the cell measures nothing. P4RT 1.4 §9.4 */
+function meterCell({ meter: name, index: cell, config }: NamedMeterCell, index: P4InfoIndex): p4.v1.IMeterEntry {
+  const meter = index.meters.get(name) ?? refuse(`there is no meter '${name}'`)
+  if (!Number.isInteger(cell) || cell < 0 || cell >= meter.size) refuse(`meter '${name}' has no cell ${cell}, only 0 … ${meter.size - 1}`)
+  const place = { meterId: meter.id, index: { index: cell } }
+  if (config === null) return place
+  const rate = Number(config.rate)
+  const burst = Number(config.burst)
+  return { ...place, config: { cir: rate, cburst: burst, pir: rate, pburst: burst } }
 }
 
 /** The bytes of a parameter or header field. */

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Compiler, readContract, type CompiledPlan } from '../../src/compiler/index.js'
 import type { NamedEntity, NamedUpdate } from '../../src/compiler/ir.js'
-import type { Change, FlowRecord, Refusal } from '../../src/datapath/pipeline.js'
-import { NO_INSTRUCTIONS, type Action, type Bucket, type Instructions, type Match, type OxmName } from '../../src/openflow/model.js'
+import type { Change, FlowRecord, MeterRecord, Refusal } from '../../src/datapath/pipeline.js'
+import { MeterFlag, NO_INSTRUCTIONS, type Action, type Bucket, type Instructions, type Match, type MeterBand, type OxmName } from '../../src/openflow/model.js'
 import { P4InfoIndex } from '../../src/p4info/index.js'
 
 export const PORTS = [1, 2, 3, 4, 5] as const
@@ -20,6 +20,9 @@ export const output = (port: number, maxLen = 0): Action => ({ type: 'output', p
 export const setField = (field: OxmName, value: bigint): Action => ({ type: 'set_field', field, value, mask: null })
 export const exact = (field: OxmName, value: bigint): Match[number] => ({ field, value, mask: null })
 export const bucket = (...actions: readonly Action[]): Bucket => ({ weight: 0, watchPort: 0xffffffff, watchGroup: 0xffffffff, actions })
+
+export const meter = (meterId: number, flags: number, ...bands: readonly Partial<MeterBand>[]): MeterRecord =>
+  ({ meterId, flags: flags | (flags & MeterFlag.PKTPS ? 0 : MeterFlag.KBPS), bands: bands.map((band) => ({ type: 'drop', rate: 0, burstSize: 0, precLevel: 0, ...band })) })
 
 export function flow(id: number, tableId: number, match: Match, instructions: Partial<Instructions>, rest: Partial<FlowRecord> = {}): FlowRecord {
   return { id, tableId, priority: 100, match, instructions: { ...NO_INSTRUCTIONS, ...instructions }, cookie: 0n, idleTimeout: 0, ...rest }
@@ -40,6 +43,7 @@ function entityText(entity: NamedEntity): string {
     case 'default': return `default of ${short(entity.table)} ${last(entity.action.name)}`
     case 'multicast': return `multicast ${entity.groupId} ${entity.replicas.map(({ port, instance }) => `${port}:${instance}`).join(' ')}`
     case 'counter_reset': return `counter ${last(entity.counter)}[${entity.index}]`
+    case 'meter': return `meter ${last(entity.meter)}[${entity.index}] ${entity.config === null ? 'free' : `rate=${entity.config.rate} burst=${entity.config.burst}`}`
   }
 }
 const last = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
@@ -53,6 +57,11 @@ export class StrictStore {
     for (const { op, entity } of updates) {
       if (entity.kind === 'default' || entity.kind === 'counter_reset') continue
       const key = keyOf(entity)
+      if (entity.kind === 'meter') {
+        if (entity.config === null) this.entries.delete(key)
+        else this.entries.set(key, entity)
+        continue
+      }
       if (op === 'insert') assert.ok(!this.entries.has(key), `inserted twice: ${key}`)
       else assert.ok(this.entries.has(key), `${op} of what is not there: ${key}`)
       if (op === 'delete') this.entries.delete(key)
@@ -65,6 +74,7 @@ export class StrictStore {
 }
 function keyOf(entity: NamedEntity): string {
   if (entity.kind === 'multicast') return `multicast ${entity.groupId}`
+  if (entity.kind === 'meter') return `${entity.meter} ${entity.index}`
   if (entity.kind !== 'table') return entity.kind
   return `${entity.table} ${JSON.stringify(entity.match, (_key, value: unknown) => typeof value === 'bigint' ? value.toString() : value)} @${entity.priority}`
 }

@@ -2,10 +2,10 @@
  * A datapath on a fake pipeline, and short ways to say things to it. `auto` answers commits and reads at once with
  * success; otherwise the test does, by the tokens in `commits` and `reads`.
  */
-import { Group, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
-import type { Action, Bucket, FlowMod, GroupMod, Instructions, Match, Message, OxmName, PortDesc, StatsRequestBody } from '../../src/openflow/index.js'
+import { Group, MeterFlag, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
+import type { Action, Bucket, FlowMod, GroupMod, Instructions, Match, Message, MeterBand, MeterMod, OxmName, PortDesc, StatsRequestBody } from '../../src/openflow/index.js'
 import { Datapath } from '../../src/datapath/index.js'
-import type { Counters, DatapathConfig, Effect, FlowId, Input } from '../../src/datapath/index.js'
+import type { Counters, DatapathConfig, Effect, FlowId, Input, MeterCounters } from '../../src/datapath/index.js'
 import { FakePipeline } from './fake-pipeline.js'
 import type { FakePlan } from './fake-pipeline.js'
 
@@ -31,6 +31,10 @@ export const bucket = (given: Partial<Bucket> & { readonly actions: readonly Act
 export const groupMod = (given: Partial<GroupMod> & { readonly groupId: number }): GroupMod =>
   ({ type: 'group_mod', command: 'add', groupType: 'all', buckets: [], ...given })
 
+export const meterMod = (given: Partial<MeterMod> & { readonly meterId: number }): MeterMod =>
+  ({ type: 'meter_mod', command: 'add', flags: MeterFlag.KBPS, bands: [band(1000)], ...given })
+export const band = (rate: number, given: Partial<MeterBand> = {}): MeterBand => ({ type: 'drop', rate, burstSize: 0, precLevel: 0, ...given })
+
 export const port = (portNo: number, given: Partial<PortDesc> = {}): PortDesc => ({
   portNo, hwAddr: 0x020000000000n + BigInt(portNo), name: `p${portNo}`, config: 0, state: 0, curr: 0, advertised: 0, supported: 0, peer: 0,
   currSpeed: 1_000_000, maxSpeed: 1_000_000, ...given,
@@ -43,6 +47,8 @@ export class Rig {
   auto = true
   /** Final counters the target reports for deleted flows. */
   counters = new Map<FlowId, Counters>()
+  /** What the target says of meters. */
+  meterCounters = new Map<number, MeterCounters>()
   /** Every effect so far. */
   readonly effects: Effect[] = []
   #xid = 0
@@ -74,6 +80,7 @@ export class Rig {
       case 'commit': return { kind: 'committed', token: effect.token, counters: this.counters }
       case 'read_flow_counters': return { kind: 'counters', token: effect.token, answer: { what: 'flows', flows: this.counters } }
       case 'read_group_counters': return { kind: 'counters', token: effect.token, answer: { what: 'groups', groups: new Map() } }
+      case 'read_meter_counters': return { kind: 'counters', token: effect.token, answer: { what: 'meters', meters: this.meterCounters } }
       case 'read_port_counters': return { kind: 'counters', token: effect.token, answer: { what: 'ports', ports: new Map() } }
       case 'read_table_counters': return { kind: 'counters', token: effect.token, answer: { what: 'tables', tables: new Map() } }
       default: return null

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { OXM } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
-import type { Change, FlowRecord, GroupRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+import type { Change, FlowRecord, GroupRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
 
 export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
@@ -19,7 +19,7 @@ export const allActions: readonly ActionName[] = [
 
 export function fakeTable(tableId: number, nTables: number): TableFeatures {
   const nextTables = Array.from({ length: nTables - tableId - 1 }, (_, index) => tableId + 1 + index)
-  const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
+  const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', 'meter', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
   return {
     tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000,
     instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,
@@ -38,6 +38,7 @@ export function fakeFeatures(nTables = 4): PipelineFeatures {
       maxGroups: { all: 8, select: 8, indirect: 8, ff: 8 },
       actions: { all: allActions, select: allActions, indirect: allActions, ff: allActions },
     },
+    meters: { maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0 },
     packetOutActions: allActions,
   }
 }
@@ -46,6 +47,7 @@ export class FakePipeline implements Pipeline {
   readonly features: PipelineFeatures
   readonly flows = new Map<number, FlowRecord>()
   readonly groups = new Map<number, GroupRecord>()
+  readonly meters = new Map<number, MeterRecord>()
   ports: readonly PortRecord[] = []
   missToController = false
   planned = 0
@@ -85,6 +87,7 @@ export class FakePipeline implements Pipeline {
   reset(): void {
     this.flows.clear()
     this.groups.clear()
+    this.meters.clear()
     this.ports = []
     this.missToController = false
   }
@@ -93,12 +96,12 @@ export class FakePipeline implements Pipeline {
     switch (change.op) {
       case 'add_flow':
         assert.ok(!this.flows.has(change.flow.id), `flow ${change.flow.id} is added twice`)
-        this.#checkGroups(change.flow)
+        this.#checkReferences(change.flow)
         this.flows.set(change.flow.id, change.flow)
         return
       case 'modify_flow':
         assert.deepEqual(this.flows.get(change.flow.id), change.previous, `flow ${change.flow.id} is not what it is said to have been`)
-        this.#checkGroups(change.flow)
+        this.#checkReferences(change.flow)
         this.flows.set(change.flow.id, change.flow)
         return
       case 'delete_flow':
@@ -116,6 +119,18 @@ export class FakePipeline implements Pipeline {
       case 'delete_group':
         assert.ok(this.groups.delete(change.group.groupId), `group ${change.group.groupId} is deleted twice`)
         return
+      case 'add_meter':
+        assert.ok(!this.meters.has(change.meter.meterId), `meter ${change.meter.meterId} is added twice`)
+        this.meters.set(change.meter.meterId, change.meter)
+        return
+      case 'modify_meter':
+        assert.deepEqual(this.meters.get(change.meter.meterId), change.previous)
+        this.meters.set(change.meter.meterId, change.meter)
+        return
+      case 'delete_meter':
+        for (const flow of this.flows.values()) assert.notEqual(flow.instructions.meter, change.meter.meterId, `flow ${flow.id} still uses the meter`)
+        assert.ok(this.meters.delete(change.meter.meterId), `meter ${change.meter.meterId} is deleted twice`)
+        return
       case 'set_ports':
         this.ports = change.ports
         return
@@ -132,11 +147,15 @@ export class FakePipeline implements Pipeline {
       case 'add_group': assert.ok(this.groups.delete(change.group.groupId)); return
       case 'modify_group': this.groups.set(change.group.groupId, change.previous); return
       case 'delete_group': this.groups.set(change.group.groupId, change.group); return
+      case 'add_meter': assert.ok(this.meters.delete(change.meter.meterId)); return
+      case 'modify_meter': this.meters.set(change.meter.meterId, change.previous); return
+      case 'delete_meter': this.meters.set(change.meter.meterId, change.meter); return
       case 'set_ports': case 'set_miss': return
     }
   }
 
-  #checkGroups({ instructions }: FlowRecord): void {
+  #checkReferences({ instructions }: FlowRecord): void {
+    if (instructions.meter !== null) assert.ok(this.meters.has(instructions.meter), `a flow uses meter ${instructions.meter}, which is not there`)
     for (const action of [...(instructions.apply ?? []), ...(instructions.write ?? [])]) {
       if (action.type === 'group') assert.ok(this.groups.has(action.groupId), `a flow refers to group ${action.groupId}, which is not there`)
     }

@@ -57,7 +57,10 @@ export function lowerFlowMod(mod: FlowMod, version: number): FlowMod {
   return mod
 }
 
-const REASON = choice(1, ['idle_timeout', 'hard_timeout', 'delete', 'group_delete'], 'OFPBRC_BAD_TYPE', { '1.0': { group_delete: 'delete' } })
+/** 1.1 … 1.3 have no word for a flow that goes with its meter: it is deleted. OF 1.3.5 §7.4.2, OF 1.4.1 §7.4.2 */
+const REASON = choice(1, ['idle_timeout', 'hard_timeout', 'delete', 'group_delete', 'meter_delete'], 'OFPBRC_BAD_TYPE', {
+  '1.0': { group_delete: 'delete', meter_delete: 'delete' }, '1.1-1.3': { meter_delete: 'delete' },
+})
 
 export const flowRemoved: Layout<FlowRemoved> = layout('OFPT_FLOW_REMOVED', {
   '1.0': [

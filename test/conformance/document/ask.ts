@@ -73,6 +73,7 @@ function answered(effect: Effect): Input[] {
     case 'commit': return [{ kind: 'committed', token: effect.token }]
     case 'read_flow_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'flows', flows: new Map() } }]
     case 'read_group_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'groups', groups: new Map() } }]
+    case 'read_meter_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'meters', meters: new Map() } }]
     case 'read_port_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'ports', ports: new Map() } }]
     case 'read_table_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'tables', tables: new Map() } }]
     default: return []

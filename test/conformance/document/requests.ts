@@ -1,7 +1,7 @@
 /** Requests to ask with: one of each kind, as plain as it can be. */
 import { BundleFlag, EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, Table } from '../../../src/openflow/index.js'
 import type {
-  Action, Bucket, FieldValue, FlowMod, GroupMod, GroupType, Match, Message, MeterMod, OxmName, StatsRequestBody,
+  Action, Bucket, FieldValue, FlowMod, GroupMod, GroupType, Match, Message, MeterBand, MeterMod, OxmName, StatsRequestBody,
 } from '../../../src/openflow/index.js'
 import { ethernet, IpProto, ipv4, udp } from '../../../src/packet/index.js'
 import { bucket, flowMod, groupMod, output } from '../../support/datapath-rig.js'
@@ -44,8 +44,9 @@ export const packetOut = (actions: readonly Action[], kind: keyof typeof frames 
   data: ethernet({ dst: '00:00:00:00:00:02', src: '00:00:00:00:00:01', type: frames[kind][0] }, frames[kind][1]),
 })
 export const meterMod = (command: MeterMod['command']): MeterMod => ({
-  type: 'meter_mod', command, flags: 1, meterId: 1, bands: command === 'delete' ? [] : [{ type: 'drop', rate: 1000, burstSize: 0, precLevel: 0 }],
+  type: 'meter_mod', command, flags: 1, meterId: 1, bands: command === 'delete' ? [] : [meterBand({})],
 })
+export const meterBand = (given: Partial<MeterBand>): MeterBand => ({ type: 'drop', rate: 1000, burstSize: 0, precLevel: 0, ...given })
 export const stats = (body: StatsRequestBody): Message => ({ type: 'stats_request', more: false, body })
 
 const filter = { tableId: Table.ALL, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: EMPTY_MATCH }

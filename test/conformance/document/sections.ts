@@ -1,10 +1,11 @@
 /** The sections of docs/conformance.md: what is asked, and which test shows how packets fare. */
-import { BundleFlag, Group, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
+import { BundleFlag, Group, Meter, MeterFlag, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
 import type { FlowMod, Instructions, Message } from '../../../src/openflow/index.js'
 import { ask, features, OF10, OF13 } from './ask.js'
 import type { Answer, Version } from './ask.js'
 import {
-  actions, bundleControl, flowMod, FlowModFlag, group, matching, messages, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics, tablesAsTheyAre, valueOf,
+  actions, bundleControl, flowMod, FlowModFlag, group, matching, messages, meterBand, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics,
+  tablesAsTheyAre, valueOf,
   withApply, withWrite,
 } from './requests.js'
 
@@ -44,7 +45,7 @@ function messageSection(): Section {
 
 function statisticsSection(): Section {
   return {
-    title: 'Statistics (multipart)', about: 'OF 1.0 §5.3.5, OF 1.3.5 §7.3.5. There are no meters and no queues, so lists of all of them are empty and a particular one is unknown.',
+    title: 'Statistics (multipart)', about: 'OF 1.0 §5.3.5, OF 1.3.5 §7.3.5. There are no queues, so lists of all of them are empty and a particular one is unknown.',
     head: ['type', '1.0', '1.3'],
     rows: [
       ...statistics.map((body) => [upper(body.kind), ...both(stats(body))]),
@@ -111,7 +112,9 @@ function instructionSection(): Section {
     rows: [
       row('GOTO_TABLE', { gotoTable: 1 }), row('GOTO_TABLE, not onward', { gotoTable: 0 }), row('GOTO_TABLE, no such table', { gotoTable: 200 }),
       row('WRITE_METADATA', { writeMetadata: { value: 5n, mask: 0xffn } }), row('WRITE_ACTIONS', { write: [output(1)] }),
-      row('APPLY_ACTIONS', { apply: [output(1)] }), row('CLEAR_ACTIONS', { clear: true }), row('METER', { meter: 1 }), row('none (drop)', {}),
+      row('APPLY_ACTIONS', { apply: [output(1)] }), row('CLEAR_ACTIONS', { clear: true }),
+      ['METER', text(ask(OF13, meterMod('add'), flowMod({ instructions: { ...NO_INSTRUCTIONS, meter: 1, apply: [output(1)] } })))],
+      row('METER, no such meter', { meter: 1 }), row('none (drop)', {}),
     ],
     shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/compiler/golden.test.ts'],
   }
@@ -176,13 +179,28 @@ const chain = (length: number): Message[] => Array.from({ length }, (_, index) =
   ({ ...group('all', index === 0 ? {} : { actions: [{ type: 'group', groupId: index }] }), groupId: index + 1 }))
 
 function meterSection(): Section {
+  const { KBPS, PKTPS, BURST, STATS } = MeterFlag
+  const row = (name: string, ...requests: readonly Message[]): string[] => [name, text(ask(OF13, ...requests))]
   return {
-    title: 'Meters', about: 'OF 1.3.5 §5.7, §6.6. There are none: max_meter is 0, and every answer follows from that.',
+    title: 'Meters', about: `OF 1.3.5 §5.7, §6.6, §7.3.4.4. Up to ${features.meters.maxMeter} meters of ${features.meters.maxBands} bands. A kilobit is 1000 bits, of the frame as it came in; a burst that is not given is what comes in one second.`,
     head: ['request', '1.3'],
     rows: [
-      ['ADD', text(ask(OF13, meterMod('add')))], ['MODIFY', text(ask(OF13, meterMod('modify')))], ['DELETE', text(ask(OF13, meterMod('delete')))],
+      row('ADD', meterMod('add')), row('ADD, one that exists', meterMod('add'), meterMod('add')),
+      row('MODIFY', meterMod('add'), meterMod('modify')), row('MODIFY, one that does not exist', meterMod('modify')),
+      row('DELETE', meterMod('add'), meterMod('delete')), row('DELETE, one that does not exist', meterMod('delete')),
+      row('DELETE, all (OFPM_ALL)', meterMod('add'), { ...meterMod('delete'), meterId: Meter.ALL }),
+      row('no unit (kb/s)', { ...meterMod('add'), flags: 0 }), row('PKTPS', { ...meterMod('add'), flags: PKTPS }),
+      row('KBPS and PKTPS', { ...meterMod('add'), flags: KBPS | PKTPS }),
+      row('BURST', { ...meterMod('add'), flags: KBPS | BURST, bands: [meterBand({ burstSize: 100 })] }),
+      row('BURST, more than 4 GB', { ...meterMod('add'), flags: KBPS | BURST, bands: [meterBand({ burstSize: 40_000_000 })] }),
+      row('STATS', { ...meterMod('add'), flags: KBPS | STATS }), row('another flag', { ...meterMod('add'), flags: KBPS | 16 }),
+      row('no bands', { ...meterMod('add'), bands: [] }), row('8 bands', { ...meterMod('add'), bands: Array.from({ length: 8 }, () => meterBand({})) }),
+      row('9 bands', { ...meterMod('add'), bands: Array.from({ length: 9 }, () => meterBand({})) }),
+      row('DSCP_REMARK', { ...meterMod('add'), bands: [meterBand({ type: 'dscp_remark', precLevel: 1 })] }),
+      row('meter 0', { ...meterMod('add'), meterId: 0 }), row('meter OFPM_MAX', { ...meterMod('add'), meterId: Meter.MAX }),
+      row('OFPM_CONTROLLER', { ...meterMod('add'), meterId: Meter.CONTROLLER }), row('OFPM_SLOWPATH', { ...meterMod('add'), meterId: Meter.SLOWPATH }),
     ],
-    shownBy: ['test/unit/datapath/validate.test.ts'],
+    shownBy: ['test/e2e/whole/meters.test.ts', 'test/unit/datapath/meter-mod.test.ts', 'test/unit/compiler/golden.test.ts', 'test/conformance/ofctl.test.ts'],
   }
 }
 

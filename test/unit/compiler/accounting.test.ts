@@ -1,12 +1,12 @@
 /**
- * Random changes, some of them taken back: a target that is as strict as can be accepts every update, and when all flows and
- * groups are gone, so is everything that they used.
+ * Random changes, some of them taken back: a target that is as strict as can be accepts every update, and when all flows,
+ * groups and meters are gone, so is everything that they used.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Change, FlowRecord, GroupRecord } from '../../../src/datapath/pipeline.js'
-import { Port, type Action } from '../../../src/openflow/model.js'
-import { bucket, compilerFor, exact, flow, output, setField, setPorts, StrictStore } from '../../support/compiler-rig.js'
+import type { Change, FlowRecord, GroupRecord, MeterRecord } from '../../../src/datapath/pipeline.js'
+import { MeterFlag, Port, type Action } from '../../../src/openflow/model.js'
+import { bucket, compilerFor, exact, flow, meter, output, setField, setPorts, StrictStore } from '../../support/compiler-rig.js'
 
 class Random {
   #state: number
@@ -40,6 +40,7 @@ for (let seed = 1; seed <= 12; seed += 1) {
     const store = new StrictStore()
     const flows = new Map<number, FlowRecord>()
     const groups = new Map<number, GroupRecord>()
+    const meters = new Map<number, MeterRecord>()
     const carryOut = (changes: readonly Change[], takeBack: boolean): boolean => {
       const before = store.snapshot()
       const plan = compiler.plan(changes)
@@ -56,9 +57,25 @@ for (let seed = 1; seed <= 12; seed += 1) {
 
     for (let step = 1; step <= 250; step += 1) {
       const takeBack = random.below(4) === 0
-      const kind = random.below(7)
+      const kind = random.below(9)
       if (kind === 6) {
         carryOut([{ op: 'set_ports', ports: [1, 2, 3, 4, 5].map((portNo) => ({ portNo, config: 0, linkUp: random.below(3) > 0 })) }], takeBack)
+        continue
+      }
+      if (kind > 6) {
+        const meterId = 1 + random.below(3)
+        const before = meters.get(meterId)
+        const bands = Array.from({ length: random.below(5) }, () => ({ rate: random.below(4), type: random.pick(['drop', 'dscp_remark'] as const), precLevel: random.below(4) }))
+        const record = meter(meterId, random.pick([0, MeterFlag.PKTPS]), ...bands)
+        const users = [...flows.values()].filter(({ instructions }) => instructions.meter === meterId)
+        if (before === undefined) {
+          if (carryOut([{ op: 'add_meter', meter: record }], takeBack)) meters.set(meterId, record)
+        } else if (kind === 7) {
+          if (carryOut([{ op: 'modify_meter', meter: record, previous: before }], takeBack)) meters.set(meterId, record)
+        } else if (carryOut([...users.map((user): Change => ({ op: 'delete_flow', flow: user, wantCounters: false })), { op: 'delete_meter', meter: before }], takeBack)) {
+          meters.delete(meterId)
+          for (const user of users) flows.delete(user.id)
+        }
         continue
       }
       const known = random.pick([...flows.values(), null])
@@ -76,7 +93,7 @@ for (let seed = 1; seed <= 12; seed += 1) {
         const id = step
         const record = flow(id, random.below(3), [exact('eth_src', BigInt(id))], {
           apply: randomActions(random, [...groups.keys()]), ...(random.below(4) === 0 ? { write: [output(2), setField('eth_src', 1n)] } : {}),
-          ...(random.below(3) === 0 ? { gotoTable: 4 } : {}),
+          ...(random.below(3) === 0 ? { gotoTable: 4 } : {}), ...(random.below(3) === 0 && meters.size > 0 ? { meter: random.pick([...meters.keys()]) } : {}),
         })
         if (carryOut([{ op: 'add_flow', flow: record }], takeBack)) flows.set(id, record)
       } else if (kind === 3) {
@@ -90,6 +107,7 @@ for (let seed = 1; seed <= 12; seed += 1) {
     }
     for (const record of flows.values()) carryOut([{ op: 'delete_flow', flow: record, wantCounters: false }], false)
     for (const record of [...groups.values()].sort((a, b) => a.groupId - b.groupId)) carryOut([{ op: 'delete_group', group: record }], false)
+    for (const record of meters.values()) carryOut([{ op: 'delete_meter', meter: record }], false)
     assert.deepEqual(store.snapshot(), empty)
   })
 }

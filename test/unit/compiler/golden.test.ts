@@ -2,8 +2,8 @@
 import { test } from 'node:test'
 import type { Compiler } from '../../../src/compiler/index.js'
 import type { Change } from '../../../src/datapath/pipeline.js'
-import { Port } from '../../../src/openflow/model.js'
-import { bucket, compilerFor, exact, flow, output, planText, setField, setPorts } from '../../support/compiler-rig.js'
+import { MeterFlag, Port } from '../../../src/openflow/model.js'
+import { bucket, compilerFor, exact, flow, meter, output, planText, setField, setPorts } from '../../support/compiler-rig.js'
 import { assertGolden } from '../../support/golden.js'
 
 const ip = exact('eth_type', 0x800n)
@@ -44,6 +44,19 @@ const cases: readonly (readonly [string, readonly Change[]])[] = [
   ]],
   ['a port goes down: one write for failover, new shares for SELECT', [
     { op: 'set_ports', ports: [1, 2, 3, 4, 5].map((portNo) => ({ portNo, config: 0, linkUp: portNo !== 2 })) }]],
+  ['a meter, and flows of two tables that share it', [
+    { op: 'add_meter', meter: meter(1000, MeterFlag.BURST, { rate: 1000, burstSize: 100 }, { type: 'dscp_remark', rate: 500, burstSize: 50, precLevel: 1 }) },
+    { op: 'add_flow', flow: flow(20, 0, [exact('eth_dst', 30n)], { meter: 1000, apply: [output(2)] }) },
+    { op: 'add_flow', flow: flow(21, 1, [exact('eth_dst', 30n)], { meter: 1000, gotoTable: 2 }) },
+    { op: 'add_flow', flow: flow(22, 1, [exact('eth_dst', 31n)], { meter: 1000 }) },
+  ]],
+  ['a changed meter changes no flow', [{
+    op: 'modify_meter', previous: meter(1000, 0), meter: meter(1000, MeterFlag.PKTPS, { rate: 30 }, { rate: 10 }, { rate: 20, type: 'dscp_remark' }) }]],
+  ['a meter that is deleted, with its flows', [
+    { op: 'delete_flow', flow: flow(20, 0, [], {}), wantCounters: false }, { op: 'delete_flow', flow: flow(21, 1, [], {}), wantCounters: false },
+    { op: 'delete_flow', flow: flow(22, 1, [], {}), wantCounters: false }, { op: 'delete_meter', meter: meter(1000, 0) }]],
+  ['limits of meters', [{ op: 'add_meter', meter: meter(1, MeterFlag.BURST, { rate: 1, burstSize: 40_000_000 }) }]],
+  ['a flow without its meter', [{ op: 'add_flow', flow: flow(23, 0, [], { meter: 1 }) }]],
   ['misses to the controller', [{ op: 'set_miss', toController: true }]],
   ['a flow is deleted with all that only it used', [{ op: 'delete_flow', flow: flow(11, 0, [], {}), wantCounters: true }]],
   ['what is not supported', [{ op: 'add_flow', flow: flow(16, 0, [], { apply: [output(Port.NORMAL)] }) }]],
@@ -57,8 +70,9 @@ for (const pipeline of ['ofswitchd', 'examples/l2'] as const) {
   })
 }
 
-/** What an earlier case could not install is not deleted. */
+/** What an earlier case could not install is not changed or deleted. */
 function planOrNothing(compiler: Compiler, changes: readonly Change[]): string {
-  const absent = changes.some((change) => change.op === 'delete_flow' && compiler.entryOf(change.flow.id) === null)
+  const absent = changes.some((change) => change.op === 'delete_flow' ? compiler.entryOf(change.flow.id) === null
+    : change.op === 'modify_meter' && compiler.meterCells(change.meter.meterId) === null)
   return absent ? 'not installed\n' : planText(compiler.plan(changes))
 }

@@ -94,7 +94,7 @@ describe('other statistics', () => {
     [{ kind: 'meter_config', meterId: 0xffffffff }, { kind: 'meter_config', meters: [] }],
     [{ kind: 'meter', meterId: 1 }, 'OFPMMFC_UNKNOWN_METER'],
     [{ kind: 'meter_config', meterId: 1 }, 'OFPMMFC_UNKNOWN_METER'],
-    [{ kind: 'meter_features' }, { kind: 'meter_features', maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 }],
+    [{ kind: 'meter_features' }, { kind: 'meter_features', maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0 }],
     [{ kind: 'experimenter', experimenter: 0x2320, expType: 0, body: new Uint8Array() }, 'OFPBRC_BAD_EXPERIMENTER'],
     [{ kind: 'group', groupId: Group.ALL }, { kind: 'group', groups: [] }],
     [{ kind: 'group', groupId: 5 }, { kind: 'group', groups: [] }],
@@ -212,9 +212,6 @@ describe('table features', () => {
 
 describe('requests without a file of their own', () => {
   const cases: readonly (readonly [keyof typeof import('../../support/datapath-rig.js').VERSION, Message, readonly string[]])[] = [
-    ['1.3', { type: 'meter_mod', command: 'add', flags: 1, meterId: 1, bands: [] }, ['OFPMMFC_OUT_OF_METERS']],
-    ['1.3', { type: 'meter_mod', command: 'modify', flags: 1, meterId: 1, bands: [] }, ['OFPMMFC_UNKNOWN_METER']],
-    ['1.3', { type: 'meter_mod', command: 'delete', flags: 1, meterId: 1, bands: [] }, []],
     ['1.3', { type: 'table_mod', tableId: 0xff, config: 0 }, []],
     ['1.3', { type: 'table_mod', tableId: 9, config: 0 }, ['OFPTMFC_BAD_TABLE']],
     ['1.3', { type: 'table_mod', tableId: 0, config: 1 }, ['OFPTMFC_BAD_CONFIG']],

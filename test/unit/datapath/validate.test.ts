@@ -29,7 +29,7 @@ describe('flow-mod: what is refused', () => {
     ['goto beyond the last table', { instructions: { ...NO_INSTRUCTIONS, gotoTable: 4 } }, 'OFPBIC_BAD_TABLE_ID'],
     ['goto from the last table', { tableId: 3, instructions: { ...NO_INSTRUCTIONS, gotoTable: 4 } }, 'OFPBIC_BAD_TABLE_ID'],
     ['goto forward', { instructions: { ...NO_INSTRUCTIONS, gotoTable: 3 } }, null],
-    ['a meter', { instructions: { ...NO_INSTRUCTIONS, meter: 1 } }, 'OFPBIC_UNSUP_INST'],
+    ['a meter that is not there', { instructions: { ...NO_INSTRUCTIONS, meter: 1 } }, 'OFPMMFC_INVALID_METER'],
     ['metadata outside the mask', { instructions: { ...NO_INSTRUCTIONS, writeMetadata: { value: 0n, mask: 0x10000n } } }, 'OFPBIC_UNSUP_METADATA_MASK'],
     ['metadata inside the mask', { instructions: { ...NO_INSTRUCTIONS, writeMetadata: { value: 1n, mask: 0xffn } } }, null],
     ['output to ANY', acts(output(Port.ANY)), 'OFPBAC_BAD_OUT_PORT'],

@@ -1,0 +1,169 @@
+/**
+ * Meters: a slot of cells for each, one cell a band, and an entry in the meter table of every flow table whose flows use it.
+ * Flows name the meter by its number, so changing a meter never touches a flow. OF 1.3.5 §5.7
+ */
+import { MeterFlag, type MeterBand } from '../openflow/model.js'
+import type { MeterRecord } from '../datapath/pipeline.js'
+import type { Contract, FlowTable, Meters, MeterTable, MeterUnit } from './contract.js'
+import { exactly, tableEntry } from './entries.js'
+import { release, type Handle } from './interned.js'
+import type { NamedMeterCell, NamedUpdate } from './ir.js'
+import { CannotPlan, type Planning } from './planning.js'
+import type { SharedState } from './shared-state.js'
+
+/** Cells of the two counters; `bands` in the order in which the meter was configured. */
+export interface MeterCells { readonly total: number; readonly bands: readonly number[] }
+
+interface InstalledMeter {
+  readonly slot: Handle
+  readonly unit: MeterUnit
+  /** By rising rate: the order of the cells. `index` is the place of the band in the configuration. */
+  readonly bands: readonly { readonly index: number; readonly reaction: bigint; readonly cell: NamedMeterCell }[]
+}
+
+/** What a band that applies does, see `on_exceeded` in p4/README.md. */
+const DROP = 0n
+const LEAVE = 3n
+/** From low to high drop precedence. RFC 2597 §2 */
+const MAX_RAISE = 2
+
+export class MeterTables {
+  readonly #contract: Contract
+  readonly #state: SharedState
+  readonly #installed = new Map<number, InstalledMeter>()
+
+  constructor(contract: Contract, state: SharedState) {
+    this.#contract = contract
+    this.#state = state
+  }
+
+  reset(): void { this.#installed.clear() }
+
+  cells(meterId: number): MeterCells | null {
+    const meter = this.#installed.get(meterId)
+    if (meter === undefined) return null
+    const bands = [...meter.bands].sort((a, b) => a.index - b.index).map(({ cell }) => cell.index)
+    return { total: meter.slot.id, bands }
+  }
+
+  add(planning: Planning, record: MeterRecord): void {
+    const meters = this.#meters()
+    const { meterId } = record
+    const slot = this.#state.meterSlots.acquire(planning, String(meterId), () => ({ updates: [], uses: [] }))
+    const installed = this.#lay(meters, record, slot)
+    planning.put(this.#installed, meterId, installed)
+    this.#reset(planning, meterId, meters.totalCounter, slot.id)
+    for (const { cell } of installed.bands) this.#configure(planning, meterId, cell, null)
+  }
+
+  /** The cells in use are configured first, then the tables look at them, then those that are no longer in use are freed. */
+  modify(planning: Planning, record: MeterRecord): void {
+    const { meterId } = record
+    const old = this.#existing(meterId)
+    const installed = this.#lay(this.#meters(), record, old.slot)
+    planning.put(this.#installed, meterId, installed)
+    const before = new Map(old.bands.map(({ cell }) => [placeOf(cell), cell]))
+    for (const { cell } of installed.bands) {
+      this.#configure(planning, meterId, cell, before.get(placeOf(cell)) ?? null)
+      before.delete(placeOf(cell))
+    }
+    for (const { meter } of this.#contract.tables) {
+      const handle = meter === null ? undefined : this.#state.meters(meter).find(String(meterId))
+      if (meter !== null && handle !== undefined) this.#rewrite(planning, handle, this.#entry(meter, meterId, old), this.#entry(meter, meterId, installed), meterId)
+    }
+    for (const cell of before.values()) this.#free(planning, meterId, cell)
+  }
+
+  delete(planning: Planning, { meterId }: MeterRecord, dying: Set<Handle>): void {
+    const old = this.#existing(meterId)
+    planning.put(this.#installed, meterId, undefined)
+    for (const { cell } of old.bands) this.#free(planning, meterId, cell)
+    release(planning, old.slot, dying)
+  }
+
+  /** A reference of a flow of this table to a meter: the entry that the flow needs. */
+  use(planning: Planning, table: FlowTable, meterId: number): Handle {
+    const { meter } = table
+    if (meter === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no meters`)
+    const installed = this.#installed.get(meterId)
+    if (installed === undefined) throw new CannotPlan('OFPMMFC_INVALID_METER', `there is no meter ${meterId}`)
+    return this.#state.meters(meter).acquire(planning, String(meterId), () => ({
+      updates: [{ op: 'insert', entity: this.#entry(meter, meterId, installed) }], uses: [],
+    }))
+  }
+
+  /** Equal rates: the band that comes first in the configuration applies, as in Open vSwitch. */
+  #lay(meters: Meters, record: MeterRecord, slot: Handle): InstalledMeter {
+    const unit: MeterUnit = (record.flags & MeterFlag.PKTPS) !== 0 ? 'pktps' : 'kbps'
+    const array = meters.arrays.get(unit)
+    if (array === undefined) throw new CannotPlan('OFPMMFC_BAD_FLAGS', `the pipeline does not measure ${unit}`)
+    if (record.bands.length > meters.maxBands) throw new CannotPlan('OFPMMFC_OUT_OF_BANDS', `a meter has at most ${meters.maxBands} bands`)
+    const rising = record.bands.map((band, index) => ({ band, index })).sort((a, b) => a.band.rate - b.band.rate || b.index - a.index)
+    const bands = rising.map(({ band, index }, place) => {
+      const reaction = reactionOf(band)
+      if (reaction !== DROP && !meters.remarks) throw new CannotPlan('OFPMMFC_BAD_BAND', 'the pipeline does not remark')
+      const config = configOf(band, unit, record.flags, array.maxBurst)
+      return { index, reaction, cell: { kind: 'meter' as const, meter: array.name, index: slot.id * meters.maxBands + place, config } }
+    })
+    return { slot, unit, bands }
+  }
+
+  #entry(table: MeterTable, meterId: number, { slot, unit, bands }: InstalledMeter) {
+    const action = table.actions.get(unit)
+    if (action === undefined) throw new CannotPlan('OFPMMFC_BAD_FLAGS', `table ${table.table} has no meters of ${unit}`)
+    const reactions = bands.reduce((bits, { reaction }, place) => bits | (reaction << BigInt(2 * place)), 0n)
+    const values = new Map([['cell', BigInt(slot.id * this.#meters().maxBands)], ['bands', BigInt(bands.length)], ['on_exceeded', reactions]])
+    const params = [...action.roles].map(([role, { name }]) => ({ name, value: values.get(role) ?? 0n }))
+    return tableEntry(table.table, exactly(table.key, meterId), { name: action.name, params })
+  }
+
+  #rewrite(planning: Planning, handle: Handle, old: NamedUpdate['entity'], entity: NamedUpdate['entity'], meter: number): void {
+    const before = handle.updates
+    handle.updates = [{ op: 'insert', entity }]
+    planning.changed(() => { handle.updates = before })
+    planning.main({ op: 'modify', entity }, { op: 'modify', entity: old }, { meter })
+  }
+
+  /** Its band counts from zero, its bucket is full. */
+  #configure(planning: Planning, meter: number, cell: NamedMeterCell, before: NamedMeterCell | null): void {
+    planning.main({ op: 'modify', entity: cell }, { op: 'modify', entity: before ?? { ...cell, config: null } }, { meter })
+    this.#reset(planning, meter, this.#meters().bandCounter, cell.index)
+  }
+  #free(planning: Planning, meter: number, cell: NamedMeterCell): void {
+    planning.main({ op: 'modify', entity: { ...cell, config: null } }, { op: 'modify', entity: cell }, { meter })
+  }
+  #reset(planning: Planning, meter: number, counter: string | null, index: number): void {
+    if (counter !== null) planning.main({ op: 'modify', entity: { kind: 'counter_reset', counter, index } }, null, { meter })
+  }
+
+  #existing(meterId: number): InstalledMeter {
+    const meter = this.#installed.get(meterId)
+    if (meter === undefined) throw new Error(`meter ${meterId} is not in the pipeline`)
+    return meter
+  }
+  #meters(): Meters {
+    const { meters } = this.#contract
+    if (meters === null) throw new CannotPlan('OFPMMFC_OUT_OF_METERS', 'the pipeline has no meters')
+    return meters
+  }
+}
+
+const placeOf = ({ meter, index }: NamedMeterCell): string => `${meter}/${index}`
+
+function reactionOf({ type, precLevel }: MeterBand): bigint {
+  if (type === 'drop') return DROP
+  return precLevel === 0 ? LEAVE : BigInt(Math.min(precLevel, MAX_RAISE))
+}
+
+/**
+ * kb/s are 1000 bit/s. A burst that is not asked for is what comes in one second, as in Open vSwitch; without a limit to it
+ * being asked for, it is at most what the array holds. OF 1.3.5 §7.3.4.4
+ */
+function configOf({ rate, burstSize }: MeterBand, unit: MeterUnit, flags: number, maxBurst: bigint): NonNullable<NamedMeterCell['config']> {
+  const inArray = (amount: number): bigint => BigInt(amount) * (unit === 'kbps' ? 125n : 1n)
+  const asked = (flags & MeterFlag.BURST) !== 0 && burstSize > 0
+  const burst = inArray(asked ? burstSize : rate)
+  if (burst <= maxBurst) return { rate: inArray(rate), burst }
+  if (asked) throw new CannotPlan('OFPMMFC_BAD_BURST', `a burst of ${burstSize} is more than the pipeline can hold`)
+  return { rate: inArray(rate), burst: maxBurst }
+}
