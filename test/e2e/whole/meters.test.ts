@@ -55,9 +55,10 @@ describe('meters', () => {
   const within = (actual: number, wanted: number, share: number, what: string): void =>
     assert.ok(Math.abs(actual - wanted) <= wanted * share, `${what}: ${actual.toFixed(1)}, wanted ${wanted.toFixed(1)} ± ${share * 100} %`)
 
+  // Bursts of a fifth of a second: a sender that stops for less than that still finds the meter empty.
   const rates: readonly (readonly [string, number, number, number, number, (seconds: number) => number])[] = [
-    ['packets per second', PKTPS | BURST, 200, 10, 100, (seconds) => 200 * seconds + 10],
-    ['kilobits per second', KBPS | BURST, 1600, 16, 1000, (seconds) => (1600 * seconds + 16) * 125 / 1000],
+    ['packets per second', PKTPS | BURST, 200, 40, 100, (seconds) => 200 * seconds + 40],
+    ['kilobits per second', KBPS | BURST, 1600, 320, 1000, (seconds) => (1600 * seconds + 320) * 125 / 1000],
     ['a burst that is not given is one second', PKTPS, 100, 0, 100, (seconds) => 100 * seconds + 100],
   ]
   for (const [what, flags, rate, burst, size, expected] of rates) {
@@ -71,14 +72,14 @@ describe('meters', () => {
   }
 
   it('applies the band with the highest rate that is exceeded', async () => {
-    const bands = [drop(400, 4), remark(100, 1, 4), remark(200, 2, 4)]
+    const bands = [drop(400, 80), remark(100, 1, 20), remark(200, 2, 40)]
     assert.deepEqual(await rig.client.sendAll(meterMod(1, PKTPS | BURST, bands), flowMod(0, 1, [exact('eth_type', 0x800n)], { meter: 1, apply: [output(2)] })), [])
     const { sent, out, seconds } = await pace(af11, 1000, 1500)
     const counted = (await stats(1)).bands.map(({ packetCount }) => Number(packetCount))
-    within(out, 400 * seconds, 0.1, 'frames that passed')
+    within(out, 400 * seconds + 80, 0.1, 'frames that passed')
     assert.equal(counted[0], sent - out, 'what the highest band dropped')
-    within(counted[2]!, 200 * seconds, 0.15, 'between 200 and 400')
-    within(counted[1]!, 100 * seconds, 0.15, 'between 100 and 200')
+    within(counted[2]!, 200 * seconds + 40, 0.15, 'between 200 and 400')
+    within(counted[1]!, 100 * seconds + 20, 0.15, 'between 100 and 200')
   })
 
   it('raises the drop precedence with the right checksum, and leaves what has none', async () => {
