@@ -87,7 +87,7 @@ export class PortMonitor implements PortSource {
         'rx_frame_errors', 'rx_over_errors', 'rx_crc_errors', 'collisions'].map(read)) as Twelve
     return {
       portNo, rxPackets, txPackets, rxBytes, txBytes, rxDropped, txDropped, rxErrors, txErrors, rxFrameErr, rxOverErr, rxCrcErr, collisions,
-      ...duration(this.#now() - port.since),
+      ...duration(this.#now() - port.since), properties: NO_PROPERTIES,
     }
   }
 
@@ -134,7 +134,7 @@ export class PortMonitor implements PortSource {
       portNo, name, hwAddr: parseMac(address ?? '') ?? 0n,
       config: isUp ? 0 : PortConfig.DOWN, state: linkUp ? PortState.LIVE : PortState.LINK_DOWN,
       curr: known ? featureOf(speed, duplex !== 'half') : 0, advertised: 0, supported: 0, peer: 0,
-      currSpeed: known ? speed * 1000 : 0, maxSpeed: 0,
+      currSpeed: known ? speed * 1000 : 0, maxSpeed: 0, properties: NO_PROPERTIES,
     }
   }
 
@@ -197,7 +197,7 @@ export class DriverPortMonitor implements PortSource {
     return {
       portNo, rxPackets: of('rxPackets'), txPackets: of('txPackets'), rxBytes: of('rxBytes'), txBytes: of('txBytes'),
       rxDropped: of('rxDropped'), txDropped: of('txDropped'), rxErrors: 0n, txErrors: 0n, rxFrameErr: 0n, rxOverErr: 0n, rxCrcErr: 0n,
-      collisions: 0n, ...duration(this.#now() - this.#since),
+      collisions: 0n, ...duration(this.#now() - this.#since), properties: NO_PROPERTIES,
     }
   }
 
@@ -214,7 +214,7 @@ export class DriverPortMonitor implements PortSource {
   #describe(links: ReadonlyMap<number, boolean>): PortDesc[] {
     return this.#ports.map(({ portNo, p4Port, name, hwAddr }) => ({
       portNo, name, hwAddr, config: 0, state: links.get(p4Port) ? PortState.LIVE : PortState.LINK_DOWN,
-      curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0,
+      curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0, properties: NO_PROPERTIES,
     }))
   }
 }
@@ -223,6 +223,9 @@ const repeatedly = (options: PortMonitorOptions, scan: () => Promise<void>, log:
   new Repeating(options.intervalMs ?? INTERVAL_MS, scan, (error) => log.error({ reason: messageOf(error) }, 'cannot look at the ports'))
 
 type Twelve = [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint]
+
+/** Neither optical nor recirculated. */
+const NO_PROPERTIES: readonly never[] = []
 
 /** netdevice(7) */
 const IFF_UP = 1

@@ -38,9 +38,10 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   const wildcards = [...table.matches].filter(([, { kind }]) => kind !== 'exact').map(([field]) => field)
   return {
     tableId: table.number, name: '', metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
-    config: 0, maxEntries: table.size, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
+    config: 0, maxEntries: table.size, command: 'replace', features: 0, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
     writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
-    writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField,
+    writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField, syncFrom: [],
+    writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [], packetTypes: [],
   }
 }
 
@@ -100,11 +101,11 @@ const DROP = 1 << 1
 const DSCP_REMARK = 1 << 2
 
 function meterFeatures({ meters }: Contract): MeterFeatures {
-  if (meters === null) return { maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 }
+  if (meters === null) return { maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0, features: 0 }
   const { slots, maxBands, arrays, remarks, totalCounter, bandCounter } = meters
   const capabilities = (arrays.has('kbps') ? MeterFlag.KBPS : 0) | (arrays.has('pktps') ? MeterFlag.PKTPS : 0) | MeterFlag.BURST
     | (totalCounter !== null && bandCounter !== null ? MeterFlag.STATS : 0)
-  return { maxMeter: slots, bandTypes: DROP | (remarks ? DSCP_REMARK : 0), capabilities, maxBands, maxColor: 0 }
+  return { maxMeter: slots, bandTypes: DROP | (remarks ? DSCP_REMARK : 0), capabilities, maxBands, maxColor: 0, features: 0 }
 }
 
 /** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */

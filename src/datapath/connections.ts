@@ -6,6 +6,7 @@
  * gets none until it has set a nonzero miss_send_len, INVALID_TTL packet-ins are off unless asked for, and a flow removed
  * with its group is not reported to versions that lack the reason.
  */
+import { NO_ASYNC } from '../openflow/index.js'
 import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
 import type { Bundle } from './bundles.js'
 import type { ConnId, ConnKind, Token } from './events.js'
@@ -68,17 +69,20 @@ export class Queue {
 }
 
 /** Bits of the asynchronous configuration, by reason. OF 1.3.5 §7.3.10 */
-export const PacketInBit = { no_match: 1, action: 2, invalid_ttl: 4 } as const
+export const PacketInBit = { no_match: 1, action: 2, invalid_ttl: 4, action_set: 8, group: 16, packet_out: 32 } as const
 const portStatusBit: Record<PortStatus['reason'], number> = { add: 1, delete: 2, modify: 4 }
-const flowRemovedBit: Record<FlowRemovedReason, number> = { idle_timeout: 1, hard_timeout: 2, delete: 4, group_delete: 8, meter_delete: 16 }
+const flowRemovedBit: Record<FlowRemovedReason, number> = {
+  idle_timeout: 1, hard_timeout: 2, delete: 4, group_delete: 8, meter_delete: 16, eviction: 32,
+}
 
 /** Open vSwitch's: what a service connection gets when it configures asynchronous messages without a miss_send_len. */
 export const DEFAULT_MISS_SEND_LEN = 128
 
 export function asyncConfigOf(conn: Connection): AsyncConfig {
   if (conn.async !== null) return conn.async
-  const packetIn = PacketInBit.no_match | PacketInBit.action | (conn.invalidTtl ? PacketInBit.invalid_ttl : 0)
-  return { packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF13 ? 15 : 7, 0] }
+  const finer = conn.version >= OF14 ? PacketInBit.action_set | PacketInBit.group | PacketInBit.packet_out : 0
+  const packetIn = PacketInBit.no_match | PacketInBit.action | finer | (conn.invalidTtl ? PacketInBit.invalid_ttl : 0)
+  return { ...NO_ASYNC, packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF14 ? 63 : conn.version >= OF13 ? 15 : 7, 0] }
 }
 
 function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boolean {
@@ -87,12 +91,15 @@ function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boole
   return (masks[conn.role === 'slave' ? 1 : 0] & bit) !== 0
 }
 
-export const receivesPacketIn = (conn: Connection, bit: number): boolean => receives(conn, 'packetIn', bit)
+/** What 1.4 made finer reasons of is one to earlier versions. OF 1.4.1 §7.4.1 */
+const FINER = PacketInBit.action_set | PacketInBit.group | PacketInBit.packet_out
+export const receivesPacketIn = (conn: Connection, bit: number): boolean =>
+  receives(conn, 'packetIn', conn.version < OF14 && (bit & FINER) !== 0 ? PacketInBit.action : bit)
 export const receivesPortStatus = (conn: Connection, reason: PortStatus['reason']): boolean =>
   receives(conn, 'portStatus', portStatusBit[reason])
-/** Before 1.4 a flow that goes with its meter counts, and is reported, as deleted. */
+/** Before 1.4 a flow that goes with its meter or is evicted counts, and is reported, as deleted. */
 export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason): boolean =>
-  receives(conn, 'flowRemoved', flowRemovedBit[reason === 'meter_delete' && conn.version < OF14 ? 'delete' : reason])
+  receives(conn, 'flowRemoved', flowRemovedBit[(reason === 'meter_delete' || reason === 'eviction') && conn.version < OF14 ? 'delete' : reason])
 /** A packet that no flow matched: before 1.3 that goes to the controller, since 1.3 it is dropped. OF 1.3.5 §5.4 */
 export const receivesMisses = (conn: Connection): boolean =>
   conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)

@@ -4,10 +4,11 @@
  * A group may output to groups that exist and are not on the way back to itself. A group that another group outputs to
  * is not deleted on its own; the flows that refer to a deleted group go with it (OFPRR_GROUP_DELETE).
  */
-import { Group, Port } from '../openflow/index.js'
+import { BucketId, Group, Port } from '../openflow/index.js'
 import type { Bucket, GroupMod } from '../openflow/index.js'
 import { OF13 } from './connections.js'
 import type { Connection } from './connections.js'
+import { duplicateBucket, insertBuckets, removeBuckets } from './buckets.js'
 import { groupsInBuckets } from './group-table.js'
 import type { Change, GroupRecord } from './pipeline.js'
 import { removal } from './removal.js'
@@ -25,6 +26,7 @@ export function handleGroupMod(ctx: Context, conn: Connection, groupMod: GroupMo
     case 'add': return add(ctx, groupMod, requester)
     case 'modify': return modify(ctx, groupMod, requester)
     case 'delete': return remove(ctx, conn, groupMod, requester)
+    case 'insert_bucket': case 'remove_bucket': return changeBuckets(ctx, groupMod, requester)
   }
 }
 
@@ -46,6 +48,19 @@ function add(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
     settled: () => {},
     undo: () => { ctx.groups.remove(group) },
   }, requester)
+}
+
+/** A modification to what the group has and this; its type stays, whatever the request says. OF 1.5.1 §6.7 */
+function changeBuckets(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
+  const group = ctx.groups.get(groupMod.groupId)
+  if (group !== undefined && group.token !== 0) return waitFor(group.token)
+  if (group === undefined) return fail('OFPGMFC_UNKNOWN_GROUP', `no group ${groupMod.groupId}`)
+  const { buckets, groupType } = group.record
+  const { commandBucketId } = groupMod
+  if (groupMod.command === 'remove_bucket' && groupMod.buckets.length > 0) return fail('OFPGMFC_BAD_BUCKET', 'buckets to remove are named by their id')
+  const changed = groupMod.command === 'insert_bucket' ? insertBuckets(buckets, groupMod.buckets, commandBucketId) : removeBuckets(buckets, commandBucketId)
+  if ('error' in changed) return fail(changed.error, changed.reason)
+  return modify(ctx, { ...groupMod, command: 'modify', groupType, buckets: changed.buckets, commandBucketId: BucketId.ALL }, requester)
 }
 
 function modify(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
@@ -113,11 +128,14 @@ const isFull = (ctx: Context, { groupType }: GroupMod): boolean =>
 
 /** What an addition and a modification have in common. */
 function checkGroup(ctx: Context, groupMod: GroupMod): Outcome | null {
+  if (groupMod.commandBucketId !== BucketId.ALL) return fail('OFPGMFC_BAD_BUCKET', `no bucket id ${groupMod.commandBucketId} with ${groupMod.command}`)
   const { groupId, groupType, buckets } = groupMod
   const { features } = ctx.pipeline
   if (groupId > Group.MAX) return fail('OFPGMFC_INVALID_GROUP', `no group id ${groupId}`)
   if (!features.groups.types.includes(groupType)) return fail('OFPGMFC_BAD_TYPE', `no ${groupType} groups`)
   if (groupType === 'indirect' && buckets.length !== 1) return fail('OFPGMFC_INVALID_GROUP', 'an indirect group has exactly one bucket')
+  const twice = duplicateBucket(buckets)
+  if (twice !== null) return fail('OFPGMFC_BUCKET_EXISTS', `bucket ${twice} twice`)
   for (const [index, bucket] of buckets.entries()) {
     const problem = checkWeight(groupMod, bucket, features.groups.capabilities) ?? checkWatch(ctx, groupMod, bucket)
     if (problem !== null) return problem

@@ -3,10 +3,10 @@
  * OF 1.3.5 §6.1.1, §7.3.1 to §7.3.3, §7.3.6, §7.3.8 to §7.3.10.
  */
 import { Port, Table } from '../openflow/index.js'
-import type { Action, AsyncConfig, Message, SwitchConfig } from '../openflow/index.js'
+import type { Action, AsyncChange, AsyncKind, AsyncMasks, Message, SwitchConfig } from '../openflow/index.js'
 import { handleBundleAdd, handleBundleControl } from './bundles.js'
 import type { Connection } from './connections.js'
-import { DEFAULT_MISS_SEND_LEN, OF13, asyncConfigOf, sendTo } from './connections.js'
+import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, sendTo } from './connections.js'
 import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
 import { handleMeterMod } from './meter-mod.js'
@@ -74,6 +74,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'barrier_request': return reply({ type: 'barrier_reply' })
     case 'barrier_reply': case 'features_reply': case 'get_config_reply': case 'packet_in': case 'flow_removed':
     case 'port_status': case 'stats_reply': case 'queue_get_config_reply': case 'role_reply': case 'get_async_reply':
+    case 'role_status': case 'table_status': case 'requestforward': case 'controller_status':
       return fail('OFPBRC_BAD_TYPE', `a controller does not send ${message.type}`)
   }
 }
@@ -111,13 +112,25 @@ function setRole(ctx: Context, conn: Connection, { role, generationId }: Extract
     return fail('OFPRRFC_STALE', `generation ${generationId} is older than ${ctx.conns.generationId}`)
   }
   if (role !== 'nochange') ctx.conns.setRole(conn, role)
-  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION })
+  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION, shortId: 0 })
 }
 
+/** A bit for each reason. Vacancy events are the bits 3 and 4. OF 1.3.5 §7.3.10, OF 1.4.1 §7.3.10, OF 1.5.1 §7.3.10 */
+const REASONS13 = { packetIn: 7, portStatus: 7, flowRemoved: 15, roleStatus: 0, tableStatus: 0, requestForward: 0, flowStats: 0, controllerStatus: 0 } as const
+const REASONS14 = { packetIn: 63, portStatus: 7, flowRemoved: 63, roleStatus: 7, tableStatus: 0x18, requestForward: 3, flowStats: 3, controllerStatus: 0x7f } as const
+
 /** Bits of reasons that do not exist are not kept. As Open vSwitch, a service connection thereby asks for messages. */
-function setAsync(conn: Connection, { packetIn, portStatus, flowRemoved }: AsyncConfig): Outcome {
-  const within = ([first, second]: readonly [number, number], bits: number): [number, number] => [first & bits, second & bits]
-  conn.async = { packetIn: within(packetIn, 7), portStatus: within(portStatus, 7), flowRemoved: within(flowRemoved, 15) }
+function setAsync(conn: Connection, change: AsyncChange): Outcome {
+  const now = asyncConfigOf(conn)
+  const known: Readonly<Record<AsyncKind, number>> = conn.version >= OF14 ? REASONS14 : REASONS13
+  const merged = (kind: AsyncKind): AsyncMasks => {
+    const [master, slave] = change[kind]
+    return [(master ?? now[kind][0]) & known[kind], (slave ?? now[kind][1]) & known[kind]]
+  }
+  conn.async = {
+    packetIn: merged('packetIn'), portStatus: merged('portStatus'), flowRemoved: merged('flowRemoved'), roleStatus: merged('roleStatus'),
+    tableStatus: merged('tableStatus'), requestForward: merged('requestForward'), flowStats: merged('flowStats'), controllerStatus: merged('controllerStatus'),
+  }
   if (conn.connKind === 'service' && conn.missSendLen === 0) conn.missSendLen = DEFAULT_MISS_SEND_LEN
   return DONE
 }

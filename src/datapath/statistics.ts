@@ -4,8 +4,8 @@
  * What the switch knows itself is answered at once; counters are asked of the target, and the reply is made when they
  * come, of the objects that were selected at the time of the request and still exist.
  */
-import { Group, Port, Table } from '../openflow/index.js'
-import type { FlowStats, FlowStatsFilter, PortStats, StatsReplyBody, StatsRequestBody } from '../openflow/index.js'
+import { Group, NO_FLOW_COUNTS, Port, Queue, Table } from '../openflow/index.js'
+import type { FlowCounters, FlowStats, FlowStatsFilter, PortStats, StatsReplyBody, StatsRequestBody } from '../openflow/index.js'
 import { OF10, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { CounterAnswer } from './events.js'
@@ -19,7 +19,6 @@ import { requestTables } from './table-features.js'
 
 /** The value of a counter that is not available. OF 1.3.5 §5.8 */
 const UNKNOWN = 0xffff_ffff_ffff_ffffn
-const QUEUE_ALL = 0xffffffff
 /** 1.0's table of emergency flows: there is none, so it is empty. OF 1.0 §5.3.5 */
 const TABLE_EMERGENCY = 0xfe
 /** Up to here flows are read one by one, beyond it by table. */
@@ -43,7 +42,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     case 'port': return portStats(ctx, body.portNo, requester, reply)
     case 'queue': return queueStats(ctx, body.portNo, body.queueId, reply)
     case 'group': return groupStats(ctx, body.groupId, requester, reply)
-    case 'group_desc': return reply({ kind: 'group_desc', groups: liveGroups(ctx, Group.ALL).map(({ record }) => record) })
+    case 'group_desc': return reply({ kind: 'group_desc', groups: liveGroups(ctx, body.groupId).map(({ record }) => record) })
     case 'group_features': return reply({ kind: 'group_features', ...ctx.pipeline.features.groups })
     case 'meter': return meterStats(ctx, body.meterId, requester, reply)
     case 'meter_config': {
@@ -55,7 +54,20 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
       const problem = body.tables.length === 0 ? null : requestTables(ctx, body.tables)
       return problem === null ? reply({ kind: 'table_features', tables: ctx.capabilities.tableFeatures() }) : fail(problem.error, problem.reason)
     }
-    case 'port_desc': return reply({ kind: 'port_desc', ports: ctx.ports.descriptions() })
+    case 'port_desc':
+      return reply({ kind: 'port_desc', ports: ctx.ports.descriptions().filter(({ portNo }) => body.portNo === Port.ANY || portNo === body.portNo) })
+    case 'table_desc': {
+      const tables = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => ({ tableId, config: 0, eviction: null, vacancy: null }))
+      return reply({ kind: 'table_desc', tables })
+    }
+    case 'queue_desc': {
+      const problem = noQueue(ctx, body.portNo, body.queueId)
+      return problem ?? reply({ kind: 'queue_desc', queues: [] })
+    }
+    case 'flow_stats': return selectFlows(ctx, conn, body, requester, (flows) => {
+      reply({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) })
+    })
+    case 'flow_monitor': case 'controller_status': case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
     case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `no statistics of experimenter 0x${body.experimenter.toString(16)}`)
   }
 }
@@ -88,14 +100,25 @@ function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows'
 function flowStats(ctx: Context, flow: Flow): FlowStats {
   const { tableId, priority, idleTimeout, cookie, match, instructions } = flow.record
   return {
-    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags,
+    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags, importance: 0,
     cookie, packetCount: flow.last.packets, byteCount: flow.last.bytes, match, instructions,
+  }
+}
+
+/** 1.5's form of the counters. OF 1.5.1 §7.3.5.4 */
+function flowCounters(ctx: Context, flow: Flow): FlowCounters {
+  const { tableId, priority, match } = flow.record
+  const { durationSec, durationNsec } = durationOf(flow.createdAt, ctx.now)
+  return {
+    tableId, reason: 'request', priority, match,
+    counts: { ...NO_FLOW_COUNTS, duration: { seconds: durationSec, nanoseconds: durationNsec }, packetCount: flow.last.packets, byteCount: flow.last.bytes },
   }
 }
 
 /** `lookup_count` is hits and misses of the table, where the target counts them. OF 1.3.5 §7.3.5.4 */
 function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
   const tableIds = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
+  const features = new Map(ctx.capabilities.tableFeatures().map((table) => [table.tableId, table]))
   ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_table_counters', token, tableIds }), (_, answer) => {
     if (answer?.what === 'tables') ctx.tally.note(tableIds, answer.tables)
     reply({
@@ -104,6 +127,7 @@ function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReply
         const known = ctx.tally.of(tableId)
         return {
           tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0,
+          features: features.get(tableId) ?? null, config: 0,
           activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.lookups ?? UNKNOWN, matchedCount: known?.matched ?? UNKNOWN,
         }
       }),
@@ -115,6 +139,7 @@ function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReply
 const noPortCounters: Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'> = {
   rxPackets: UNKNOWN, txPackets: UNKNOWN, rxBytes: UNKNOWN, txBytes: UNKNOWN, rxDropped: UNKNOWN, txDropped: UNKNOWN,
   rxErrors: UNKNOWN, txErrors: UNKNOWN, rxFrameErr: UNKNOWN, rxOverErr: UNKNOWN, rxCrcErr: UNKNOWN, collisions: UNKNOWN,
+  properties: [],
 }
 
 /** A port that does not exist has no statistics: the reply is empty, as Open vSwitch's. OF 1.3.5 §7.3.5.6 */
@@ -136,9 +161,12 @@ function portStats(ctx: Context, portNo: number, requester: Requester, reply: (b
 
 /** No port has queues, so a particular queue does not exist. OF 1.3.5 §7.3.5.8 */
 function queueStats(ctx: Context, portNo: number, queueId: number, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  return noQueue(ctx, portNo, queueId) ?? reply({ kind: 'queue', queues: [] })
+}
+
+function noQueue(ctx: Context, portNo: number, queueId: number): Outcome | null {
   if (portNo !== Port.ANY && ctx.ports.get(portNo) === undefined) return fail('OFPQOFC_BAD_PORT', `no port ${portNo}`)
-  if (queueId !== QUEUE_ALL) return fail('OFPQOFC_BAD_QUEUE', `no queue ${queueId}`)
-  return reply({ kind: 'queue', queues: [] })
+  return queueId === Queue.ALL ? null : fail('OFPQOFC_BAD_QUEUE', `no queue ${queueId}`)
 }
 
 const liveGroups = (ctx: Context, groupId: number): GroupEntry[] =>

@@ -211,7 +211,7 @@ class Session {
   #packetOut(packet: PacketIn, inPort: number, port: number): void {
     const buffered = packet.bufferId !== NO_BUFFER
     this.#send({
-      type: 'packet_out', bufferId: packet.bufferId, inPort, actions: output(port),
+      type: 'packet_out', bufferId: packet.bufferId, inPort, match: [], actions: output(port),
       data: buffered ? new Uint8Array(0) : packet.data,
     })
   }
@@ -236,7 +236,7 @@ class Session {
   #flowMod(parts: Pick<FlowMod, 'command' | 'tableId'> & Partial<FlowMod>): void {
     this.#send({
       type: 'flow_mod', priority: 0, match: [], cookie: this.#cookie, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0,
-      bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY, flags: 0, instructions: NO_INSTRUCTIONS, ...parts,
+      bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY, flags: 0, importance: 0, instructions: NO_INSTRUCTIONS, ...parts,
     })
   }
 

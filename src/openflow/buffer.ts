@@ -16,6 +16,8 @@ export class Reader {
   matchProto = -1
   /** The OF 1.0 match read last had no wildcard at all. */
   exactMatch = false
+  /** Of a bucket that does not say its weight. */
+  bucketWeight = 0
   /** The header's. */
   xid = 0
 
@@ -38,6 +40,8 @@ export class Writer {
   lossy = false
   /** The match written last requires a VLAN tag. */
   matchVlan = false
+  /** Of a bucket that need not say its weight; -1: each says it. */
+  bucketWeight = 0
   /** The header's. */
   xid = 0
 

@@ -6,7 +6,7 @@ import { Reader, Writer } from './buffer.js'
 import { Fault, Unencodable } from './fault.js'
 import { type Frame, HEADER_SIZE } from './framer.js'
 import type { ErrorName, Message, MessageType, StatsReply, StatsRequest } from './model.js'
-import { bundleAdd, type WholeMessages } from './schema/bundles.js'
+import { bundleAdd, requestForward, type WholeMessages } from './schema/bundles.js'
 import { type ExtensionRow, extensionAt } from './schema/extensions.js'
 import { encodeError } from './schema/hello.js'
 import { type MessageRow, MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from './schema/messages.js'
@@ -40,7 +40,7 @@ function tableFor(version: number): VersionTable {
   if (table !== undefined) return table
   const byCode: (MessageRow | undefined)[] = []
   const byType = new Map<MessageType, { row: MessageRow; code: number }>()
-  for (const row of [...MESSAGES, addToBundle]) {
+  for (const row of [...MESSAGES, addToBundle, forward]) {
     const code = pick(row.codes, version)
     if (code === undefined) continue
     byCode[code] = row
@@ -166,6 +166,7 @@ const wholeMessages: WholeMessages = {
 }
 const added = bundleAdd(wholeMessages)
 const addToBundle: MessageRow = { type: 'bundle_add', codes: { '1.4+': 34 }, body: added }
+const forward: MessageRow = { type: 'requestforward', codes: { '1.4+': 32 }, body: requestForward(wholeMessages) }
 const EXTENSIONS: readonly ExtensionRow[] = [...onfMessages(added)]
 
 function checkVersion(type: MessageType, version: number): void {
@@ -193,7 +194,7 @@ function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, ve
   if (row === undefined) throw new Unencodable(message.type, body.kind, version, 'the version has no such statistics')
   const type = isReply ? table.statsReply : table.statsRequest
   const form = isReply ? row.reply : row.request
-  writer.lossy = isReply && version === 1
+  writer.lossy = isReply
   const moreAtEnd = !isReply && message.more
   if (!isItemList(form)) {
     beginStats(row, version)

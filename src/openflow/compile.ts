@@ -84,12 +84,15 @@ const NAME = /^[a-zA-Z]\w*$/
 
 interface Block { readonly parts: { readonly part: Part; readonly offset: number }[]; size: number }
 
-/** Runs of fixed size, with the nested parts between them. */
-function blocksOf(parts: readonly Part[], version: number): (Block | Extract<Part, { part: 'nested' }>)[] {
-  const out: (Block | Extract<Part, { part: 'nested' }>)[] = []
+/** A part with a codec of its own. */
+type Inner = Extract<Part, { part: 'nested' | 'spread' }>
+
+/** Runs of fixed size, with the inner parts between them. */
+function blocksOf(parts: readonly Part[], version: number): (Block | Inner)[] {
+  const out: (Block | Inner)[] = []
   let block: Block | null = null
   for (const part of parts) {
-    if (part.part === 'nested') {
+    if (part.part === 'nested' || part.part === 'spread') {
       block = null
       out.push(part)
       continue
@@ -131,9 +134,20 @@ function emitDecode(source: Source, declared: Layout<unknown>, parts: readonly P
   const error = JSON.stringify(declared.lengthError)
   const present = new Set<string>()
   const limits = new Set<string>()
+  let spreads = 0
   let sized = false
   lines.push('function decode(r, at, end) {', 'const d = r.view', 'let p = at')
   for (const block of blocksOf(parts, version)) {
+    if ('part' in block && block.part === 'spread') {
+      const value = `s_${spreads++}`
+      lines.push(`const ${value} = ${source.constant(block.codec)}.decode(r, p, end)`, 'p = r.at')
+      for (const key of Object.keys(block.codec.empty as object)) {
+        if (present.has(key)) continue
+        lines.push(`const f_${key} = ${value}.${key}`)
+        present.add(key)
+      }
+      continue
+    }
     if ('part' in block) {
       const limit = limits.has(block.name) ? `l_${block.name}` : null
       if (limit !== null) lines.push(`if (p + ${limit} > end) throw h.badSize(${name}, ${error}, ${limit})`)
@@ -166,8 +180,7 @@ function emitDecode(source: Source, declared: Layout<unknown>, parts: readonly P
   if (sized) lines.push(`if (p !== end) throw h.excess(${name}, ${error}, end - p)`)
   const properties = Object.entries(declared.constants).map(([key, value]) => `${key}: ${source.constant(value)}`)
   for (const field of fieldsOf(declared)) {
-    const fallback = field.part === 'field' ? field.kind.fallback : field.codec.empty
-    properties.push(`${field.name}: ${present.has(field.name) ? `f_${field.name}` : source.constant(fallback)}`)
+    properties.push(`${field.name}: ${present.has(field.name) ? `f_${field.name}` : source.constant(field.fallback)}`)
   }
   lines.push('r.at = p', `return { ${properties.join(', ')} }`, '}')
 }
@@ -202,6 +215,11 @@ function emitEncode(source: Source, declared: Layout<unknown>, parts: readonly P
   let sizeAt: number | null = null
   let blockStart = 0
   for (const block of blocksOf(parts, version)) {
+    if ('part' in block && block.part === 'spread') {
+      for (const key of Object.keys(block.codec.empty as object)) present.add(key)
+      lines.push(`${source.constant(block.codec)}.encode(w, v)`)
+      continue
+    }
     if ('part' in block) {
       present.add(block.name)
       const before = measured.has(block.name) ? `s_${block.name}` : null
@@ -231,9 +249,9 @@ function emitEncode(source: Source, declared: Layout<unknown>, parts: readonly P
   if (sizeAt !== null) lines.push(`w.patchLength(start + ${sizeAt}, w.at - start, ${name})`)
   for (const field of fieldsOf(declared)) {
     if (present.has(field.name) || declared.drop.includes(field.name)) continue
-    const test = field.part === 'field'
-      ? `v.${field.name} !== ${source.constant(field.kind.fallback)}`
-      : `v.${field.name}.length > 0`
+    const test = field.part === 'nested' || Array.isArray(field.fallback)
+      ? `v.${field.name}.length > 0`
+      : `v.${field.name} !== ${source.constant(field.fallback)}`
     lines.push(`if (!w.lossy && ${test}) throw h.lacks(${name}, '${field.name}', ${version})`)
   }
   lines.push('}')

@@ -56,22 +56,25 @@ export function choice<const N extends readonly (string | null)[]>(
 
 export interface FieldPart<N extends string, T> { readonly part: 'field'; readonly name: N; readonly kind: Kind<T> }
 export interface NestedPart<N extends string, T> { readonly part: 'nested'; readonly name: N; readonly codec: Codec<T> }
+/** A part whose value's fields are fields of the structure itself: a list of properties, mostly. Those of `codec.empty`. */
+export interface SpreadPart<T> { readonly part: 'spread'; readonly codec: Codec<T> }
 /** Zero, or `value` in its last 32 bits, on sending; not looked at on receiving. */
 export interface PadPart { readonly part: 'pad'; readonly size: number; readonly value?: number }
 /** 16 bits: the length of the whole structure, which ends its decoding. */
 export interface SizePart { readonly part: 'size' }
 /** 16 bits: the length of the nested part `of`, later in the structure. */
 export interface LengthPart { readonly part: 'length'; readonly of: string }
-export type Part = FieldPart<string, unknown> | NestedPart<string, unknown> | PadPart | SizePart | LengthPart
+export type Part = FieldPart<string, unknown> | NestedPart<string, unknown> | SpreadPart<unknown> | PadPart | SizePart | LengthPart
 
 export const f = <const N extends string, T>(name: N, kind: Kind<T>): FieldPart<N, T> => ({ part: 'field', name, kind })
 export const nested = <const N extends string, T>(name: N, codec: Codec<T>): NestedPart<N, T> => ({ part: 'nested', name, codec })
+export const spread = <T extends object>(codec: Codec<T>): SpreadPart<T> => ({ part: 'spread', codec })
 export const pad = (size: number): PadPart => ({ part: 'pad', size })
 export const always = (value: number): PadPart => ({ part: 'pad', size: 4, value })
 export const size: SizePart = { part: 'size' }
 export const lengthOf = (of: string): LengthPart => ({ part: 'length', of })
 
-type Named<P> = P extends FieldPart<infer N, infer T> | NestedPart<infer N, infer T> ? { readonly [K in N]: T } : never
+type Named<P> = P extends FieldPart<infer N, infer T> | NestedPart<infer N, infer T> ? { readonly [K in N]: T } : P extends SpreadPart<infer S> ? S : never
 type Intersect<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void ? I : never
 type Flat<T> = { readonly [K in keyof T]: T[K] }
 type PartsIn<R> = R extends { readonly [range: string]: infer L } ? L extends readonly (infer P)[] ? P : never : never
@@ -111,12 +114,18 @@ const all: Layout<unknown>[] = []
 /** Every layout declared so far, for tables of what there is and for tests. */
 export const declaredLayouts = (): readonly Layout<unknown>[] => all
 
+/** One field of a layout's value. */
+export interface Declared { readonly name: string; readonly part: 'field' | 'nested' | 'spread'; /** In versions without it. */ readonly fallback: unknown; readonly kind: Kind<unknown> | null }
+
 /** Everything a value of the layout has, in the order in which the versions introduce it. */
-export function fieldsOf(declared: Layout<unknown>): readonly (FieldPart<string, unknown> | NestedPart<string, unknown>)[] {
-  const fields = new Map<string, FieldPart<string, unknown> | NestedPart<string, unknown>>()
+export function fieldsOf(declared: Layout<unknown>): readonly Declared[] {
+  const fields = new Map<string, Declared>()
+  const add = (field: Declared): void => { if (!fields.has(field.name)) fields.set(field.name, field) }
   for (const parts of Object.values(declared.ranges)) {
     for (const part of parts as readonly Part[]) {
-      if ((part.part === 'field' || part.part === 'nested') && !fields.has(part.name)) fields.set(part.name, part)
+      if (part.part === 'field') add({ name: part.name, part: 'field', fallback: part.kind.fallback, kind: part.kind })
+      if (part.part === 'nested') add({ name: part.name, part: 'nested', fallback: part.codec.empty, kind: null })
+      if (part.part === 'spread') for (const [name, fallback] of Object.entries(part.codec.empty as object)) add({ name, part: 'spread', fallback, kind: null })
     }
   }
   return [...fields.values()]

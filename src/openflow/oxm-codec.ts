@@ -5,7 +5,7 @@
 import type { Codec, Reader, Writer } from './buffer.js'
 import { Fault, Unencodable } from './fault.js'
 import { canonicalMatch, EMPTY_MATCH, orderFault } from './match.js'
-import type { ErrorName, FieldValue, Match } from './model.js'
+import type { ErrorName, FieldValue, Match, OxmName } from './model.js'
 import { OXM, OXM_BY_NUMBER, type OxmField } from './schema/oxm.js'
 import { inRange } from './versions.js'
 
@@ -82,8 +82,11 @@ export function writeOxm(w: Writer, { field, value, mask }: FieldValue): void {
   if (mask !== null) writeValue(w.view, at + TLV_HEADER + row.bytes, row.bytes, mask & row.ones)
 }
 
-/** ofp_match since 1.2, padded to 8 bytes. `pipeline`: a packet's metadata, where prerequisites do not apply. */
-function matchCodec(pipeline: boolean): Codec<Match> {
+/**
+ * ofp_match since 1.2, padded to 8 bytes. `told` and `asked`: a packet's metadata, where prerequisites do not apply; what
+ * else a packet-in has is skipped, what else a packet-out has is refused.
+ */
+function matchCodec(kind: 'flow' | 'told' | 'asked'): Codec<Match> {
   return {
     empty: EMPTY_MATCH,
     decode(r, at, end) {
@@ -96,7 +99,7 @@ function matchCodec(pipeline: boolean): Codec<Match> {
       const fields: FieldValue[] = []
       const stop = at + length
       const wasLoose = r.loose
-      r.loose ||= pipeline
+      r.loose ||= kind === 'told'
       r.at = at + TLV_HEADER
       while (r.at < stop) {
         const field = readOxm(r, r.at, stop, MATCH_ERRORS)
@@ -104,7 +107,7 @@ function matchCodec(pipeline: boolean): Codec<Match> {
       }
       r.loose = wasLoose
       r.at = at + padded
-      const match = pipeline ? pipelineFields(fields) : strictMatch(fields)
+      const match = kind === 'flow' ? strictMatch(fields) : pipelineFields(fields, kind === 'asked')
       r.matchProto = protocolOf(match)
       return match
     },
@@ -114,6 +117,8 @@ function matchCodec(pipeline: boolean): Codec<Match> {
       w.matchVlan = false
       for (const field of match) {
         if (field.field === 'vlan_vid') w.matchVlan = (field.value & 0x1000n) !== 0n
+        // The match that is told gets wider.
+        if (w.lossy && !inRange(OXM[field.field].since, w.version)) continue
         writeOxm(w, field)
       }
       w.patchLength(start + 2, w.at - start, 'ofp_match')
@@ -122,8 +127,9 @@ function matchCodec(pipeline: boolean): Codec<Match> {
   }
 }
 
-export const oxmMatch: Codec<Match> = matchCodec(false)
-export const pipelineMatch: Codec<Match> = matchCodec(true)
+export const oxmMatch: Codec<Match> = matchCodec('flow')
+export const pipelineMatch: Codec<Match> = matchCodec('told')
+export const packetOutMatch: Codec<Match> = matchCodec('asked')
 
 function strictMatch(fields: readonly FieldValue[]): Match {
   const result = canonicalMatch(fields)
@@ -143,9 +149,12 @@ function isAscending(fields: readonly FieldValue[]): boolean {
   return true
 }
 
-/** Keeps the fields that describe where a packet is in the pipeline. OF 1.3.5 §7.4.1. */
-function pipelineFields(fields: readonly FieldValue[]): Match {
-  const kept = fields.filter(({ field }) => field === 'in_port' || field === 'in_phy_port' || field === 'metadata' || field === 'tunnel_id')
+const PIPELINE: readonly OxmName[] = ['in_port', 'in_phy_port', 'metadata', 'tunnel_id', 'actset_output', 'packet_type']
+
+/** The fields that describe where a packet is in the pipeline. OF 1.3.5 §7.4.1, OF 1.5.1 §7.3.6. */
+function pipelineFields(fields: readonly FieldValue[], strict: boolean): Match {
+  const kept = fields.filter(({ field }) => PIPELINE.includes(field))
+  if (strict && kept.length < fields.length) throw new Fault('OFPBRC_PIPELINE_FIELDS_ONLY', 'a header field in the match of a packet-out')
   const result = canonicalMatch(kept)
   if ('error' in result) throw new Fault(result.error, result.reason)
   return result.match

@@ -3,7 +3,7 @@
  * explanations and tests.
  */
 import { fieldOf } from './match.js'
-import type { Action, FieldValue, Instructions, Match, OxmName } from './model.js'
+import type { Action, Duration, FieldValue, FlowCounts, Instructions, Match, OxmName } from './model.js'
 import { Port } from './model.js'
 import { OXM, type TextForm } from './schema/oxm.js'
 
@@ -69,7 +69,7 @@ const ORDER: readonly OxmName[] = [
   'tunnel_id', 'metadata', 'in_port', 'in_phy_port', 'vlan_vid', 'vlan_pcp', 'eth_src', 'eth_dst', 'eth_type', 'ipv4_src', 'ipv4_dst', 'ipv6_src',
   'ipv6_dst', 'ipv6_flabel', 'arp_spa', 'arp_tpa', 'ip_proto', 'arp_op', 'arp_sha', 'arp_tha', 'ip_dscp', 'ip_ecn', 'mpls_label', 'mpls_tc', 'mpls_bos',
   'tcp_src', 'tcp_dst', 'udp_src', 'udp_dst', 'sctp_src', 'sctp_dst', 'icmpv4_type', 'icmpv4_code', 'icmpv6_type', 'icmpv6_code', 'ipv6_nd_target',
-  'ipv6_nd_sll', 'ipv6_nd_tll', 'pbb_isid', 'ipv6_exthdr',
+  'ipv6_nd_sll', 'ipv6_nd_tll', 'pbb_isid', 'ipv6_exthdr', 'pbb_uca', 'tcp_flags', 'actset_output', 'packet_type',
 ]
 
 export function formatMatch(match: Match): string {
@@ -126,6 +126,11 @@ export function formatAction(action: Action): string {
     case 'set_nw_ttl': return `mod_nw_ttl:${action.ttl}`
     case 'dec_nw_ttl': return 'dec_ttl'
     case 'set_mpls_ttl': return `set_mpls_ttl(${action.ttl})`
+    case 'meter': return `meter:${action.meterId}`
+    case 'copy_field': {
+      const { bits, src, srcOffset, dst, dstOffset } = action
+      return `move:${OXM[src].text}[${srcOffset}..${srcOffset + bits - 1}]->${OXM[dst].text}[${dstOffset}..${dstOffset + bits - 1}]`
+    }
     case 'experimenter': return `experimenter(${hex(action.experimenter, 8)},${action.body.length} bytes)`
     case 'pop_vlan': case 'pop_pbb': case 'dec_mpls_ttl': case 'copy_ttl_out': case 'copy_ttl_in': return action.type
   }
@@ -133,6 +138,14 @@ export function formatAction(action: Action): string {
 
 /** `drop` for no action at all. */
 export const formatActions = (actions: readonly Action[]): string => actions.length === 0 ? 'drop' : actions.map(formatAction).join(',')
+
+const seconds = ({ seconds: whole, nanoseconds }: Duration): string => `${whole}.${String(nanoseconds).padStart(9, '0').slice(0, 3)}s`
+export function formatCounts({ duration, idleTime, flowCount, packetCount, byteCount }: FlowCounts): string {
+  return [
+    duration !== null && `duration=${seconds(duration)}`, idleTime !== null && `idle=${seconds(idleTime)}`, flowCount !== null && `n_flows=${flowCount}`,
+    packetCount !== null && `n_packets=${packetCount}`, byteCount !== null && `n_bytes=${byteCount}`,
+  ].filter((part) => part !== false).join(' ')
+}
 
 /** In the order in which they are carried out, as the text after `actions=`. */
 export function formatInstructions(instructions: Instructions): string {
@@ -145,6 +158,7 @@ export function formatInstructions(instructions: Instructions): string {
     const { value, mask } = instructions.writeMetadata
     parts.push(mask === 0xffffffffffffffffn ? `write_metadata:${hex(value)}` : `write_metadata:${hex(value)}/${hex(mask)}`)
   }
+  if (instructions.statTrigger !== null) parts.push(`stat_trigger:${formatCounts(instructions.statTrigger.thresholds)}`)
   if (instructions.gotoTable !== null) parts.push(`goto_table:${instructions.gotoTable}`)
   return parts.length === 0 ? 'drop' : parts.join(',')
 }

@@ -5,7 +5,7 @@
 export const Version = { OF10: 0x01, OF11: 0x02, OF12: 0x03, OF13: 0x04, OF14: 0x05, OF15: 0x06 } as const
 
 /** Versions whose every message is declared; adding one means adding rows in schema/. */
-export const SUPPORTED_VERSIONS: readonly number[] = [Version.OF10, Version.OF13]
+export const SUPPORTED_VERSIONS: readonly number[] = [Version.OF10, Version.OF11, Version.OF12, Version.OF13, Version.OF14, Version.OF15]
 
 export type Range = `1.${number}` | `1.${number}+` | `1.${number}-1.${number}`
 export type Ranges<T> = { readonly [R in Range]?: T }

@@ -14,7 +14,7 @@ export const MISS_PRIORITY = 0
 
 export const addFlow = (tableId: number, match: Match, instructions: Instructions, priority = PRIORITY): FlowMod => ({
   type: 'flow_mod', command: 'add', tableId, priority, match, cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0, bufferId: NO_BUFFER,
-  outPort: Port.ANY, outGroup: 0xffffffff, flags: 0, instructions,
+  outPort: Port.ANY, outGroup: 0xffffffff, flags: 0, importance: 0, instructions,
 })
 export const deleteAll: FlowMod = { ...addFlow(Table.ALL, [], NO_INSTRUCTIONS, 0), command: 'delete' }
 

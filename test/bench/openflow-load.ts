@@ -147,7 +147,7 @@ export class OpenFlowLoad implements Load {
 }
 
 export const packetOut = (port: number, inPort: number, data: Uint8Array): Message =>
-  ({ type: 'packet_out', bufferId: NO_BUFFER, inPort, actions: [output(port)], data })
+  ({ type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions: [output(port)], data })
 
 /** Without decoding: the load generator is not to be what is measured. OF 1.3.5 §7.3.5.2 */
 function countFlows({ bytes }: Frame): number {

@@ -19,7 +19,7 @@ export const setPorts = (): Change => ({ op: 'set_ports', ports: PORTS.map((port
 export const output = (port: number, maxLen = 0): Action => ({ type: 'output', port, maxLen })
 export const setField = (field: OxmName, value: bigint): Action => ({ type: 'set_field', field, value, mask: null })
 export const exact = (field: OxmName, value: bigint): Match[number] => ({ field, value, mask: null })
-export const bucket = (...actions: readonly Action[]): Bucket => ({ weight: 0, watchPort: 0xffffffff, watchGroup: 0xffffffff, actions })
+export const bucket = (...actions: readonly Action[]): Bucket => ({ bucketId: 0, weight: 0, watchPort: 0xffffffff, watchGroup: 0xffffffff, actions })
 
 export const meter = (meterId: number, flags: number, ...bands: readonly Partial<MeterBand>[]): MeterRecord =>
   ({ meterId, flags: flags | (flags & MeterFlag.PKTPS ? 0 : MeterFlag.KBPS), bands: bands.map((band) => ({ type: 'drop', rate: 0, burstSize: 0, precLevel: 0, ...band })) })

@@ -2,7 +2,7 @@
  * A datapath on a fake pipeline, and short ways to say things to it. `auto` answers commits and reads at once with
  * success; otherwise the test does, by the tokens in `commits` and `reads`.
  */
-import { Group, MeterFlag, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
+import { BucketId, Group, MeterFlag, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
 import type { Action, Bucket, FlowMod, GroupMod, Instructions, Match, Message, MeterBand, MeterMod, OxmName, PortDesc, StatsRequestBody } from '../../src/openflow/index.js'
 import { Datapath } from '../../src/datapath/index.js'
 import type { Counters, DatapathConfig, Effect, FlowId, Input, MeterCounters } from '../../src/datapath/index.js'
@@ -24,12 +24,13 @@ export const apply = (...actions: Action[]): Instructions => ({ ...NO_INSTRUCTIO
 
 export const flowMod = (given: Partial<FlowMod> = {}): FlowMod => ({
   type: 'flow_mod', command: 'add', tableId: 0, priority: 100, match: [], cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0,
-  bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY, flags: 0, instructions: apply(output(1)), ...given,
+  bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY, flags: 0, importance: 0, instructions: apply(output(1)), ...given,
 })
 export const bucket = (given: Partial<Bucket> & { readonly actions: readonly Action[] }): Bucket =>
-  ({ weight: 0, watchPort: Port.ANY, watchGroup: Group.ANY, ...given })
-export const groupMod = (given: Partial<GroupMod> & { readonly groupId: number }): GroupMod =>
-  ({ type: 'group_mod', command: 'add', groupType: 'all', buckets: [], ...given })
+  ({ bucketId: 0, weight: 0, watchPort: Port.ANY, watchGroup: Group.ANY, ...given })
+/** Buckets get their places as ids, as the codec does before 1.5. */
+export const groupMod = ({ buckets = [], ...given }: Partial<GroupMod> & { readonly groupId: number }): GroupMod =>
+  ({ type: 'group_mod', command: 'add', groupType: 'all', buckets: buckets.map((one, bucketId) => ({ ...one, bucketId })), commandBucketId: BucketId.ALL, ...given })
 
 export const meterMod = (given: Partial<MeterMod> & { readonly meterId: number }): MeterMod =>
   ({ type: 'meter_mod', command: 'add', flags: MeterFlag.KBPS, bands: [band(1000)], ...given })
@@ -37,7 +38,7 @@ export const band = (rate: number, given: Partial<MeterBand> = {}): MeterBand =>
 
 export const port = (portNo: number, given: Partial<PortDesc> = {}): PortDesc => ({
   portNo, hwAddr: 0x020000000000n + BigInt(portNo), name: `p${portNo}`, config: 0, state: 0, curr: 0, advertised: 0, supported: 0, peer: 0,
-  currSpeed: 1_000_000, maxSpeed: 1_000_000, ...given,
+  currSpeed: 1_000_000, maxSpeed: 1_000_000, properties: [], ...given,
 })
 
 export class Rig {

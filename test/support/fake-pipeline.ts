@@ -21,11 +21,12 @@ export function fakeTable(tableId: number, nTables: number): TableFeatures {
   const nextTables = Array.from({ length: nTables - tableId - 1 }, (_, index) => tableId + 1 + index)
   const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', 'meter', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
   return {
-    tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000,
+    tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000, command: 'replace', features: 0,
     instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,
     writeActions: allActions, writeActionsMiss: allActions, applyActions: allActions, applyActionsMiss: allActions,
     match: allFields.map((field) => ({ field, maskable: OXM[field].maskable })), wildcards: allFields,
     writeSetField: settable, writeSetFieldMiss: settable, applySetField: settable, applySetFieldMiss: settable,
+    syncFrom: [], writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [], packetTypes: [],
   }
 }
 
@@ -38,7 +39,7 @@ export function fakeFeatures(nTables = 4): PipelineFeatures {
       maxGroups: { all: 8, select: 8, indirect: 8, ff: 8 },
       actions: { all: allActions, select: allActions, indirect: allActions, ff: allActions },
     },
-    meters: { maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0 },
+    meters: { maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0, features: 0 },
     packetOutActions: allActions,
   }
 }

@@ -114,9 +114,9 @@ function messageOf(text: string): Message {
     case 'desc': return { type: 'stats_request', more: false, body: { kind: 'desc' } }
     case 'features': return { type: 'features_request' }
     case 'flows': return { type: 'stats_request', more: false, body: { kind: 'flow', tableId: Table.ALL, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [] } }
-    case 'role': return { type: 'role_request', role: words[0] as 'master', generationId: BigInt(words[1] ?? 0) }
+    case 'role': return { type: 'role_request', role: words[0] as 'master', generationId: BigInt(words[1] ?? 0), shortId: 0 }
     case 'set_config': return { type: 'set_config', flags: 0, missSendLen: Number(words[0]) }
-    case 'packet_out': return { type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, actions: actionsOf(given['actions']), data: new Uint8Array(60) }
+    case 'packet_out': return { type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, match: [], actions: actionsOf(given['actions']), data: new Uint8Array(60) }
     case 'flow_mod': return flowMod({
       command: words[0] as FlowModCommand, tableId: Number(given['table'] ?? 0), priority: Number(given['priority'] ?? 0), match: matchOf(given['match']),
       cookie: BigInt(given['cookie'] ?? 0), hardTimeout: Number(given['hard'] ?? 0), idleTimeout: Number(given['idle'] ?? 0), flags: Number(given['flags'] ?? 0),

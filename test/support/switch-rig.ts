@@ -135,7 +135,7 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
 export function flowMod(tableId: number, priority: number, match: Match, instructions: Partial<Instructions>, rest: Partial<FlowMod> = {}): FlowMod {
   return {
     type: 'flow_mod', command: 'add', tableId, priority, match, cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0, bufferId: NO_BUFFER,
-    outPort: Port.ANY, outGroup: 0xffffffff, flags: 0, instructions: { ...NO_INSTRUCTIONS, ...instructions }, ...rest,
+    outPort: Port.ANY, outGroup: 0xffffffff, flags: 0, importance: 0, instructions: { ...NO_INSTRUCTIONS, ...instructions }, ...rest,
   }
 }
 export const output = (port: number, maxLen = 0xffff): Action => ({ type: 'output', port, maxLen })

@@ -1,6 +1,6 @@
 /**
- * Actions on the wire: one row each, with its number per version. OF 1.0 §5.2.4, OF 1.3.5 §7.2.5.
- * A row with `nicira` is one of Open vSwitch's extension actions of OpenFlow 1.0; they are how a 1.0 controller such as
+ * Actions on the wire: one row each, with its number per version. OF 1.0 §5.2.4, OF 1.3.5 §7.2.5, OF 1.5.1 §7.2.6.
+ * A row with `nicira` is one of Open vSwitch's extension actions of OpenFlow 1.0, where 1.1 lacks it too of that; they are how a 1.0 controller such as
  * ovs-ofctl says, and is told, what 1.0 has no words for. Differences in kind are in lift-actions.ts.
  */
 import type { Codec, Reader, Writer } from '../buffer.js'
@@ -8,11 +8,12 @@ import { compile } from '../compile.js'
 import { Fault, Unencodable } from '../fault.js'
 import type { Layout, Part } from '../layout.js'
 import { f, layout, pad, port, u16, u32, u8 } from '../layout.js'
-import type { Action, ActionName, ErrorName } from '../model.js'
-import { readOxm, writeOxm } from '../oxm-codec.js'
+import type { Action, ActionName, ErrorName, OxmName } from '../model.js'
+import { fieldOfHeader, readOxm, writeOxm } from '../oxm-codec.js'
 import type { Ranges } from '../versions.js'
 import { pick } from '../versions.js'
 import { lowerActions, protocolFields, setNwTtlLoad, type LegacySet, legacySets } from './lift-actions.js'
+import { writeOxmId } from './oxm-ids.js'
 import { OXM } from './oxm.js'
 
 export const NICIRA = 0x00002320
@@ -52,10 +53,10 @@ const either = (...parts: readonly Part[]): Ranges<readonly Part[]> => {
 }
 const ethertypeIs = (...values: number[]) => (action: Action): boolean => 'ethertype' in action && values.includes(action.ethertype)
 
-/** OF 1.0's SET_DL_SRC … SET_TP_DST: one action for each field they can set. */
+/** OF 1.0's and 1.1's SET_DL_SRC … SET_MPLS_TC: one action for each field they can set. */
 function legacy(set: LegacySet): ActionRow[] {
   return set.fields.map((field) => ({
-    key: `set_field:${field}`, codes: { '1.0': set.code },
+    key: `set_field:${field}`, codes: set.codes,
     decode(r, at, end, out) {
       const value = compile(set.layout, r.version).decode(r, at, end).value
       const lifted = set.lift(BigInt(value))
@@ -69,7 +70,7 @@ function legacy(set: LegacySet): ActionRow[] {
 }
 
 const setField: ActionRow = {
-  key: 'set_field', codes: { '1.0': { nicira: 33 }, '1.2+': 25 },
+  key: 'set_field', codes: { '1.0-1.1': { nicira: 33 }, '1.2+': 25 },
   decode(r, at, end, out) {
     const { loose } = r
     r.loose = false
@@ -77,14 +78,14 @@ const setField: ActionRow = {
     r.loose = loose
     if (value === null) return
     const row = OXM[value.field]
-    if (value.field === 'metadata' && r.version === 1) {
+    if (value.field === 'metadata' && r.version < 3) {
       // Stays an opaque extension action, which instructions.ts knows.
       r.at = end
       return
     }
-    // Bits of a field may be set one by one since 1.5, and through Open vSwitch's reg_load2 in 1.0.
+    // Bits of a field may be set one by one since 1.5, and through Open vSwitch's reg_load2 in 1.0 and 1.1.
     const mask = value.mask === null || (value.mask & row.ones) === row.ones ? null : value.mask & row.ones
-    if (value.mask !== null && r.version !== 1 && r.version < 6) throw new Fault('OFPBAC_BAD_SET_MASK', `${row.name} with a mask`)
+    if (value.mask !== null && r.version > 2 && r.version < 6) throw new Fault('OFPBAC_BAD_SET_MASK', `${row.name} with a mask`)
     if (!row.writable) throw new Fault('OFPBAC_BAD_SET_TYPE', `${row.name} cannot be set`)
     if (value.value > row.ones || (mask !== null && (mask === 0n || (value.value & ~mask) !== 0n))) {
       throw new Fault('OFPBAC_BAD_SET_ARGUMENT', `${row.name} cannot be 0x${value.value.toString(16)}`)
@@ -99,12 +100,45 @@ const setField: ActionRow = {
   },
   encode(w, action) {
     if (action.type !== 'set_field') return
-    if (action.mask !== null && w.version !== 1 && w.version < 6) {
+    if (action.mask !== null && w.version > 2 && w.version < 6) {
       throw new Unencodable('OFPAT_SET_FIELD', 'mask', w.version, `${action.field} is set in part`)
     }
     writeOxm(w, action)
   },
 }
+
+/** Two OXM ids at the end, source before destination. OF 1.5.1 §7.2.6.12 */
+const copyField: ActionRow = {
+  key: 'copy_field', codes: { '1.5+': 28 },
+  decode(r, at, end, out) {
+    if (end - at < COPY_HEADER) throw new Fault(LENGTH, `${end - at} bytes are too few for a copy_field`)
+    const { view } = r
+    const ids = (start: number): OxmName => {
+      const row = start + 4 <= end ? fieldOfHeader(view.getUint32(start), r.version) : undefined
+      if (row === undefined || (view.getUint32(start) & 0xff) !== row.bytes) throw new Fault('OFPBAC_BAD_SET_TYPE', 'a field of copy_field')
+      return row.name
+    }
+    const [bits, srcOffset, dstOffset] = [view.getUint16(at), view.getUint16(at + 2), view.getUint16(at + 4)]
+    const [src, dst] = [ids(at + COPY_HEADER), ids(at + COPY_HEADER + 4)]
+    if (end - (at + COPY_HEADER + 8) >= 8) throw new Fault(LENGTH, 'more than two fields in a copy_field')
+    if (bits === 0 || srcOffset + bits > OXM[src].bits || dstOffset + bits > OXM[dst].bits) {
+      throw new Fault('OFPBAC_BAD_SET_ARGUMENT', `${bits} bits from ${src}[${srcOffset}] to ${dst}[${dstOffset}]`)
+    }
+    if (!OXM[dst].writable) throw new Fault('OFPBAC_BAD_SET_TYPE', `${dst} cannot be set`)
+    r.at = end
+    out.push({ type: 'copy_field', bits, srcOffset, dstOffset, src, dst })
+  },
+  encode(w, action) {
+    if (action.type !== 'copy_field') return
+    const at = w.reserve(COPY_HEADER)
+    w.view.setUint16(at, action.bits)
+    w.view.setUint16(at + 2, action.srcOffset)
+    w.view.setUint16(at + 4, action.dstOffset)
+    writeOxmId(w, action.src)
+    writeOxmId(w, action.dst)
+  },
+}
+const COPY_HEADER = 8
 
 const rows: readonly ActionRow[] = [
   fixed('output', { '1.0+': 0 }, {
@@ -131,6 +165,8 @@ const rows: readonly ActionRow[] = [
   setField,
   fixed('push_pbb', { '1.3+': 26 }, { '1.3+': [f('ethertype', u16), pad(2)] }, ethertypeIs(0x88e7)),
   fixed('pop_pbb', { '1.3+': 27 }, { '1.3+': [pad(4)] }),
+  copyField,
+  fixed('meter', { '1.5+': 29 }, { '1.5+': [f('meterId', u32)] }),
 ]
 
 interface Placed { readonly row: ActionRow; readonly code: Code }
@@ -221,7 +257,7 @@ function encodeAction(w: Writer, table: ActionTable, action: Action): void {
 
 const NAMED: readonly ActionName[] = [
   'output', 'copy_ttl_out', 'copy_ttl_in', 'set_mpls_ttl', 'dec_mpls_ttl', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls',
-  'set_queue', 'group', 'set_nw_ttl', 'dec_nw_ttl', 'set_field', 'push_pbb', 'pop_pbb',
+  'set_queue', 'group', 'set_nw_ttl', 'dec_nw_ttl', 'set_field', 'push_pbb', 'pop_pbb', 'copy_field', 'meter',
 ]
 
 /** Wire numbers of the standard actions by name, as table features and group features list them. */

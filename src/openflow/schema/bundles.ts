@@ -1,12 +1,13 @@
 /**
  * Bundles: OFPT_BUNDLE_CONTROL and OFPT_BUNDLE_ADD_MESSAGE of OpenFlow 1.4 (OF 1.4.1 §7.3.9, OF 1.5.1 §7.3.9), which
- * the ONF published for 1.3 as experimenter messages with the same bodies (ONF EXT-230).
+ * the ONF published for 1.3 as experimenter messages with the same bodies (ONF EXT-230). And the other message that
+ * carries one: OFPT_REQUESTFORWARD (OF 1.4.1 §7.4.6).
  */
 import type { Codec, Reader, Writer } from '../buffer.js'
 import { Fault, Unencodable } from '../fault.js'
 import type { Layout } from '../layout.js'
 import { choice, f, layout, nested, u16, u32 } from '../layout.js'
-import type { BundleAdd, BundleControl, Message } from '../model.js'
+import type { BundleAdd, BundleControl, Message, RequestForward } from '../model.js'
 
 const CONTROL = [
   'open_request', 'open_reply', 'close_request', 'close_reply', 'commit_request', 'commit_reply', 'discard_request', 'discard_reply',
@@ -83,5 +84,26 @@ export const bundleAdd = (whole: WholeMessages): Codec<Message> => ({
     w.view.setUint32(at, message.bundleId)
     w.view.setUint16(at + 6, message.flags)
     whole.encode(w, message.message)
+  },
+})
+
+/** Another controller's request that was carried out, with its own xid. */
+export const requestForward = (whole: WholeMessages): Codec<Message> => ({
+  empty: { type: 'features_request' },
+  decode(r, at, end) {
+    const length = end - at < HEADER ? 0 : r.view.getUint16(at + 2)
+    if (length < HEADER || length > end - at) throw new Fault('OFPBRC_BAD_LEN', `the forwarded request says it has ${length} bytes`)
+    const request = whole.decode(r, at, at + length)
+    if (request.type !== 'group_mod' && request.type !== 'meter_mod') throw new Fault('OFPBRC_BAD_TYPE', `a forwarded ${request.type}`)
+    r.at = at + length
+    const forwarded: RequestForward = { type: 'requestforward', xid: r.view.getUint32(at + 4), request }
+    return forwarded
+  },
+  encode(w, message) {
+    if (message.type !== 'requestforward') return
+    const { xid } = w
+    w.xid = message.xid
+    whole.encode(w, message.request)
+    w.xid = xid
   },
 })

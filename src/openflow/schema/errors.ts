@@ -162,9 +162,10 @@ series(13, '1.5+', 6, [
 e('OFPBPC_BAD_TYPE', { '1.4+': [14, 0] }, 'OFPTFFC_BAD_TYPE')
 e('OFPBPC_BAD_LEN', { '1.4+': [14, 1] }, 'OFPTFFC_BAD_LEN')
 e('OFPBPC_BAD_VALUE', { '1.4+': [14, 2] }, 'OFPTFFC_BAD_ARGUMENT')
-series(14, '1.4+', 3, [
+const PROPERTY_ERRORS = [
   'OFPBPC_TOO_MANY', 'OFPBPC_DUP_TYPE', 'OFPBPC_BAD_EXPERIMENTER', 'OFPBPC_BAD_EXP_TYPE', 'OFPBPC_BAD_EXP_VALUE', 'OFPBPC_EPERM',
-], 'OFPTFFC_BAD_ARGUMENT')
+] as const
+PROPERTY_ERRORS.forEach((name, index) => e(name, { '1.3': [OFPET_EXPERIMENTER, 4443 + index, ONF], '1.4+': [14, 3 + index] }, 'OFPTFFC_BAD_ARGUMENT'))
 
 // OFPET_ASYNC_CONFIG_FAILED
 e('OFPACFC_INVALID', { '1.3': [OFPET_EXPERIMENTER, 2370, ONF], '1.4+': [15, 0] }, 'OFPBRC_EPERM')
@@ -179,6 +180,13 @@ const bundleErrors: readonly ErrorName[] = [
 ]
 bundleErrors.forEach((name, code) => e(name, { '1.3': [OFPET_EXPERIMENTER, 2300 + code, ONF], '1.4+': [17, code] }))
 series(17, '1.5+', 16, ['OFPBFC_SCHED_NOT_SUPPORTED', 'OFPBFC_SCHED_FUTURE', 'OFPBFC_SCHED_PAST'], 'OFPBFC_BAD_FLAGS')
+
+// OFPET_FLOW_MONITOR_FAILED
+series(16, '1.4+', 0, [
+  'OFPMOFC_UNKNOWN', 'OFPMOFC_MONITOR_EXISTS', 'OFPMOFC_INVALID_MONITOR', 'OFPMOFC_UNKNOWN_MONITOR', 'OFPMOFC_BAD_COMMAND', 'OFPMOFC_BAD_FLAGS',
+  'OFPMOFC_BAD_TABLE_ID', 'OFPMOFC_BAD_OUT',
+], 'OFPBRC_EPERM')
+
 
 /** Where every chain of nearest names ends: the request is refused, without a better word for why. */
 const LAST_RESORT: ErrorName = 'OFPBRC_EPERM'

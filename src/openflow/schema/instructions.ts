@@ -3,6 +3,8 @@
  * apply-actions instruction that a 1.0 flow has. Of the other instructions a 1.0 controller is told, and can say, two in
  * the form of Open vSwitch's extension actions at the end of that list: write-metadata, then goto-table. They are sent
  * as reg_load2 of the metadata and resubmit to a table, the pair that ovs-ofctl reads in this order.
+ *
+ * Since 1.5 a meter is an action. One that comes first of all is what the instruction was, and is read as it.
  */
 import type { Codec, Reader, Writer } from '../buffer.js'
 import { Fault, Unencodable } from '../fault.js'
@@ -11,8 +13,9 @@ import { NO_INSTRUCTIONS } from '../model.js'
 import type { Range } from '../versions.js'
 import { inRange } from '../versions.js'
 import { actions, NICIRA } from './actions.js'
+import { flowCounts } from './oxs.js'
 
-interface InstructionRow { readonly name: InstructionName; readonly code: number; readonly since: Range; /** Whole length; null = 8 and a list. */ readonly length: number | null }
+interface InstructionRow { readonly name: InstructionName; readonly code: number; readonly since: Range; /** Whole length; null = as its content. */ readonly length: number | null }
 export const INSTRUCTIONS: readonly InstructionRow[] = [
   { name: 'goto_table', code: 1, since: '1.1+', length: 8 },
   { name: 'write_metadata', code: 2, since: '1.1+', length: 24 },
@@ -21,9 +24,12 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
   { name: 'clear_actions', code: 5, since: '1.1+', length: 8 },
   /** An action since 1.5. */
   { name: 'meter', code: 6, since: '1.3-1.4', length: 8 },
+  { name: 'stat_trigger', code: 7, since: '1.5+', length: null },
 ]
 const EXPERIMENTER = 0xffff
 const BODY = 8
+/** Version in which the meter became an action. */
+const METER_ACTION = 6
 
 export const instructions: Codec<Instructions> = {
   empty: NO_INSTRUCTIONS,
@@ -54,7 +60,17 @@ function decode11(r: Reader, at: number, end: number): Instructions {
       case 'goto_table': value.gotoTable = r.view.getUint8(at + 4); break
       case 'write_metadata': value.writeMetadata = { value: r.view.getBigUint64(at + 8), mask: r.view.getBigUint64(at + 16) }; break
       case 'write_actions': value.write = actions.decode(r, at + BODY, stop); break
-      case 'apply_actions': value.apply = actions.decode(r, at + BODY, stop); break
+      case 'apply_actions': {
+        const apply = actions.decode(r, at + BODY, stop)
+        const first = apply[0]
+        if (first?.type === 'meter') value.meter = first.meterId
+        value.apply = first?.type === 'meter' ? apply.slice(1) : apply
+        break
+      }
+      case 'stat_trigger':
+        value.statTrigger = { flags: r.view.getUint32(at + 4), thresholds: flowCounts.decode(r, at + BODY, stop) }
+        if (r.at !== stop) throw new Fault('OFPBIC_BAD_LEN', `${stop - r.at} bytes too many in a stat_trigger`)
+        break
       case 'clear_actions': value.clear = true; break
       case 'meter': value.meter = r.view.getUint32(at + 4); break
     }
@@ -66,8 +82,10 @@ function decode11(r: Reader, at: number, end: number): Instructions {
 
 /** In the order in which they are carried out. OF 1.3.5 §5.9. */
 function encode11(w: Writer, value: Instructions): void {
-  if (value.meter !== null) w.view.setUint32(begin(w, 'meter', 4) + 4, value.meter)
-  if (value.apply !== null) encodeList(w, 'apply_actions', value.apply)
+  let { apply } = value
+  if (value.meter !== null && w.version >= METER_ACTION) apply = [{ type: 'meter', meterId: value.meter }, ...apply ?? []]
+  else if (value.meter !== null && canSay(w, 'meter')) w.view.setUint32(begin(w, 'meter', 4) + 4, value.meter)
+  if (apply !== null) encodeList(w, 'apply_actions', apply)
   if (value.clear) begin(w, 'clear_actions', 4)
   if (value.write !== null) encodeList(w, 'write_actions', value.write)
   if (value.writeMetadata !== null) {
@@ -76,7 +94,17 @@ function encode11(w: Writer, value: Instructions): void {
     w.view.setBigUint64(at + 16, value.writeMetadata.mask)
   }
   if (value.gotoTable !== null) w.view.setUint8(begin(w, 'goto_table', 4) + 4, value.gotoTable)
+  if (value.statTrigger !== null && canSay(w, 'stat_trigger')) {
+    const at = begin(w, 'stat_trigger', 4)
+    w.view.setUint32(at + 4, value.statTrigger.flags)
+    flowCounts.encode(w, value.statTrigger.thresholds)
+    w.patchLength(at + 2, w.at - at, 'stat_trigger')
+  }
 }
+
+/** What the version has no instruction for is left out of a statement. */
+const canSay = (w: Writer, name: InstructionName): boolean =>
+  !w.lossy || INSTRUCTIONS.some((row) => row.name === name && inRange(row.since, w.version))
 
 function begin(w: Writer, name: InstructionName, body: number): number {
   const row = INSTRUCTIONS.find((candidate) => candidate.name === name && inRange(candidate.since, w.version))
@@ -137,7 +165,8 @@ function readWriteMetadata(body: Uint8Array): Instructions['writeMetadata'] {
 
 function encode10(w: Writer, value: Instructions): void {
   if (!w.lossy) {
-    const extra = value.meter !== null ? 'meter' : value.clear ? 'clear_actions' : value.write !== null ? 'write_actions' : null
+    const extra = value.meter !== null ? 'meter' : value.clear ? 'clear_actions' : value.write !== null ? 'write_actions'
+      : value.statTrigger !== null ? 'stat_trigger' : null
     if (extra !== null) throw new Unencodable('instructions', extra, w.version, 'the version has only actions')
   }
   const list: Action[] = [...value.apply ?? []]

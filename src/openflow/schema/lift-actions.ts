@@ -1,20 +1,25 @@
 /**
  * Where action lists of versions differ in kind, not only in numbers:
- * - OF 1.0 has a set action per field, whose transport ports do not say which protocol they are of;
+ * - OF 1.0 and 1.1 have a set action per field, whose transport ports do not say which protocol they are of;
  * - OF 1.0 pushes a VLAN tag as a side effect of setting its id, later versions with an action of its own;
  * - OF 1.0 names port and queue in one action;
- * - what 1.0 cannot say at all is left out of a switch's statements about flows, as Open vSwitch does, and is
+ * - what a version cannot say at all is left out of a switch's statements about flows, as Open vSwitch does, and is
  *   Unencodable in a request.
  */
 import type { Reader, Writer } from '../buffer.js'
 import { Unencodable } from '../fault.js'
 import type { Layout } from '../layout.js'
-import { f, layout, n32, n48, pad, u16, u8 } from '../layout.js'
+import { f, layout, n32, n48, pad, u16, u32, u8 } from '../layout.js'
 import type { Action, OxmName } from '../model.js'
+import type { Ranges } from '../versions.js'
+import { inRange } from '../versions.js'
+import { OXM } from './oxm.js'
+
+const VLAN_PRESENT = 0x1000n
 
 type Value = bigint | number
 export interface LegacySet {
-  readonly code: number
+  readonly codes: Ranges<number>
   readonly fields: readonly OxmName[]
   readonly layout: Layout<{ readonly value: Value }>
   /** To the field's value; null for one that it cannot have. */
@@ -24,27 +29,42 @@ export interface LegacySet {
 
 const same = (value: bigint): bigint => value
 const ERR = { lengthError: 'OFPBAC_BAD_LEN' } as const
-const mac = (code: number, name: string, field: OxmName): LegacySet =>
-  ({ code, fields: [field], layout: layout(name, { '1.0': [f('value', n48), pad(6)] }, ERR), lift: same, lower: same })
-const address = (code: number, name: string, field: OxmName): LegacySet =>
-  ({ code, fields: [field], layout: layout(name, { '1.0': [f('value', n32)] }, ERR), lift: same, lower: same })
-const transport = (code: number, name: string, fields: readonly OxmName[]): LegacySet =>
-  ({ code, fields, layout: layout(name, { '1.0': [f('value', u16), pad(2)] }, ERR), lift: same, lower: Number })
+const BOTH = '1.0-1.1'
+const codes = (of10: number | null, of11: number): Ranges<number> => of10 === null ? { '1.1': of11 } : { '1.0': of10, '1.1': of11 }
+const mac = (of10: number, of11: number, name: string, field: OxmName): LegacySet =>
+  ({ codes: codes(of10, of11), fields: [field], layout: layout(name, { [BOTH]: [f('value', n48), pad(6)] }, ERR), lift: same, lower: same })
+const address = (of10: number, of11: number, name: string, field: OxmName): LegacySet =>
+  ({ codes: codes(of10, of11), fields: [field], layout: layout(name, { [BOTH]: [f('value', n32)] }, ERR), lift: same, lower: same })
+const transport = (of10: number, of11: number, name: string, fields: readonly OxmName[]): LegacySet =>
+  ({ codes: codes(of10, of11), fields, layout: layout(name, { [BOTH]: [f('value', u16), pad(2)] }, ERR), lift: same, lower: Number })
+/** A field narrower than the byte, half word or word that 1.1 has for it. */
+const narrow = (of11: number, field: OxmName, layout11: Layout<{ readonly value: Value }>): LegacySet => ({
+  codes: codes(null, of11), fields: [field], layout: layout11, lift: (value) => value <= OXM[field].ones ? value : null, lower: (value) => Number(value),
+})
 
-/** OF 1.0 §5.2.4 */
+/** OF 1.0 §5.2.4, OF 1.1 §A.2.5. 1.0's VLAN actions add a tag, which those of 1.1 do not: they are set_vlan_vid and -pcp. */
 export const legacySets: readonly LegacySet[] = [
-  mac(4, 'OFPAT_SET_DL_SRC', 'eth_src'),
-  mac(5, 'OFPAT_SET_DL_DST', 'eth_dst'),
-  address(6, 'OFPAT_SET_NW_SRC', 'ipv4_src'),
-  address(7, 'OFPAT_SET_NW_DST', 'ipv4_dst'),
+  mac(4, 3, 'OFPAT_SET_DL_SRC', 'eth_src'),
+  mac(5, 4, 'OFPAT_SET_DL_DST', 'eth_dst'),
+  address(6, 5, 'OFPAT_SET_NW_SRC', 'ipv4_src'),
+  address(7, 6, 'OFPAT_SET_NW_DST', 'ipv4_dst'),
   {
-    code: 8, fields: ['ip_dscp'], layout: layout('OFPAT_SET_NW_TOS', { '1.0': [f('value', u8), pad(3)] }, ERR),
+    codes: codes(8, 7), fields: ['ip_dscp'], layout: layout('OFPAT_SET_NW_TOS', { [BOTH]: [f('value', u8), pad(3)] }, ERR),
     // The upper six bits of the ToS byte; OF 1.0 gives the other two no meaning.
     lift: (value) => (value & 3n) === 0n ? value >> 2n : null,
     lower: (value) => Number(value << 2n),
   },
-  transport(9, 'OFPAT_SET_TP_SRC', ['tcp_src', 'udp_src', 'sctp_src']),
-  transport(10, 'OFPAT_SET_TP_DST', ['tcp_dst', 'udp_dst', 'sctp_dst']),
+  transport(9, 9, 'OFPAT_SET_TP_SRC', ['tcp_src', 'udp_src', 'sctp_src']),
+  transport(10, 10, 'OFPAT_SET_TP_DST', ['tcp_dst', 'udp_dst', 'sctp_dst']),
+  {
+    codes: codes(null, 1), fields: ['vlan_vid'], layout: layout('OFPAT_SET_VLAN_VID11', { '1.1': [f('value', u16), pad(2)] }, ERR),
+    lift: (value) => value <= 0xfffn ? value | VLAN_PRESENT : null,
+    lower: (value) => Number(value & 0xfffn),
+  },
+  narrow(2, 'vlan_pcp', layout('OFPAT_SET_VLAN_PCP11', { '1.1': [f('value', u8), pad(3)] }, ERR)),
+  narrow(8, 'ip_ecn', layout('OFPAT_SET_NW_ECN', { '1.1': [f('value', u8), pad(3)] }, ERR)),
+  narrow(13, 'mpls_label', layout('OFPAT_SET_MPLS_LABEL', { '1.1': [f('value', u32)] }, ERR)),
+  narrow(14, 'mpls_tc', layout('OFPAT_SET_MPLS_TC', { '1.1': [f('value', u8), pad(3)] }, ERR)),
 ]
 
 const PROTOCOLS: Readonly<Record<number, number>> = { 6: 0, 17: 1, 132: 2 }
@@ -79,8 +99,6 @@ export const setNwTtlLoad = {
   },
 }
 
-const VLAN_PRESENT = 0x1000n
-
 export function lowerActions(list: readonly Action[], w: Writer): readonly Action[] {
   return w.version === 1 ? lowerTo10(list, w) : lowerTo11(list, w)
 }
@@ -90,7 +108,7 @@ function lowerTo10(list: readonly Action[], w: Writer): readonly Action[] {
   for (const action of list) {
     const last = out.at(-1)
     switch (action.type) {
-      case 'push_vlan': case 'push_pbb': case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in':
+      case 'meter': case 'copy_field': case 'push_vlan': case 'push_pbb': case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in':
         if (!w.lossy) throw new Unencodable('actions', action.type, w.version, 'the version has no such action')
         break
       case 'set_field':
@@ -108,7 +126,8 @@ function lowerTo10(list: readonly Action[], w: Writer): readonly Action[] {
 const isOtherProtocol = (first: OxmName, second: OxmName): boolean =>
   (first === 'tcp_src' && second === 'udp_src') || (first === 'tcp_dst' && second === 'udp_dst')
 
-function lowerTo11(list: readonly Action[], w: Writer): readonly Action[] {
+function lowerTo11(all: readonly Action[], w: Writer): readonly Action[] {
+  const list = w.lossy || w.version === OF11 ? sayable(all, w) : all
   if (!list.some(({ type }) => type === 'enqueue' || type === 'set_vlan_vid' || type === 'set_vlan_pcp')) return list
   const out: Action[] = []
   let tagged = w.matchVlan
@@ -134,6 +153,24 @@ function lowerTo11(list: readonly Action[], w: Writer): readonly Action[] {
         if (action.type === 'pop_vlan') tagged = false
         out.push(action)
     }
+  }
+  return out
+}
+
+const OF11 = 2
+/** Since which version there is such an action at all; the other actions are in every version since 1.1. */
+const SINCE: Readonly<Partial<Record<Action['type'], '1.3+' | '1.5+'>>> = { push_pbb: '1.3+', pop_pbb: '1.3+', meter: '1.5+', copy_field: '1.5+' }
+
+function sayable(list: readonly Action[], w: Writer): readonly Action[] {
+  const out: Action[] = []
+  for (const action of list) {
+    const last = out.at(-1)
+    const since = SINCE[action.type]
+    if (w.lossy && since !== undefined && !inRange(since, w.version)) continue
+    // One SET_TP_* of 1.1 is two in the model; see protocolFields().
+    if (w.version === OF11 && action.type === 'set_field' && last?.type === 'set_field' && last.value === action.value && isOtherProtocol(last.field, action.field)) continue
+    if (w.lossy && action.type === 'set_field' && w.version > OF11 && !inRange(OXM[action.field].since, w.version)) continue
+    out.push(action)
   }
   return out
 }

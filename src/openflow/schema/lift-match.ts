@@ -101,7 +101,7 @@ const PORTS: Readonly<Record<number, readonly [OxmName, OxmName]>> = {
   [IP.TCP]: ['tcp_src', 'tcp_dst'], [IP.UDP]: ['udp_src', 'udp_dst'], [IP.SCTP]: ['sctp_src', 'sctp_dst'],
 }
 
-function transportFields(type: number, protocol: number): readonly [OxmName, OxmName] | undefined {
+export function transportFields(type: number, protocol: number): readonly [OxmName, OxmName] | undefined {
   if (type === ETH.IPV4 && protocol === IP.ICMP) return ['icmpv4_type', 'icmpv4_code']
   if (type === ETH.IPV6 && protocol === IP.ICMPV6) return ['icmpv6_type', 'icmpv6_code']
   return PORTS[protocol]

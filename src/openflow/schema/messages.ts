@@ -1,5 +1,5 @@
 /**
- * Every message type with its number per version and its form. OF 1.0 §5.1, OF 1.3.5 §7.1.
+ * Every message type with its number per version and its form. OF 1.0 §5.1, OF 1.3.5 §7.1, OF 1.5.1 §7.1.
  * Hello, error and the two statistics messages, whose forms are not a function of the type alone, are in codec.ts.
  */
 import type { Codec, Reader, Writer } from '../buffer.js'
@@ -9,17 +9,18 @@ import type { Layout } from '../layout.js'
 import { layout, nested } from '../layout.js'
 import type { FlowMod, Message, MessageType, PacketOut, PortMod } from '../model.js'
 import type { Ranges } from '../versions.js'
+import { getAsyncReply, setAsync } from './async.js'
+import { controllerStatusMessage, roleReply, roleRequest, roleStatus } from './control.js'
 import { experimenterBody } from './experimenter.js'
 import { flowMod, flowRemoved, liftFlowMod, lowerFlowMod } from './flows.js'
 import { groupMod } from './groups.js'
 import { bundleControl } from './bundles.js'
 import { error, hello } from './hello.js'
 import { meterMod } from './meters.js'
-import { liftPacketOut, lowerPacketOut, packetIn, packetOut } from './packets.js'
+import { liftPacketOut, lowerPacketIn, lowerPacketOut, packetIn, packetOut } from './packets.js'
 import { portMod, portStatus } from './ports.js'
-import {
-  featuresReply, getAsyncReply, getConfigReply, queueConfigReply, queueConfigRequest, roleReply, roleRequest, setAsync, setConfig, tableMod,
-} from './switch.js'
+import { featuresReply, getConfigReply, queueConfigReply, queueConfigRequest, setConfig } from './switch.js'
+import { tableMod, tableStatus } from './tables.js'
 
 export interface MessageRow {
   readonly type: MessageType
@@ -27,7 +28,7 @@ export interface MessageRow {
   readonly body: Codec<Message>
 }
 
-/** `lossy`: a switch's statement about flows, which 1.0 cannot tell in full. */
+/** `lossy`: a switch's statement about flows, which an earlier version cannot tell in full. */
 interface Lift<T> { readonly lift?: (value: T, r: Reader) => T; readonly lower?: (value: T, version: number) => T; readonly lossy?: true }
 
 function row<T extends Message>(codes: Ranges<number>, declared: Layout<T>, more: Lift<T> = {}): MessageRow {
@@ -42,7 +43,7 @@ function row<T extends Message>(codes: Ranges<number>, declared: Layout<T>, more
         return lift === undefined ? value : lift(value, r)
       },
       encode(w, message) {
-        w.lossy = lossy === true && w.version === 1
+        w.lossy = lossy === true
         const value = message as T
         compile(declared, w.version).encode(w, lower === undefined ? value : lower(value, w.version))
       },
@@ -88,7 +89,7 @@ export const MESSAGES: readonly MessageRow[] = [
   bare('get_config_request', { '1.0+': 7 }),
   row({ '1.0+': 8 }, getConfigReply as Layout<Extract<Message, { type: 'get_config_reply' }>>),
   row({ '1.0+': 9 }, setConfig as Layout<Extract<Message, { type: 'set_config' }>>),
-  row({ '1.0+': 10 }, packetIn),
+  row({ '1.0+': 10 }, packetIn, { lower: lowerPacketIn }),
   row({ '1.0+': 11 }, flowRemoved, { lossy: true }),
   row({ '1.0+': 12 }, portStatus),
   row({ '1.0+': 13 }, packetOut, {
@@ -97,18 +98,21 @@ export const MESSAGES: readonly MessageRow[] = [
   row({ '1.0+': 14 }, flowMod, { lift: (message: FlowMod, r) => liftFlowMod(message, r), lower: (message: FlowMod, version) => lowerFlowMod(message, version) }),
   row({ '1.1+': 15 }, groupMod),
   row({ '1.0': 15, '1.1+': 16 }, portMod, { lift: liftPortMod }),
-  row({ '1.1+': 17 }, tableMod as Layout<Extract<Message, { type: 'table_mod' }>>),
+  row({ '1.1+': 17 }, tableMod),
   bare('barrier_request', { '1.0': 18, '1.1+': 20 }),
   bare('barrier_reply', { '1.0': 19, '1.1+': 21 }),
   row({ '1.0': 20, '1.1-1.3': 22 }, queueConfigRequest as Layout<Extract<Message, { type: 'queue_get_config_request' }>>),
   row({ '1.0': 21, '1.1-1.3': 23 }, queueConfigReply as Layout<Extract<Message, { type: 'queue_get_config_reply' }>>),
-  row({ '1.2+': 24 }, roleRequest as Layout<Extract<Message, { type: 'role_request' }>>),
-  row({ '1.2+': 25 }, roleReply as Layout<Extract<Message, { type: 'role_reply' }>>),
+  row({ '1.2+': 24 }, roleRequest),
+  row({ '1.2+': 25 }, roleReply),
   bare('get_async_request', { '1.3+': 26 }),
   row({ '1.3+': 27 }, getAsyncReply),
   row({ '1.3+': 28 }, setAsync),
   row({ '1.3+': 29 }, meterMod),
+  row({ '1.4+': 30 }, roleStatus),
+  row({ '1.4+': 31 }, tableStatus),
   row({ '1.4+': 33 }, bundleControl),
+  row({ '1.5+': 35 }, controllerStatusMessage),
 ]
 
 export const STATS_REQUEST_CODES: Ranges<number> = { '1.0': 16, '1.1+': 18 }

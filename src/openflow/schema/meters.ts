@@ -56,7 +56,7 @@ export const meterConfig: Layout<MeterConfig> = layout('ofp_meter_config', {
 
 const bandStats = layout('ofp_meter_band_stats', { '1.3+': [f('packetCount', n64), f('byteCount', n64)] })
 export const meterStats: Layout<MeterStats> = layout('ofp_meter_stats', {
-  '1.3-1.4': [
+  '1.3+': [
     f('meterId', u32), size, pad(6), f('flowCount', u32), f('packetInCount', n64), f('byteInCount', n64), f('durationSec', u32),
     f('durationNsec', u32), nested('bands', list(bandStats)),
   ],
@@ -64,4 +64,5 @@ export const meterStats: Layout<MeterStats> = layout('ofp_meter_stats', {
 
 export const meterFeatures = layout('ofp_meter_features', {
   '1.3-1.4': [f('maxMeter', u32), f('bandTypes', u32), f('capabilities', u32), f('maxBands', u8), f('maxColor', u8), pad(2)],
-})
+  '1.5+': [f('maxMeter', u32), f('bandTypes', u32), f('capabilities', u32), f('maxBands', u8), f('maxColor', u8), pad(2), f('features', u32), pad(4)],
+}, { drop: ['features'] })

@@ -1,5 +1,6 @@
 /**
- * The 40 match fields of the basic class. OF 1.3.5 §7.2.3.7, table 12.
+ * The match fields of the basic class: 40 of 1.3 and the four that 1.4 and 1.5 added. OF 1.3.5 §7.2.3.7, table 12;
+ * OF 1.5.1 §7.2.3.8.
  *
  * `maskable`: the specification's column plus what Open vSwitch takes through OXM beyond it (transport ports and the
  * fields of neighbour discovery); whether a table can do it is for its table features to say.
@@ -93,6 +94,10 @@ export const OXM_FIELDS: readonly OxmField[] = [
   row(37, 'pbb_isid', 24, 'hex', 'pbb_isid', { mask: true, needs: [ethType(0x88e7n)], since: '1.3+' }),
   row(38, 'tunnel_id', 64, 'hex', 'tun_id', { mask: true, since: '1.3+' }),
   row(39, 'ipv6_exthdr', 9, 'hex', 'ipv6_exthdr', { mask: true, readOnly: true, needs: ipv6, since: '1.3+' }),
+  row(41, 'pbb_uca', 1, 'decimal', 'pbb_uca', { needs: [ethType(0x88e7n)], since: '1.4+' }),
+  row(42, 'tcp_flags', 12, 'hex', 'tcp_flags', { mask: true, readOnly: true, needs: l4(6n), since: '1.5+' }),
+  row(43, 'actset_output', 32, 'port', 'actset_output', { readOnly: true, since: '1.5+' }),
+  row(44, 'packet_type', 32, 'hex', 'packet_type', { readOnly: true, since: '1.5+' }),
 ]
 
 export const OXM = Object.fromEntries(OXM_FIELDS.map((field) => [field.name, field])) as Record<OxmName, OxmField>

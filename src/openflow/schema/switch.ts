@@ -1,14 +1,15 @@
 /**
- * The messages about the switch as a whole: features, configuration, tables, queues, roles, asynchronous messages.
- * OF 1.0 §5.3.1 … §5.3.4, OF 1.3.5 §7.3.1 … §7.3.3, §7.3.6, §7.3.9, §7.3.10.
+ * The messages about the switch as a whole: features, configuration, queues. Roles, bundles and what a connection is told
+ * unasked are in control.ts and async.ts, tables in tables.ts. OF 1.0 §5.3.1 … §5.3.4, OF 1.3.5 §7.3.1, §7.3.2, §7.3.6.
  */
 import type { Codec } from '../buffer.js'
 import { list } from '../compile.js'
 import { Fault } from '../fault.js'
 import type { Layout } from '../layout.js'
-import { bits, choice, f, layout, n64, nested, pad, port, size, u16, u32, u8 } from '../layout.js'
-import type { Action, AsyncConfig, FeaturesReply, PacketQueue, Role } from '../model.js'
+import { bits, f, layout, n64, nested, pad, port, size, spread, u16, u32, u8 } from '../layout.js'
+import type { Action, FeaturesReply, PacketQueue } from '../model.js'
 import { ports } from './ports.js'
+import { number16, propertyList, single } from './properties.js'
 
 /** Bit n of 1.0's map is action number n; the seven SET_* of header fields are one set_field above. OF 1.0 §5.3.1. */
 const ACTIONS10: readonly Action['type'][] = [
@@ -28,47 +29,25 @@ const actionMap: Codec<readonly Action['type'][]> = {
   },
 }
 
-/** Bit 3 was STP in 1.0 and is GROUP_STATS since; 1.0 alone has a bit for matching ARP addresses, which we can. */
-const capabilities = bits(u32, { '1.0': { moves: [{ mask: 0x67, shift: 0 }], set: 0x80 } })
+/** Bit 3 was STP in 1.0 and is GROUP_STATS since; 1.0 and 1.1 alone have a bit for matching ARP addresses, which we can. */
+const capabilities = bits(u32, {
+  '1.0': { moves: [{ mask: 0x67, shift: 0 }], set: 0x80 }, '1.1': { moves: [{ mask: 0x6f, shift: 0 }], set: 0x80 },
+  // BUNDLES and FLOW_MONITORING came with 1.4.1.
+  '1.2-1.3': { moves: [{ mask: 0x16f, shift: 0 }] },
+})
 
 export const featuresReply: Layout<FeaturesReply> = layout('OFPT_FEATURES_REPLY', {
   '1.0': [
     f('datapathId', n64), f('nBuffers', u32), f('nTables', u8), pad(3), f('capabilities', capabilities), nested('actions', actionMap),
     nested('ports', ports),
   ],
-  '1.3+': [f('datapathId', n64), f('nBuffers', u32), f('nTables', u8), f('auxiliaryId', u8), pad(2), f('capabilities', u32), pad(4)],
+  '1.1-1.2': [f('datapathId', n64), f('nBuffers', u32), f('nTables', u8), pad(3), f('capabilities', capabilities), pad(4), nested('ports', ports)],
+  '1.3+': [f('datapathId', n64), f('nBuffers', u32), f('nTables', u8), f('auxiliaryId', u8), pad(2), f('capabilities', capabilities), pad(4)],
 }, { constants: { type: 'features_reply' }, drop: ['ports', 'actions', 'auxiliaryId'] })
 
 const configParts = [f('flags', u16), f('missSendLen', u16)] as const
 export const getConfigReply = layout('OFPT_GET_CONFIG_REPLY', { '1.0+': configParts }, { constants: { type: 'get_config_reply' } })
 export const setConfig = layout('OFPT_SET_CONFIG', { '1.0+': configParts }, { constants: { type: 'set_config' } })
-
-export const tableMod = layout('OFPT_TABLE_MOD', { '1.1-1.3': [f('tableId', u8), pad(3), f('config', u32)] }, { constants: { type: 'table_mod' } })
-
-const ROLES = ['nochange', 'equal', 'master', 'slave'] as const satisfies readonly Role[]
-const roleParts = [f('role', choice(4, ROLES, 'OFPRRFC_BAD_ROLE')), pad(4), f('generationId', n64)] as const
-export const roleRequest = layout('OFPT_ROLE_REQUEST', { '1.2-1.4': roleParts }, { constants: { type: 'role_request' } })
-export const roleReply = layout('OFPT_ROLE_REPLY', { '1.2-1.4': roleParts }, { constants: { type: 'role_reply' } })
-
-/** Two masks: for master and equal, and for slave. */
-const pair: Codec<readonly [number, number]> = {
-  empty: [0, 0],
-  decode(r, at, end) {
-    if (end - at < 8) throw new Fault('OFPBRC_BAD_LEN', 'half of a mask pair')
-    r.at = at + 8
-    return [r.view.getUint32(at), r.view.getUint32(at + 4)]
-  },
-  encode(w, [master, slave]) {
-    const at = w.reserve(8)
-    w.view.setUint32(at, master)
-    w.view.setUint32(at + 4, slave)
-  },
-}
-const asyncParts = [nested('packetIn', pair), nested('portStatus', pair), nested('flowRemoved', pair)] as const
-export const getAsyncReply: Layout<{ readonly type: 'get_async_reply' } & AsyncConfig> =
-  layout('OFPT_GET_ASYNC_REPLY', { '1.3': asyncParts }, { constants: { type: 'get_async_reply' } })
-export const setAsync: Layout<{ readonly type: 'set_async' } & AsyncConfig> =
-  layout('OFPT_SET_ASYNC', { '1.3': asyncParts }, { constants: { type: 'set_async' } })
 
 export const queueConfigRequest = layout('OFPT_QUEUE_GET_CONFIG_REQUEST', {
   '1.0': [f('portNo', port), pad(2)], '1.1-1.3': [f('portNo', port), pad(4)],
@@ -117,3 +96,11 @@ const queues: Codec<readonly PacketQueue[]> = {
 export const queueConfigReply = layout('OFPT_QUEUE_GET_CONFIG_REPLY', {
   '1.0': [f('portNo', port), pad(6), nested('queues', queues)], '1.1-1.3': [f('portNo', port), pad(4), nested('queues', queues)],
 }, { constants: { type: 'queue_get_config_reply' } })
+
+/** OFPMP_QUEUE_DESC, since 1.4. OF 1.4.1 §7.3.5.9 */
+export const queueDesc: Layout<PacketQueue> = layout('ofp_queue_desc', {
+  '1.4+': [
+    f('portNo', port), f('queueId', u32), size, pad(6),
+    spread(propertyList<Rates>({ minRate: null, maxRate: null }, [single(MIN_RATE, 'minRate', number16), single(MAX_RATE, 'maxRate', number16)])),
+  ],
+})

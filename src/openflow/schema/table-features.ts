@@ -1,22 +1,22 @@
 /**
- * Table features: a fixed part and properties that list what a table can. OF 1.3.5 §7.3.5.5.
- * Read more widely than the text: ids of match fields may say length 0, and a missing property for table-miss entries
- * means that they are like the others. What is unknown in a request is refused; in a switch's reply it is skipped.
+ * Table features: a fixed part and properties that list what a table can. OF 1.3.5 §7.3.5.5, OF 1.5.1 §7.3.5.18.
+ * Read more widely than the text: a missing property for table-miss entries means that they are like the others. What is unknown in a request is refused; in a switch's reply it is skipped.
  */
 import type { Codec, Reader, Writer } from '../buffer.js'
 import { codecOf } from '../compile.js'
 import { Fault } from '../fault.js'
-import { f, layout, n64, nested, pad, size, text, u32, u8 } from '../layout.js'
+import { choice, f, layout, n64, nested, pad, size, text, u32, u8 } from '../layout.js'
 import type { ActionName, InstructionName, OxmName, TableFeatures } from '../model.js'
-import { fieldOfHeader, OXM_CLASS_BASIC } from '../oxm-codec.js'
+import { OXM_CLASS_BASIC } from '../oxm-codec.js'
+import type { Range } from '../versions.js'
 import { inRange } from '../versions.js'
 import { actionNumbers } from './actions.js'
 import { instructionRow, INSTRUCTIONS } from './instructions.js'
+import { readOxmIds, writeOxmIds } from './oxm-ids.js'
 import { OXM } from './oxm.js'
 
-type Properties = Omit<TableFeatures, 'tableId' | 'name' | 'metadataMatch' | 'metadataWrite' | 'config' | 'maxEntries'>
+type Properties = Omit<TableFeatures, 'tableId' | 'name' | 'metadataMatch' | 'metadataWrite' | 'config' | 'maxEntries' | 'command' | 'features'>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-type OxmId = { readonly field: OxmName; readonly maskable: boolean }
 
 /** Cursor over one property's ids. */
 type ReadIds<T> = (r: Reader, at: number, end: number) => readonly T[]
@@ -77,45 +77,43 @@ function writeTypeLength(w: Writer, code: number): void {
   w.view.setUint16(at + 2, 4)
 }
 
-const OXM_EXPERIMENTER = 0xffff
-const readOxmIds: ReadIds<OxmId> = (r, at, end) => {
-  const out: OxmId[] = []
-  while (at < end) {
-    if (end - at < 4) throw bad('an OXM id is cut off')
-    const header = r.view.getUint32(at)
-    const row = fieldOfHeader(header, r.version)
-    if (row !== undefined) {
-      const length = header & 0xff
-      const maskable = (header & 0x100) !== 0
-      if (length !== 0 && length !== row.bytes && !(maskable && length === 2 * row.bytes)) throw bad(`OXM id of ${row.name} says ${length} bytes`)
-      out.push({ field: row.name, maskable })
-    } else if (!r.loose) throw new Fault('OFPBMC_BAD_FIELD', `unknown OXM id 0x${header.toString(16).padStart(8, '0')}`)
-    at += header >>> 16 === OXM_EXPERIMENTER ? 8 : 4
-  }
-  if (at !== end) throw bad('an OXM id is cut off')
-  return out
-}
-const writeOxmIds: WriteIds<OxmId> = (w, ids) => {
-  for (const { field, maskable } of ids) {
-    const { number, bytes } = OXM[field]
-    w.u32((OXM_CLASS_BASIC << 16 | number << 9 | (maskable ? 0x100 | 2 * bytes : bytes)) >>> 0)
-  }
-}
 const readFields: ReadIds<OxmName> = (r, at, end) => readOxmIds(r, at, end).map(({ field }) => field)
 const writeFields: WriteIds<OxmName> = (w, fields) => writeOxmIds(w, fields.map((field) => ({ field, maskable: false })))
+
+/** OXMs with their values, of which only packet_type is meant here. OF 1.5.1 §7.3.5.18.2 */
+const PACKET_TYPE = (OXM_CLASS_BASIC << 16 | OXM.packet_type.number << 9 | OXM.packet_type.bytes) >>> 0
+const readPacketTypes: ReadIds<number> = (r, at, end) => {
+  const out: number[] = []
+  for (; at < end; at += 8) {
+    if (end - at < 8) throw bad('a packet type is cut off')
+    if (r.view.getUint32(at) !== PACKET_TYPE) throw new Fault('OFPBMC_BAD_FIELD', `OXM 0x${r.view.getUint32(at).toString(16)} for a packet type`)
+    out.push(r.view.getUint32(at + 4))
+  }
+  return out
+}
+const writePacketTypes: WriteIds<number> = (w, types) => {
+  for (const type of types) {
+    w.u32(PACKET_TYPE)
+    w.u32(type)
+  }
+}
 
 interface PropertyRow {
   readonly code: number
   readonly name: keyof Properties
   /** The property for table-miss entries has the next code. */
   readonly miss: keyof Properties | null
+  readonly since: Range
+  /** Left out when there is nothing to list. */
+  readonly optional: boolean
   read(r: Reader, at: number, end: number): Properties[keyof Properties]
   write(w: Writer, value: Properties[keyof Properties]): void
 }
 function property<N extends keyof Properties>(
   code: number, name: N, miss: keyof Properties | null, read: ReadIds<Properties[N][number]>, write: WriteIds<Properties[N][number]>,
+  since: Range = '1.3+', optional = false,
 ): PropertyRow {
-  return { code, name, miss, read: read as PropertyRow['read'], write: write as PropertyRow['write'] }
+  return { code, name, miss, since, optional, read: read as PropertyRow['read'], write: write as PropertyRow['write'] }
 }
 
 const PROPERTIES: readonly PropertyRow[] = [
@@ -127,12 +125,17 @@ const PROPERTIES: readonly PropertyRow[] = [
   property(10, 'wildcards', null, readFields, writeFields),
   property(12, 'writeSetField', 'writeSetFieldMiss', readFields, writeFields),
   property(14, 'applySetField', 'applySetFieldMiss', readFields, writeFields),
+  property(16, 'syncFrom', null, readTables, writeTables, '1.4+', true),
+  property(18, 'writeCopyField', 'writeCopyFieldMiss', readFields, writeFields, '1.5+'),
+  property(20, 'applyCopyField', 'applyCopyFieldMiss', readFields, writeFields, '1.5+'),
+  property(22, 'packetTypes', null, readPacketTypes, writePacketTypes, '1.5+', true),
 ]
 
 const NOTHING: Properties = {
   instructions: [], instructionsMiss: [], nextTables: [], nextTablesMiss: [], writeActions: [], writeActionsMiss: [],
   applyActions: [], applyActionsMiss: [], match: [], wildcards: [], writeSetField: [], writeSetFieldMiss: [],
-  applySetField: [], applySetFieldMiss: [],
+  applySetField: [], applySetFieldMiss: [], syncFrom: [], writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [],
+  packetTypes: [],
 }
 
 const properties: Codec<Properties> = {
@@ -148,7 +151,7 @@ const properties: Codec<Properties> = {
       if (length < 4 || padded > end - at) throw bad(`property ${code} says it has ${length} bytes, ${end - at} are left`)
       if (seen.has(code)) throw new Fault('OFPTFFC_BAD_ARGUMENT', `property ${code} twice`)
       seen.add(code)
-      const row = PROPERTIES.find((candidate) => candidate.code === code || (candidate.miss !== null && candidate.code + 1 === code))
+      const row = PROPERTIES.find((candidate) => inRange(candidate.since, r.version) && (candidate.code === code || (candidate.miss !== null && candidate.code + 1 === code)))
       if (row !== undefined) assign(found, row.code === code ? row.name : row.miss, row.read(r, at + 4, at + length))
       else if (!r.loose) throw new Fault('OFPTFFC_BAD_TYPE', `property type ${code}`)
       at += padded
@@ -159,6 +162,7 @@ const properties: Codec<Properties> = {
   },
   encode(w, value) {
     for (const row of PROPERTIES) {
+      if (!inRange(row.since, w.version) || (row.optional && value[row.name].length === 0)) continue
       encodeProperty(w, row.code, () => row.write(w, value[row.name]))
       const { miss } = row
       if (miss !== null) encodeProperty(w, row.code + 1, () => row.write(w, value[miss]))
@@ -178,17 +182,23 @@ function encodeProperty(w: Writer, code: number, write: () => void): void {
   w.align(start, 8)
 }
 
+const COMMAND = choice(1, ['replace', 'modify', 'enable', 'disable'], 'OFPTFFC_BAD_COMMAND')
 const wire = layout('ofp_table_features', {
-  '1.3': [
+  '1.3-1.4': [
     size, f('tableId', u8), pad(5), f('name', text(32)), f('metadataMatch', n64), f('metadataWrite', n64), f('config', u32), f('maxEntries', u32),
     nested('properties', properties),
   ],
-}, { lengthError: 'OFPTFFC_BAD_LEN' })
-const wires = codecOf(wire, { tableId: 0, name: '', metadataMatch: 0n, metadataWrite: 0n, config: 0, maxEntries: 0, properties: NOTHING })
+  '1.5+': [
+    size, f('tableId', u8), f('command', COMMAND), f('features', u32), f('name', text(32)), f('metadataMatch', n64), f('metadataWrite', n64),
+    f('config', u32), f('maxEntries', u32), nested('properties', properties),
+  ],
+}, { lengthError: 'OFPTFFC_BAD_LEN', drop: ['command', 'features'] })
+const FIXED = { tableId: 0, name: '', metadataMatch: 0n, metadataWrite: 0n, config: 0, maxEntries: 0, command: 'replace', features: 0 } as const
+const wires = codecOf(wire, { ...FIXED, properties: NOTHING })
 
 /** One table; the model has the properties beside the fixed part. */
 export const tableFeatures: Codec<TableFeatures> = {
-  empty: { tableId: 0, name: '', metadataMatch: 0n, metadataWrite: 0n, config: 0, maxEntries: 0, ...NOTHING },
+  empty: { ...FIXED, ...NOTHING },
   decode(r, at, end) {
     const { properties: all, ...fixed } = wires.decode(r, at, end)
     return { ...fixed, ...all }

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { negotiate } from '../../../src/channel/negotiation.js'
-import { errorName, errorNames, errorNumbers, SUPPORTED_VERSIONS } from '../../../src/openflow/index.js'
+import { wireVersions } from '../../../src/config/fields.js'
+import { errorName, errorNames, errorNumbers } from '../../../src/openflow/index.js'
 import type { ErrorName } from '../../../src/openflow/index.js'
 import { features, OF10, OF13 } from './ask.js'
 import type { Section } from './sections.js'
@@ -22,7 +23,7 @@ function versionTable(): string {
   const rows = [1, 2, 3, 4, 5, 6].map((version) => {
     const outcome = (hasBitmap: boolean): string => {
       const versions = hasBitmap ? [version] : Array.from({ length: version }, (_, index) => index + 1)
-      const result = negotiate(SUPPORTED_VERSIONS, { type: 'hello', versions, hasBitmap }, version)
+      const result = negotiate(Object.values(wireVersions), { type: 'hello', versions, hasBitmap }, version)
       return result.ok ? `1.${result.version - 1}` : '`OFPHFC_INCOMPATIBLE`'
     }
     return [`1.${version - 1}`, outcome(false), outcome(true)]

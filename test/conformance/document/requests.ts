@@ -1,5 +1,7 @@
 /** Requests to ask with: one of each kind, as plain as it can be. */
-import { BundleFlag, EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, Table } from '../../../src/openflow/index.js'
+import {
+  BundleFlag, EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, SAME_ASYNC, Table,
+} from '../../../src/openflow/index.js'
 import type {
   Action, Bucket, FieldValue, FlowMod, GroupMod, GroupType, Match, Message, MeterBand, MeterMod, OxmName, StatsRequestBody,
 } from '../../../src/openflow/index.js'
@@ -40,7 +42,7 @@ const frames = {
 } as const
 /** A packet-out of an IPv4 packet, of one behind an MPLS label, or of one in a backbone frame. */
 export const packetOut = (actions: readonly Action[], kind: keyof typeof frames = 'ip'): Message => ({
-  type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, actions,
+  type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, match: [], actions,
   data: ethernet({ dst: '00:00:00:00:00:02', src: '00:00:00:00:00:01', type: frames[kind][0] }, frames[kind][1]),
 })
 export const meterMod = (command: MeterMod['command']): MeterMod => ({
@@ -60,19 +62,19 @@ export const messages: readonly Message[] = [
   { type: 'experimenter', experimenter: 0x2320, expType: 10, body: new Uint8Array(8) },
   { type: 'features_request' }, { type: 'get_config_request' }, { type: 'set_config', flags: 0, missSendLen: 128 },
   packetOut([output(1)]), flowMod(), group('all', {}),
-  { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 1, mask: 1, advertise: 0 },
-  { type: 'table_mod', tableId: 0, config: 0 }, { type: 'barrier_request' },
-  { type: 'queue_get_config_request', portNo: 1 }, { type: 'role_request', role: 'master', generationId: 1n },
-  { type: 'get_async_request' }, { type: 'set_async', packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] },
+  { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 1, mask: 1, advertise: 0, properties: [] },
+  { type: 'table_mod', tableId: 0, config: 0, eviction: null, vacancy: null }, { type: 'barrier_request' },
+  { type: 'queue_get_config_request', portNo: 1 }, { type: 'role_request', role: 'master', generationId: 1n, shortId: 0 },
+  { type: 'get_async_request' }, { type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] },
   meterMod('add'),
   bundleControl(BundleFlag.ORDERED), { type: 'bundle_add', bundleId: 1, flags: BundleFlag.ORDERED, message: flowMod() },
 ]
 /** What a controller asks to be told, by kind. */
 export const statistics: readonly StatsRequestBody[] = [
   { kind: 'desc' }, { kind: 'flow', ...filter }, { kind: 'aggregate', ...filter }, { kind: 'table' }, { kind: 'port', portNo: Port.ANY },
-  { kind: 'queue', portNo: Port.ANY, queueId: 0xffffffff }, { kind: 'group', groupId: Group.ALL }, { kind: 'group_desc' }, { kind: 'group_features' },
+  { kind: 'queue', portNo: Port.ANY, queueId: 0xffffffff }, { kind: 'group', groupId: Group.ALL }, { kind: 'group_desc', groupId: Group.ALL }, { kind: 'group_features' },
   { kind: 'meter', meterId: 0xffffffff }, { kind: 'meter_config', meterId: 0xffffffff }, { kind: 'meter_features' },
-  { kind: 'table_features', tables: [] }, { kind: 'port_desc' },
+  { kind: 'table_features', tables: [] }, { kind: 'port_desc', portNo: Port.ANY },
   { kind: 'experimenter', experimenter: 0x2320, expType: 0, body: nothing },
 ]
 /** A request for the tables as they are. */

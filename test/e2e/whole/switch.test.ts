@@ -1,7 +1,7 @@
 /** The whole switch on the embedded target: what a controller asks for is what frames meet. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { FlowModFlag, Port, type Action, type FieldValue, type Message, type OxmName } from '../../../src/openflow/index.js'
+import { BucketId, FlowModFlag, Port, SAME_ASYNC, type Action, type FieldValue, type Message, type OxmName } from '../../../src/openflow/index.js'
 import { eventually, flowMod, hex, output, startSwitch, type SwitchRig } from '../../support/switch-rig.js'
 
 const exact = (field: OxmName, value: bigint): FieldValue => ({ field, value, mask: null })
@@ -59,7 +59,7 @@ describe('the whole switch', () => {
 
   it('tells the controller of a TTL that has run out, with the packet as it was by then', async () => {
     await program(flowMod(0, 1, [exact('eth_type', 0x800n)], { apply: [setField('eth_src', 9n), { type: 'dec_nw_ttl' }, setField('eth_dst', 9n), output(2)] }))
-    rig.client.send({ type: 'set_async', packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] })
+    rig.client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] })
     const before = rig.client.messages('packet_in').length
     await rig.exchange(1, udpTtl1, 0)
     const packetIn = await eventually(() => rig.client.messages('packet_in')[before], () => 'no packet-in')
@@ -82,26 +82,26 @@ describe('the whole switch', () => {
   })
 
   it('counts flows, groups and buckets, and a group can change under its flows', async () => {
-    const bucket = (...actions: Action[]) => ({ weight: 0, watchPort: Port.ANY, watchGroup: 0xffffffff, actions })
+    const bucket = (...actions: Action[]) => ({ bucketId: 0, weight: 0, watchPort: Port.ANY, watchGroup: 0xffffffff, actions })
     await program(
-      { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [bucket(output(2)), bucket(setField('eth_dst', 5n), output(3))] },
+      { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [bucket(output(2)), bucket(setField('eth_dst', 5n), output(3))], commandBucketId: BucketId.ALL },
       flowMod(0, 1, [], { apply: [{ type: 'group', groupId: 1 }] }))
     await rig.exchange(1, udp, 2)
     await rig.exchange(1, udp, 2)
     const { groups } = await rig.client.stats({ kind: 'group', groupId: 1 })
     assert.deepEqual([groups[0]?.packetCount, groups[0]?.buckets.map(({ packetCount }) => packetCount), groups[0]?.refCount], [2n, [2n, 2n], 1])
-    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'modify', groupType: 'indirect', groupId: 1, buckets: [bucket(output(4))] }), [])
+    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'modify', groupType: 'indirect', groupId: 1, buckets: [bucket(output(4))], commandBucketId: BucketId.ALL }), [])
     assert.deepEqual((await rig.exchange(1, udp, 1)).map((frame) => frame[0]), ['4'])
     const { flows } = await rig.client.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] })
     assert.deepEqual(flows.map(({ packetCount, byteCount }) => [packetCount, byteCount]), [[3n, 3n * BigInt(udp.length)]])
-    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [] }), [])
+    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [], commandBucketId: BucketId.ALL }), [])
   })
 
   it('shares packets among the buckets of a SELECT group by weight, and fails over to the first live port', async () => {
-    const bucket = (weight: number, watchPort: number, ...actions: Action[]) => ({ weight, watchPort, watchGroup: 0xffffffff, actions })
+    const bucket = (weight: number, watchPort: number, ...actions: Action[]) => ({ bucketId: 0, weight, watchPort, watchGroup: 0xffffffff, actions })
     await program(
-      { type: 'group_mod', command: 'add', groupType: 'select', groupId: 1, buckets: [bucket(1, Port.ANY, output(2)), bucket(3, Port.ANY, output(3))] },
-      { type: 'group_mod', command: 'add', groupType: 'ff', groupId: 2, buckets: [bucket(0, 4, output(4)), bucket(0, 5, output(5))] },
+      { type: 'group_mod', command: 'add', groupType: 'select', groupId: 1, buckets: [bucket(1, Port.ANY, output(2)), bucket(3, Port.ANY, output(3))], commandBucketId: BucketId.ALL },
+      { type: 'group_mod', command: 'add', groupType: 'ff', groupId: 2, buckets: [bucket(0, 4, output(4)), bucket(0, 5, output(5))], commandBucketId: BucketId.ALL },
       flowMod(0, 2, [exact('in_port', 1n)], { apply: [{ type: 'group', groupId: 1 }] }), flowMod(0, 1, [exact('in_port', 2n)], { apply: [{ type: 'group', groupId: 2 }] }))
     const shares = new Map<string, number>()
     for (let n = 0; n < 200; n += 1) {
@@ -120,7 +120,7 @@ describe('the whole switch', () => {
     assert.deepEqual((await rig.exchange(2, udp, 1)).map((frame) => frame[0]), ['5'])
     rig.ports.setLink(4, true)
     await eventually(() => rig.client.messages('port_status').find(({ port }) => port.portNo === 4 && (port.state & 1) === 0), () => 'no port-status')
-    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [] }), [])
+    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [], commandBucketId: BucketId.ALL }), [])
   })
 
   it('sets types and protocols, and sees the packet anew after it', async () => {
@@ -152,7 +152,7 @@ describe('the whole switch', () => {
     await program(flowMod(0, 1, [exact('in_port', 3n)], { apply: [output(4)] }))
     const packetOut = async (inPort: number, actions: Action[], count: number): Promise<string[]> => {
       rig.ports.take()
-      rig.client.send({ type: 'packet_out', bufferId: 0xffffffff, inPort, actions, data: udp })
+      rig.client.send({ type: 'packet_out', bufferId: 0xffffffff, inPort, match: [], actions, data: udp })
       const sent: string[] = []
       await eventually(() => {
         for (const { port, frame } of rig.ports.take()) sent.push(`${port} ${frame.length}`)
@@ -223,7 +223,7 @@ describe('a small pipeline, unchanged agent', () => {
       ['metadata', flowMod(0, 1, [], { writeMetadata: { value: 1n, mask: 1n }, gotoTable: 1 }), '3/1'],
       ['a table it does not have', flowMod(3, 1, [], { apply: [output(1)] }), '5/2'],
       ['a goto backwards', flowMod(1, 1, [], { gotoTable: 0 }), '3/2'],
-      ['a group', { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [] }, '6/10'],
+      ['a group', { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [], commandBucketId: BucketId.ALL }, '6/10'],
       ['going on after an output', flowMod(0, 1, [], { apply: [output(1)], gotoTable: 1 }), '2/11'],
     ]
     for (const [what, message, error] of cases) assert.deepEqual(await rig.client.sendAll(message), [error], what)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { PortConfig, PortState } from '../../../src/openflow/index.js'
+import { NO_ASYNC, Port, PortConfig, PortState, SAME_ASYNC } from '../../../src/openflow/index.js'
 import type { Message, PacketInReason } from '../../../src/openflow/index.js'
 import type { Input } from '../../../src/datapath/index.js'
 import { Rig, changesOf, commits, errors, flowMod, groupMod, kindsSent, match, port, sent } from '../../support/datapath-rig.js'
@@ -10,7 +10,7 @@ const packetIn = (given: Partial<Extract<Input, { kind: 'packet_in' }>> = {}): I
   kind: 'packet_in', inPort: 2, reason: 'action', tableId: 0, flowId: 0, metadata: 0n, tunnelId: 0n, maxLen: 128, data: new Uint8Array(300), ...given,
 })
 const setConfig = (missSendLen: number, flags = 0): Message => ({ type: 'set_config', flags, missSendLen })
-const role = (name: 'master' | 'slave' | 'equal' | 'nochange', generationId = 0n): Message => ({ type: 'role_request', role: name, generationId })
+const role = (name: 'master' | 'slave' | 'equal' | 'nochange', generationId = 0n): Message => ({ type: 'role_request', role: name, generationId, shortId: 0 })
 
 describe('packet-in', () => {
   it('carries the whole packet whatever max_len is, the fields of the pipeline and the cookie of the flow', () => {
@@ -58,7 +58,7 @@ describe('packet-in', () => {
   })
 
   it('goes to a service connection only after it has set a miss_send_len, or its asynchronous configuration', () => {
-    const ask: readonly Message[] = [setConfig(1), { type: 'set_async', packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] }]
+    const ask: readonly Message[] = [setConfig(1), { type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] }]
     for (const message of ask) {
       const r = new Rig().connect(1, '1.3', 'service')
       assert.deepEqual(kindsSent(r.step(packetIn())), [])
@@ -99,9 +99,9 @@ describe('misses', () => {
 describe('roles', () => {
   const control: readonly Message[] = [
     flowMod(), groupMod({ groupId: 1 }),
-    { type: 'packet_out', bufferId: 0xffffffff, inPort: 1, actions: [], data: new Uint8Array(60) },
-    { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0 },
-    { type: 'table_mod', tableId: 0, config: 0 },
+    { type: 'packet_out', bufferId: 0xffffffff, inPort: 1, match: [], actions: [], data: new Uint8Array(60) },
+    { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0, properties: [] },
+    { type: 'table_mod', tableId: 0, config: 0, eviction: null, vacancy: null },
     { type: 'meter_mod', command: 'delete', flags: 0, meterId: 1, bands: [] },
   ]
   it('a slave changes nothing, and reads everything', () => {
@@ -109,7 +109,7 @@ describe('roles', () => {
     r.send(1, role('slave'))
     for (const message of control) assert.deepEqual(errors(r.send(1, message)), ['OFPBRC_IS_SLAVE'])
     assert.deepEqual(kindsSent(r.send(1, { type: 'barrier_request' })), ['barrier_reply'])
-    assert.deepEqual(kindsSent(r.stats(1, { kind: 'port_desc' })), ['stats_reply'])
+    assert.deepEqual(kindsSent(r.stats(1, { kind: 'port_desc', portNo: Port.ANY })), ['stats_reply'])
     assert.deepEqual(kindsSent(r.stats(1, { kind: 'table_features', tables: [] })), ['stats_reply'])
     assert.deepEqual(errors(r.stats(1, { kind: 'table_features', tables: r.pipeline.features.tables })), ['OFPBRC_IS_SLAVE'])
   })
@@ -126,14 +126,14 @@ describe('roles', () => {
 
   it('a new master makes a slave of the old one', () => {
     const r = new Rig().connect(1).connect(2).connect(3)
-    assert.deepEqual(sent(r.send(1, role('master', 5n))), [{ type: 'role_reply', role: 'master', generationId: 5n }])
+    assert.deepEqual(sent(r.send(1, role('master', 5n))), [{ type: 'role_reply', role: 'master', generationId: 5n, shortId: 0 }])
     r.send(2, role('master', 6n))
     assert.deepEqual(r.datapath.connections().map((conn) => conn.role), ['slave', 'master', 'equal'])
   })
 
   it('compares generation ids as OpenFlow says', () => {
     const r = new Rig().connect(1)
-    assert.deepEqual(sent(r.send(1, role('nochange', 77n))), [{ type: 'role_reply', role: 'equal', generationId: 0xffffffffffffffffn }])
+    assert.deepEqual(sent(r.send(1, role('nochange', 77n))), [{ type: 'role_reply', role: 'equal', generationId: 0xffffffffffffffffn, shortId: 0 }])
     for (const [name, generation, error] of [
       ['master', 0xfffffffffffffff0n, null],
       ['slave', 0xffffffffffffffefn, 'OFPRRFC_STALE'],
@@ -143,20 +143,20 @@ describe('roles', () => {
       ['equal', 0n, null],
       ['nochange', 0n, null],
     ] as const) assert.deepEqual(errors(r.send(1, role(name, generation))), error === null ? [] : [error], `${name} ${generation}`)
-    assert.deepEqual(sent(r.send(1, role('nochange'))), [{ type: 'role_reply', role: 'equal', generationId: 3n }])
+    assert.deepEqual(sent(r.send(1, role('nochange'))), [{ type: 'role_reply', role: 'equal', generationId: 3n, shortId: 0 }])
   })
 })
 
 describe('asynchronous configuration', () => {
   it('starts as Open vSwitch has it', () => {
     const r = new Rig().connect(1)
-    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', packetIn: [3, 0], portStatus: [7, 7], flowRemoved: [15, 0] }])
+    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, packetIn: [3, 0], portStatus: [7, 7], flowRemoved: [15, 0] }])
   })
 
   it('filters by reason and role', () => {
     const r = new Rig().connect(1)
-    r.send(1, { type: 'set_async', packetIn: [4, 0xffff], portStatus: [2, 0], flowRemoved: [2, 0] })
-    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', packetIn: [4, 7], portStatus: [2, 0], flowRemoved: [2, 0] }])
+    r.send(1, { type: 'set_async', ...SAME_ASYNC, packetIn: [4, 0xffff], portStatus: [2, 0], flowRemoved: [2, 0] })
+    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, packetIn: [4, 7], portStatus: [2, 0], flowRemoved: [2, 0] }])
     assert.deepEqual(kindsSent(r.step(packetIn())), [])
     assert.deepEqual(kindsSent(r.step(packetIn({ reason: 'invalid_ttl' }))), ['packet_in'])
     assert.deepEqual(kindsSent(r.step({ kind: 'port_changed', port: port(1, { state: PortState.LINK_DOWN }) })), [])
@@ -172,7 +172,7 @@ describe('asynchronous configuration', () => {
 
 describe('ports', () => {
   const mod = (given: Partial<Extract<Message, { type: 'port_mod' }>> = {}): Message =>
-    ({ type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0, ...given })
+    ({ type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0, properties: [], ...given })
 
   it('a port-mod changes the port and is reported to the others', () => {
     const r = new Rig().connect(1).connect(2)
@@ -199,7 +199,7 @@ describe('ports', () => {
     ['another hardware address', '1.3', { hwAddr: 1n }, 'OFPPMFC_BAD_HW_ADDR'],
     ['a bit 1.3 does not have', '1.3', { mask: PortConfig.NO_FLOOD }, 'OFPPMFC_BAD_CONFIG'],
     ['a bit only 1.0 has', '1.0', { mask: PortConfig.NO_FLOOD }, null],
-    ['other features to advertise', '1.3', { advertise: 1 }, 'OFPPMFC_BAD_ADVERTISE'],
+    ['other features to advertise', '1.3', { advertise: 1, properties: [] }, 'OFPPMFC_BAD_ADVERTISE'],
   ] as const) {
     it(`port-mod, ${error ?? 'accepted'}: ${text}`, () => {
       assert.deepEqual(errors(new Rig().connect(1, version).send(1, mod(given))), error === null ? [] : [error])

@@ -134,7 +134,7 @@ describe('a bundle', () => {
 
   it('is nothing for a slave', () => {
     const r = rig()
-    r.send(1, { type: 'role_request', role: 'slave', generationId: 1n })
+    r.send(1, { type: 'role_request', role: 'slave', generationId: 1n, shortId: 0 })
     assert.deepEqual([...replies(r.control('open_request')), ...replies(r.add(flowMod()))], ['OFPBRC_IS_SLAVE', 'OFPBRC_IS_SLAVE'])
   })
 
@@ -148,7 +148,7 @@ describe('a bundle', () => {
     r.add(groupMod({ groupId: 2, buckets: [bucket({ actions: [toGroup(1)] })] }))
     r.add(groupMod({ groupId: 2, command: 'modify', buckets: [bucket({ actions: [output(2)] })] }))
     r.add(groupMod({ groupId: 1, command: 'delete' }))
-    r.add({ type: 'packet_out', bufferId: 0xffffffff, inPort: 1, actions: [toGroup(2)], data: new Uint8Array(60) })
+    r.add({ type: 'packet_out', bufferId: 0xffffffff, inPort: 1, match: [], actions: [toGroup(2)], data: new Uint8Array(60) })
     const effects = r.control('commit_request')
     assert.deepEqual(kindsSent(effects), ['flow_removed', 'flow_removed', 'flow_removed', 'bundle_control'])
     assert.equal(effects.findIndex(({ kind }) => kind === 'packet_out') > effects.findIndex(({ kind }) => kind === 'commit'), true)
@@ -170,9 +170,9 @@ const everything: readonly Message[] = [
   groupMod({ groupId: 1, command: 'modify', groupType: 'select', buckets: [bucket({ actions: [output(3)], weight: 1 })] }),
   groupMod({ groupId: 2, command: 'delete' }),
   groupMod({ groupId: 2, buckets: [] }),
-  { type: 'port_mod', portNo: 2, hwAddr: port(2).hwAddr, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0 },
-  { type: 'port_mod', portNo: 2, hwAddr: port(2).hwAddr, config: 0, mask: PortConfig.NO_FWD, advertise: 0 },
-  { type: 'port_mod', portNo: 1, hwAddr: port(1).hwAddr, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0 },
+  { type: 'port_mod', portNo: 2, hwAddr: port(2).hwAddr, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0, properties: [] },
+  { type: 'port_mod', portNo: 2, hwAddr: port(2).hwAddr, config: 0, mask: PortConfig.NO_FWD, advertise: 0, properties: [] },
+  { type: 'port_mod', portNo: 1, hwAddr: port(1).hwAddr, config: PortConfig.NO_FWD, mask: PortConfig.NO_FWD, advertise: 0, properties: [] },
 ]
 const prepared = (): Bundles => {
   const r = rig()

@@ -7,7 +7,7 @@ import { Rig, band, changesOf, commits, errors, flowMod, kindsSent, meterMod, ou
 
 const { KBPS, PKTPS, BURST, STATS } = MeterFlag
 const metered = (meter: number) => ({ ...NO_INSTRUCTIONS, meter, apply: [output(1)] })
-const noMeters = { maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 }
+const noMeters = { maxMeter: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0, features: 0 }
 
 function answer<Kind extends StatsReplyBody['kind']>(r: Rig, body: Extract<StatsRequestBody, { kind: Kind }>): Extract<StatsReplyBody, { kind: Kind }> {
   const [reply] = sent(r.stats(1, body))

@@ -135,12 +135,12 @@ describe('a connection that closes while requests of it wait', () => {
   it('is a slave like any other when another one becomes master', () => {
     const r = manual()
     r.connect(2)
-    r.send(1, { type: 'role_request', role: 'master', generationId: 1n })
+    r.send(1, { type: 'role_request', role: 'master', generationId: 1n, shortId: 0 })
     const token = tokenOf(r.send(1, flowMod({ priority: 1 })))
     r.send(1, BARRIER)
     r.send(1, flowMod({ priority: 2 }))
     r.step({ kind: 'disconnected', conn: 1 })
-    r.send(2, { type: 'role_request', role: 'master', generationId: 2n })
+    r.send(2, { type: 'role_request', role: 'master', generationId: 2n, shortId: 0 })
     assert.deepEqual(changesOf(r.step({ kind: 'committed', token })), [])
     assert.equal(r.datapath.flowCount(0), 1)
   })
@@ -190,7 +190,7 @@ describe('changes in flight', () => {
     ['the deletion of a group it refers to', flowMod({ instructions: apply(toGroup(7)) }), groupMod({ groupId: 7, command: 'delete' })],
     ['a flow that refers to a new group', groupMod({ groupId: 8, buckets: [bucket({ actions: [output(1)] })] }), flowMod({ instructions: apply(toGroup(8)) })],
     ['a group that outputs to a new group', groupMod({ groupId: 8 }), groupMod({ groupId: 9, buckets: [bucket({ actions: [toGroup(8)] })] })],
-    ['a packet-out to a new group', groupMod({ groupId: 8 }), { type: 'packet_out', bufferId: 0xffffffff, inPort: 1, actions: [toGroup(8)], data: new Uint8Array(60) }],
+    ['a packet-out to a new group', groupMod({ groupId: 8 }), { type: 'packet_out', bufferId: 0xffffffff, inPort: 1, match: [], actions: [toGroup(8)], data: new Uint8Array(60) }],
   ]
   for (const [text, first, second] of conflicts) {
     it(`holds ${text} until the change before it is answered`, () => {

@@ -23,7 +23,7 @@ describe('flow statistics', () => {
     r.counters.set([...r.datapath.flows()][0]!.id, { packets: 10n, bytes: 1000n })
     r.now += 2250
     assert.deepEqual(bodyOf(r, { kind: 'flow', ...filter() }), { kind: 'flow', flows: [{
-      tableId: 1, durationSec: 2, durationNsec: 250_000_000, priority: 9, idleTimeout: 4, hardTimeout: 60, flags: 9, cookie: 3n,
+      tableId: 1, durationSec: 2, durationNsec: 250_000_000, priority: 9, idleTimeout: 4, hardTimeout: 60, flags: 9, importance: 0, cookie: 3n,
       packetCount: 10n, byteCount: 1000n, match: dst, instructions: apply(output(1)),
     }] })
   })
@@ -94,11 +94,11 @@ describe('other statistics', () => {
     [{ kind: 'meter_config', meterId: 0xffffffff }, { kind: 'meter_config', meters: [] }],
     [{ kind: 'meter', meterId: 1 }, 'OFPMMFC_UNKNOWN_METER'],
     [{ kind: 'meter_config', meterId: 1 }, 'OFPMMFC_UNKNOWN_METER'],
-    [{ kind: 'meter_features' }, { kind: 'meter_features', maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0 }],
+    [{ kind: 'meter_features' }, { kind: 'meter_features', maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0, features: 0 }],
     [{ kind: 'experimenter', experimenter: 0x2320, expType: 0, body: new Uint8Array() }, 'OFPBRC_BAD_EXPERIMENTER'],
     [{ kind: 'group', groupId: Group.ALL }, { kind: 'group', groups: [] }],
     [{ kind: 'group', groupId: 5 }, { kind: 'group', groups: [] }],
-    [{ kind: 'group_desc' }, { kind: 'group_desc', groups: [] }],
+    [{ kind: 'group_desc', groupId: Group.ALL }, { kind: 'group_desc', groups: [] }],
     [{ kind: 'port', portNo: 9 }, { kind: 'port', ports: [] }],
   ]
   for (const [request, expected] of fixed) {
@@ -116,7 +116,7 @@ describe('other statistics', () => {
     const [read] = r.stats(1, { kind: 'port', portNo: Port.ANY })
     assert.ok(read?.kind === 'read_port_counters')
     assert.deepEqual(read.portNos, [1, 2, 3])
-    const values = { rxPackets: 1n, txPackets: 2n, rxBytes: 3n, txBytes: 4n, rxDropped: 5n, txDropped: 6n, rxErrors: 7n, txErrors: 8n, rxFrameErr: 9n, rxOverErr: 10n, rxCrcErr: 11n, collisions: 12n }
+    const values = { rxPackets: 1n, txPackets: 2n, rxBytes: 3n, txBytes: 4n, rxDropped: 5n, txDropped: 6n, rxErrors: 7n, txErrors: 8n, rxFrameErr: 9n, rxOverErr: 10n, rxCrcErr: 11n, collisions: 12n, properties: [] }
     const [reply] = sent(r.step({ kind: 'counters', token: read.token, answer: { what: 'ports', ports: new Map([[2, values]]) } }))
     assert.ok(reply?.type === 'stats_reply' && reply.body.kind === 'port')
     assert.deepEqual(reply.body.ports[1], { portNo: 2, ...values, durationSec: 3, durationNsec: 0 })
@@ -131,9 +131,10 @@ describe('other statistics', () => {
     assert.ok(read?.kind === 'read_table_counters')
     const [reply] = sent(r.step({ kind: 'counters', token: read.token, answer: { what: 'tables', tables: new Map([[2, { lookups: 9n, matched: 4n }]]) } }))
     assert.ok(reply?.type === 'stats_reply' && reply.body.kind === 'table')
-    assert.deepEqual(reply.body.tables.slice(1, 3), [
-      { tableId: 1, name: 'table1', maxEntries: 1000, activeCount: 0, lookupCount: UNKNOWN, matchedCount: UNKNOWN },
-      { tableId: 2, name: 'table2', maxEntries: 1000, activeCount: 1, lookupCount: 9n, matchedCount: 4n },
+    assert.ok(reply.body.tables.every(({ features }) => features !== null))
+    assert.deepEqual(reply.body.tables.slice(1, 3).map((table) => ({ ...table, features: null })), [
+      { tableId: 1, name: 'table1', maxEntries: 1000, features: null, config: 0, activeCount: 0, lookupCount: UNKNOWN, matchedCount: UNKNOWN },
+      { tableId: 2, name: 'table2', maxEntries: 1000, features: null, config: 0, activeCount: 1, lookupCount: 9n, matchedCount: 4n },
     ])
   })
 
@@ -156,7 +157,7 @@ describe('other statistics', () => {
   it('ports and features as they are now', () => {
     const r = new Rig().connect(1)
     r.step({ kind: 'port_changed', port: port(4) })
-    const body = bodyOf(r, { kind: 'port_desc' })
+    const body = bodyOf(r, { kind: 'port_desc', portNo: Port.ANY })
     assert.deepEqual(body.kind === 'port_desc' && body.ports.map((each) => each.portNo), [1, 2, 3, 4])
     const [features] = sent(r.send(1, { type: 'features_request' }))
     assert.ok(features?.type === 'features_reply')
@@ -212,9 +213,9 @@ describe('table features', () => {
 
 describe('requests without a file of their own', () => {
   const cases: readonly (readonly [keyof typeof import('../../support/datapath-rig.js').VERSION, Message, readonly string[]])[] = [
-    ['1.3', { type: 'table_mod', tableId: 0xff, config: 0 }, []],
-    ['1.3', { type: 'table_mod', tableId: 9, config: 0 }, ['OFPTMFC_BAD_TABLE']],
-    ['1.3', { type: 'table_mod', tableId: 0, config: 1 }, ['OFPTMFC_BAD_CONFIG']],
+    ['1.3', { type: 'table_mod', tableId: 0xff, config: 0, eviction: null, vacancy: null }, []],
+    ['1.3', { type: 'table_mod', tableId: 9, config: 0, eviction: null, vacancy: null }, ['OFPTMFC_BAD_TABLE']],
+    ['1.3', { type: 'table_mod', tableId: 0, config: 1, eviction: null, vacancy: null }, ['OFPTMFC_BAD_CONFIG']],
     ['1.3', { type: 'experimenter', experimenter: 0x2320, expType: 5, body: new Uint8Array() }, ['OFPBRC_BAD_EXPERIMENTER']],
     ['1.3', { type: 'queue_get_config_request', portNo: 1 }, ['queue_get_config_reply']],
     ['1.3', { type: 'queue_get_config_request', portNo: 9 }, ['OFPQOFC_BAD_PORT']],

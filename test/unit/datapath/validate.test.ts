@@ -115,7 +115,7 @@ describe('packet-out', () => {
   const arp = arpRequestFrame({ sha: 1n, spa: '10.0.0.1', tpa: '10.0.0.2' })
   const datagram = ethernet({ dst: 2n, src: 1n, type: 0x0800 }, ipv4({ src: '10.0.0.1', dst: '10.0.0.2', proto: 17 }, udp({ src: 1, dst: 2 })))
   const out = (given: Partial<Extract<Message, { type: 'packet_out' }>>): Message =>
-    ({ type: 'packet_out', bufferId: 0xffffffff, inPort: Port.CONTROLLER, actions: [output(1)], data: arp, ...given })
+    ({ type: 'packet_out', bufferId: 0xffffffff, inPort: Port.CONTROLLER, match: [], actions: [output(1)], data: arp, ...given })
   const cases: readonly (readonly [string, Partial<Extract<Message, { type: 'packet_out' }>>, string | null, keyof typeof VERSION])[] = [
     ['a packet', {}, null, '1.3'],
     ['a packet from a port', { inPort: 2 }, null, '1.3'],

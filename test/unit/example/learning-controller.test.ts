@@ -123,7 +123,7 @@ test('a port that goes down is forgotten', async (context) => {
   const { sw } = await start(context)
   sw.packetIn(1, ethernet(BROADCAST, H1))
   await sw.next('packet_out')
-  sw.send({ type: 'port_status', reason: 'modify', port: { portNo: 1, hwAddr: 1n, name: 'p1', config: 0, state: 1, curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0 } })
+  sw.send({ type: 'port_status', reason: 'modify', port: { portNo: 1, hwAddr: 1n, name: 'p1', config: 0, state: 1, curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0, properties: [] } })
   const removal = await sw.next('flow_mod')
   assert.deepEqual([removal.command, removal.outPort], ['delete', 1])
   sw.packetIn(2, ethernet(H1, H2))

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   type Action, type ErrorName, type FieldValue, type FlowMod, type FlowStats, type Instructions, type Message, type OxmName, type StatsReplyBody,
-  decodeMessage, encodeMessage, errorNumbers, formatInstructions, formatMatch, frameOf, NO_INSTRUCTIONS, Unencodable,
+  BucketId, decodeMessage, encodeMessage, errorNumbers, formatInstructions, formatMatch, frameOf, NO_INSTRUCTIONS, Unencodable,
 } from '../../../src/openflow/index.js'
 
 const f = (field: OxmName, value: bigint, mask: bigint | null = null): FieldValue => ({ field, value, mask })
 const flow = (more: Partial<FlowStats> = {}): FlowStats => ({
-  tableId: 0, durationSec: 0, durationNsec: 0, priority: 1, idleTimeout: 0, hardTimeout: 0, flags: 0, cookie: 0n, packetCount: 0n, byteCount: 0n,
+  tableId: 0, durationSec: 0, durationNsec: 0, priority: 1, idleTimeout: 0, hardTimeout: 0, flags: 0, importance: 0, cookie: 0n, packetCount: 0n, byteCount: 0n,
   match: [], instructions: NO_INSTRUCTIONS, ...more,
 })
 const mod = (more: Partial<FlowMod> = {}): FlowMod => ({
   type: 'flow_mod', command: 'add', tableId: 0, priority: 1, match: [], cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0, bufferId: 0xffffffff,
-  outPort: 0xffffffff, outGroup: 0xffffffff, flags: 0, instructions: NO_INSTRUCTIONS, ...more,
+  outPort: 0xffffffff, outGroup: 0xffffffff, flags: 0, importance: 0, instructions: NO_INSTRUCTIONS, ...more,
 })
 const only = (message: Message, version: number): Message => {
   const [bytes, ...others] = encodeMessage(message, version, 1)
@@ -64,7 +64,7 @@ test('an error takes as much of the request as fits', () => {
 const instructions = (more: Partial<Instructions>): Instructions => ({ ...NO_INSTRUCTIONS, ...more })
 const list = (...apply: Action[]): Instructions => instructions({ apply })
 const unencodable: readonly (readonly [string, number, Message, string])[] = [
-  ['a group in 1.0', 1, { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [] }, '*'],
+  ['a group in 1.0', 1, { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [], commandBucketId: BucketId.ALL }, '*'],
   ['group statistics in 1.0', 1, { type: 'stats_request', more: false, body: { kind: 'group', groupId: 1 } }, 'group'],
   ['a table in a 1.0 flow-mod', 1, mod({ tableId: 3 }), 'tableId'],
   ['a cookie mask in 1.0', 1, mod({ cookieMask: 1n }), 'cookieMask'],
@@ -83,7 +83,7 @@ const unencodable: readonly (readonly [string, number, Message, string])[] = [
   ['a negative cookie', 4, mod({ cookie: -1n }), 'cookie'],
   ['a cookie of 65 bits', 4, mod({ cookie: 1n << 64n }), 'cookie'],
   ['an experimenter band', 4, { type: 'meter_mod', command: 'add', flags: 1, meterId: 1, bands: [{ type: 'experimenter', rate: 0, burstSize: 0, precLevel: 0 }] }, 'type'],
-  ['a version without declarations', 6, mod(), '*'],
+  ['a version without declarations', 7, mod(), '*'],
 ]
 for (const [what, version, message, field] of unencodable) {
   test(`${what} is Unencodable`, () => {
@@ -153,7 +153,7 @@ test('values that versions put elsewhere', () => {
 
 for (const [name, wire, model] of [['learning', 0x100, 2], ['forwarding', 0x200, 0], ['blocked', 0x300, 2], ['listening', 0, 0], ['down', 1, 1]] as const) {
   test(`a 1.0 port that is ${name} has state ${model}`, () => {
-    const port = { portNo: 1, hwAddr: 1n, name: 'p', config: 0, state: model, curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0 }
+    const port = { portNo: 1, hwAddr: 1n, name: 'p', config: 0, state: model, curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0, properties: [] }
     const bytes = encodeMessage({ type: 'port_status', reason: 'add', port }, 1, 1)[0] as Uint8Array
     const at = 8 + 8 + 28
     const view = new DataView(bytes.buffer, bytes.byteOffset)

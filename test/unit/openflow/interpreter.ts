@@ -41,12 +41,13 @@ export function interpret(declared: Layout<unknown>, r: Reader, at: number, end:
   const parts = pick(declared.ranges, r.version) as readonly Part[]
   const fault = (): Fault => new Fault(declared.lengthError, declared.name)
   const value: Value = { ...declared.constants }
-  for (const field of fieldsOf(declared)) value[field.name] = field.part === 'field' ? field.kind.fallback : field.codec.empty
+  for (const field of fieldsOf(declared)) value[field.name] = field.fallback
   const lengths = new Map<string, number>()
   const start = at
   let sized = false
   for (const part of parts) {
-    const size = part.part === 'field' ? sizeOf(part.kind, r.version) : part.part === 'pad' ? part.size : part.part === 'nested' ? 0 : 2
+    const inner = part.part === 'nested' || part.part === 'spread'
+    const size = part.part === 'field' ? sizeOf(part.kind, r.version) : part.part === 'pad' ? part.size : inner ? 0 : 2
     if (end - at < size) throw fault()
     if (part.part === 'field') value[part.name] = readKind(r, part.kind, at)
     if (part.part === 'length') lengths.set(part.of, Number(number(r, at, 2)))
@@ -62,8 +63,9 @@ export function interpret(declared: Layout<unknown>, r: Reader, at: number, end:
       value[part.name] = part.codec.decode(r, at, length === undefined ? end : at + length)
       if (length !== undefined && r.at !== at + length) throw fault()
     }
-    trace?.('name' in part ? part.name : part.part, at, part.part === 'nested' ? r.at : at + size)
-    at = part.part === 'nested' ? r.at : at + size
+    if (part.part === 'spread') Object.assign(value, part.codec.decode(r, at, end))
+    trace?.('name' in part ? part.name : part.part, at, inner ? r.at : at + size)
+    at = inner ? r.at : at + size
   }
   if (sized && at !== end) throw fault()
   r.at = at
@@ -80,11 +82,11 @@ export function compose(declared: Layout<unknown>, version: number, value: Value
     else if (part.part === 'size' || part.part === 'length') {
       patches.push({ at: out.length, of: part.part === 'size' ? null : part.of })
       put(0n, 2)
-    } else if (part.part === 'nested') {
+    } else if (part.part === 'nested' || part.part === 'spread') {
       const w = new Writer()
       w.reset(version)
-      part.codec.encode(w, value[part.name])
-      const patch = patches.find(({ of }) => of === part.name)
+      part.codec.encode(w, part.part === 'nested' ? value[part.name] : value)
+      const patch = patches.find(({ of }) => 'name' in part && of === part.name)
       if (patch !== undefined) [out[patch.at], out[patch.at + 1]] = [w.at >> 8, w.at & 0xff]
       out.push(...w.bytes.subarray(0, w.at))
     } else writeKind(part.kind, value[part.name], version, put, out)

@@ -104,5 +104,5 @@ test('relations agree with a count over all packets of two small fields', () => 
 })
 
 test('the field table is complete and in order', () => {
-  assert.deepEqual(OXM_FIELDS.map(({ number }) => number), Array.from({ length: 40 }, (_, index) => index))
+  assert.deepEqual(OXM_FIELDS.map(({ number }) => number), [...Array.from({ length: 40 }, (_, index) => index), 41, 42, 43, 44])
 })

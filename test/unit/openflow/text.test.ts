@@ -44,7 +44,7 @@ for (const [text, ...actions] of lists) test(`actions ${text}`, () => assert.equ
 
 test('instructions in the order in which they are carried out', () => {
   const output: Action = { type: 'output', port: 1, maxLen: 0 }
-  assert.equal(formatInstructions({ meter: 2, apply: [output], clear: true, write: [], writeMetadata: { value: 1n, mask: 255n }, gotoTable: 3 }),
+  assert.equal(formatInstructions({ meter: 2, apply: [output], clear: true, write: [], writeMetadata: { value: 1n, mask: 255n }, gotoTable: 3, statTrigger: null }),
     'meter:2,output:1,clear_actions,write_actions(drop),write_metadata:0x1/0xff,goto_table:3')
   assert.equal(formatInstructions(NO_INSTRUCTIONS), 'drop')
 })
