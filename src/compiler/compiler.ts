@@ -9,7 +9,7 @@ import { exactly, tableEntry } from './entries.js'
 import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
-import { FlowCompiler, type CompiledFlow } from './flow.js'
+import { type CompiledFlow, FlowCompiler } from './flow.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
@@ -124,7 +124,8 @@ export class Compiler implements Pipeline {
     this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
     planning.put(this.#flows, record.id, flow)
-    planning.main({ op: 'insert', entity: flow.entry }, { op: 'delete', entity: flow.entry }, { flow: record.id })
+    const { entry } = flow
+    planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { flow: record.id })
   }
 
   #modifyFlow(planning: Planning, record: FlowRecord, resetCounters: boolean, dying: Set<Handle>): void {
@@ -143,8 +144,9 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
     planning.put(this.#flows, record.id, undefined)
-    if (wantCounters) planning.want(old.entry)
-    planning.main({ op: 'delete', entity: old.entry }, { op: 'insert', entity: old.entry }, { flow: record.id })
+    const { entry } = old
+    if (wantCounters) planning.want(entry)
+    planning.main({ op: 'delete', entity: entry }, { op: 'insert', entity: entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
     this.#countWriter(planning, -writesOf(old.record), record.id, dying)
   }

@@ -8,20 +8,47 @@ import { actionCall, chooseAction, missingRoles, type Defaults } from './entries
 import type { Emissions } from './emission.js'
 import type { Executions, ListContext, Tail } from './execution.js'
 import type { Handle } from './interned.js'
-import type { NamedTableEntry } from './ir.js'
-import { compileMatch, targetPriority } from './match.js'
+import type { NamedAction, NamedTableEntry } from './ir.js'
+import { checkMatch, compileMatch, targetPriority } from './match.js'
 import type { MeterTables } from './meters.js'
 import { stepsOf } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
 import { acquireWrite } from './write-actions.js'
 
-export interface CompiledFlow {
+/** What an entry does, without the parameter that tells its flow's number: the same for all flows with these instructions. */
+interface Doing { readonly action: NamedAction; readonly flowParam: string | null }
+
+const NO_USES: readonly Handle[] = []
+const NO_METADATA = new Uint8Array(0)
+
+/** There may be a million of these: what can be made again when it is needed is not kept. */
+export class CompiledFlow {
   readonly record: FlowRecord
-  readonly entry: NamedTableEntry
   readonly uses: readonly Handle[]
   /** Must be compiled again when the first flow with write-actions appears. */
   readonly dependsOnWriters: boolean
+  readonly #table: FlowTable
+  readonly #doing: Doing
+
+  constructor(record: FlowRecord, table: FlowTable, doing: Doing, uses: readonly Handle[], dependsOnWriters: boolean) {
+    this.record = record
+    this.uses = uses
+    this.dependsOnWriters = dependsOnWriters
+    this.#table = table
+    this.#doing = doing
+  }
+
+  /** Its home entry; made anew at each call. */
+  get entry(): NamedTableEntry {
+    const { record: { id, match, priority, idleTimeout } } = this
+    const { action, flowParam } = this.#doing
+    return {
+      kind: 'table', table: this.#table.table, match: compileMatch(match, this.#table), priority: targetPriority(priority),
+      action: flowParam === null ? action : { name: action.name, params: action.params, own: { name: flowParam, value: BigInt(id) } },
+      idleTimeout: idleTimeout * 1000, controllerMetadata: id, metadata: NO_METADATA, resetCounters: false,
+    }
+  }
 }
 
 /** The error for an instruction or action that no action of the table can carry out. */
@@ -37,6 +64,8 @@ export class FlowCompiler {
   readonly #emissions: Emissions
   readonly #meters: MeterTables
   readonly #defaults: Defaults
+  /** By instructions and number of the table, where nothing but the two decides and nothing shared is used. */
+  readonly #plain = new WeakMap<Instructions, Map<number, Doing>>()
 
   constructor(contract: Contract, state: SharedState, executions: Executions, emissions: Emissions, meters: MeterTables) {
     this.#contract = contract
@@ -50,16 +79,18 @@ export class FlowCompiler {
   compile(planning: Planning, record: FlowRecord): CompiledFlow {
     const table = this.#table(record.tableId)
     if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
-    const match = compileMatch(record.match, table)
+    checkMatch(record.match, table)
+    const known = this.#plain.get(record.instructions)?.get(table.number)
+    if (known !== undefined) return new CompiledFlow(record, table, known, NO_USES, false)
     const uses: Handle[] = []
     const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
     const action = chooseAction(table.actions, roles, this.#defaults)
     if (action === null) throw this.#noAction(table, roles)
-    const entry: NamedTableEntry = {
-      kind: 'table', table: table.table, match, priority: targetPriority(record.priority), action: actionCall(action, roles, this.#defaults),
-      idleTimeout: record.idleTimeout * 1000, controllerMetadata: record.id, metadata: new Uint8Array(0), resetCounters: false,
-    }
-    return { record, entry, uses, dependsOnWriters }
+    const doing = doingOf(actionCall(action, roles, this.#defaults), action.roles.get('flow')?.name ?? null)
+    if (uses.length > 0 || dependsOnWriters) return new CompiledFlow(record, table, doing, uses, dependsOnWriters)
+    const byTable = this.#plain.get(record.instructions) ?? new Map<number, Doing>()
+    this.#plain.set(record.instructions, byTable.set(table.number, doing))
+    return new CompiledFlow(record, table, doing, NO_USES, false)
   }
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
@@ -113,6 +144,9 @@ export class FlowCompiler {
     return new CannotPlan(refusals[first] ?? 'OFPBAC_UNSUPPORTED_ORDER', `table ${table.number} lacks ${missing.join(', ')}`)
   }
 }
+
+const doingOf = ({ name, params }: NamedAction, flowParam: string | null): Doing =>
+  ({ action: { name, params: flowParam === null ? params : params.filter((param) => param.name !== flowParam) }, flowParam })
 
 const inPortOf = ({ match }: FlowRecord): number | null => {
   const field = match.find((entry) => entry.field === 'in_port')

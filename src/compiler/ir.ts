@@ -10,7 +10,13 @@ export type NamedMatch =
   | { readonly field: string; readonly kind: 'lpm'; readonly value: bigint; readonly prefixLength: number }
   | { readonly field: string; readonly kind: 'range'; readonly low: bigint; readonly high: bigint }
 
-export interface NamedAction { readonly name: string; readonly params: readonly { readonly name: string; readonly value: bigint }[] }
+export interface NamedParam { readonly name: string; readonly value: bigint }
+export interface NamedAction {
+  readonly name: string
+  readonly params: readonly NamedParam[]
+  /** One more parameter, where the others are the same for many entries: then `params` is one list for all of them. */
+  readonly own?: NamedParam
+}
 
 export interface NamedTableEntry {
   readonly kind: 'table'

@@ -1,5 +1,5 @@
 /** An OpenFlow match as the key of a flow table's entry. A field that the pipeline lacks, or cannot mask, is refused. */
-import type { Match } from '../openflow/model.js'
+import type { Match, OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import type { FlowTable } from './contract.js'
 import type { NamedMatch } from './ir.js'
@@ -11,12 +11,25 @@ import { CannotPlan } from './planning.js'
  */
 export const targetPriority = (priority: number): number => priority + 2
 
+/** Throws CannotPlan where compileMatch() would, and makes nothing. */
+export function checkMatch(match: Match, table: FlowTable): void {
+  const kinds = table.matches
+  for (const { field } of match) if (!kinds.has(field)) throw noField(field, table)
+  // Ternary fields can be matched in every way and left out.
+  for (const { kind } of kinds.values()) {
+    if (kind === 'ternary') continue
+    compileMatch(match, table)
+    return
+  }
+}
+const noField = (field: OxmName, table: FlowTable): CannotPlan => new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} cannot match ${field}`)
+
 export function compileMatch(match: Match, table: FlowTable): readonly NamedMatch[] {
   const named: NamedMatch[] = []
   for (const { field, value, mask } of match) {
     const target = table.matches.get(field)
-    if (target === undefined) throw new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} cannot match ${field}`)
-    const all = (1n << BigInt(OXM[field].bits)) - 1n
+    if (target === undefined) throw noField(field, table)
+    const all = OXM[field].ones
     const bits = mask ?? all
     switch (target.kind) {
       case 'ternary':

@@ -28,6 +28,7 @@ import { portChanged, portRemoved } from './port-status.js'
 import { Reads } from './reads.js'
 import { expireFlows, noteIdle } from './removal.js'
 import { Resync } from './resync.js'
+import { SharedInstructions } from './shared-instructions.js'
 import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
 
@@ -51,7 +52,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(),
+      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(),
       emit: (effect) => { this.#effects.push(effect) },
     }
     // Planned now so that flows are checked against the ports; committed when the target is ready.

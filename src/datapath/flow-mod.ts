@@ -84,20 +84,20 @@ function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
   const id = ctx.flows.nextId()
   return {
     id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(id, flowMod), previous: null, deleting: false, flags: flowMod.flags,
+    record: recordOf(ctx, id, flowMod), previous: null, deleting: false, flags: flowMod.flags,
     hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
     base: NO_COUNTERS, last: NO_COUNTERS,
   }
 }
 
-const recordOf = (id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod): FlowRecord =>
-  ({ id, tableId, priority, match, instructions, cookie, idleTimeout })
+const recordOf = (ctx: Context, id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod): FlowRecord =>
+  ({ id, tableId, priority, match, instructions: ctx.instructions.share(instructions), cookie, idleTimeout })
 
 /** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
 function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {
   const resetCounters = conn.version < OF12 || (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
   const { flags, hardTimeout } = flowMod
-  const record = recordOf(flow.id, flowMod)
+  const record = recordOf(ctx, flow.id, flowMod)
   const update = { flags, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
   return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'restart'), requester)
 }
@@ -115,9 +115,10 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   }
   const resetCounters = conn.version >= OF12 && (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
   const cookieOf = (flow: Flow): bigint => conn.version === OF10 ? flowMod.cookie : flow.record.cookie
+  const instructions = ctx.instructions.share(flowMod.instructions)
   const parts = flows.map((flow): Part => ({
     flow,
-    record: { ...flow.record, instructions: flowMod.instructions, cookie: cookieOf(flow) },
+    record: { ...flow.record, instructions, cookie: cookieOf(flow) },
     update: { flags: flow.flags, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
   }))
   return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'go on'), requester)

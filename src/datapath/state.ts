@@ -19,6 +19,7 @@ import type { Operations } from './operations.js'
 import type { Counters, FlowId, FlowRecord, GroupRecord, MeterRecord, Pipeline } from './pipeline.js'
 import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
+import type { SharedInstructions } from './shared-instructions.js'
 import type { TableTally } from './table-tally.js'
 
 /** Something that has at most one unacknowledged change. */
@@ -106,6 +107,7 @@ export interface Context {
   readonly pipeline: Pipeline
   readonly capabilities: Capabilities
   readonly flows: FlowTables
+  readonly instructions: SharedInstructions
   readonly groups: GroupTable
   readonly meters: MeterTable
   readonly ports: PortTable

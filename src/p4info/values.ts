@@ -6,13 +6,19 @@
 /** The canonical byte string of an unsigned value. */
 export function toCanonicalBytes(value: bigint): Uint8Array {
   if (value < 0n) throw new RangeError(`${value} is negative`)
-  // Nearly all values are ports, flags, ids and 32-bit addresses.
+  // Nearly all values are ports, flags, ids and addresses of 32 or 48 bits.
   if (value <= 0xffff_ffffn) {
     const low = Number(value)
     if (low < 0x100) return Uint8Array.of(low)
     if (low < 0x1_0000) return Uint8Array.of(low >>> 8, low)
     if (low < 0x100_0000) return Uint8Array.of(low >>> 16, low >>> 8, low)
     return Uint8Array.of(low >>> 24, low >>> 16, low >>> 8, low)
+  }
+  if (value <= 0xffff_ffff_ffffn) {
+    const all = Number(value)
+    const high = Math.floor(all / 2 ** 32)
+    const low = all % 2 ** 32
+    return high < 0x100 ? Uint8Array.of(high, low >>> 24, low >>> 16, low >>> 8, low) : Uint8Array.of(high >>> 8, high, low >>> 24, low >>> 16, low >>> 8, low)
   }
   const hex = value.toString(16)
   const bytes = new Uint8Array((hex.length + 1) >> 1)
@@ -26,7 +32,7 @@ const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).pad
 
 /** The value of a byte string, canonical or with leading zero bytes; an empty one is 0. */
 export function fromBytes(bytes: Uint8Array): bigint {
-  if (bytes.length <= 4) {
+  if (bytes.length <= 6) {
     let value = 0
     for (const byte of bytes) value = value * 256 + byte
     return BigInt(value)

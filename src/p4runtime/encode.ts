@@ -4,10 +4,10 @@
  * P4RT 1.4 §9.1 (tables), §9.3 (counters), §9.4 (meters), §9.5 (replication), §8.4 (values)
  */
 import type {
-  NamedAction, NamedDefaultEntry, NamedMatch, NamedMeterCell, NamedMulticastGroup, NamedTableEntry, NamedUpdate,
+  NamedAction, NamedDefaultEntry, NamedMatch, NamedMeterCell, NamedMulticastGroup, NamedParam, NamedTableEntry, NamedUpdate,
 } from '../compiler/ir.js'
 import { allOnes, fitsWidth, toCanonicalBytes } from '../p4info/index.js'
-import type { MatchFieldInfo, P4InfoIndex, TableInfo, ValueInfo } from '../p4info/index.js'
+import type { ActionInfo, MatchFieldInfo, P4InfoIndex, TableInfo, ValueInfo } from '../p4info/index.js'
 import { p4 } from '../p4proto/generated.js'
 
 export interface TargetLimits {
@@ -111,17 +111,17 @@ function defaultEntry(entry: NamedDefaultEntry, index: P4InfoIndex): p4.v1.ITabl
 
 function key(entry: NamedTableEntry, table: TableInfo, limits: TargetLimits): p4.v1.ITableEntry {
   const match: p4.v1.IFieldMatch[] = []
-  const given = new Set<string>()
-  for (const part of entry.match) {
+  const parts = entry.match
+  for (let at = 0; at < parts.length; at++) {
+    const part = parts[at] as NamedMatch
     const field = table.matchFieldByName.get(part.field) ?? refuse(`table '${table.name}' has no field '${part.field}'`)
-    if (given.has(part.field)) refuse(`field '${part.field}' of '${table.name}' is given twice`)
-    given.add(part.field)
+    for (let before = 0; before < at; before++) if (parts[before]?.field === part.field) refuse(`field '${part.field}' of '${table.name}' is given twice`)
     if (field.kind !== part.kind) refuse(`field '${part.field}' of '${table.name}' is matched as ${field.kind}, not ${part.kind}`)
     const encoded = fieldMatch(part, field, table.name)
     if (encoded !== null) match.push(encoded)
   }
   for (const field of table.matchFields) {
-    if (field.kind === 'exact' && !given.has(field.name)) refuse(`exact field '${field.name}' of '${table.name}' is missing`)
+    if (field.kind === 'exact' && !parts.some((part) => part.field === field.name)) refuse(`exact field '${field.name}' of '${table.name}' is missing`)
   }
   const { priority } = entry
   if (table.needsPriority ? !(Number.isInteger(priority) && priority >= 1 && priority <= limits.maxPriority) : priority !== 0) {
@@ -133,16 +133,17 @@ function key(entry: NamedTableEntry, table: TableInfo, limits: TargetLimits): p4
 /** null: matches everything, and such a field must not be sent. P4RT 1.4 §9.1.1 */
 function fieldMatch(part: NamedMatch, field: MatchFieldInfo, table: string): p4.v1.IFieldMatch | null {
   const fieldId = field.id
-  const check = (value: bigint): bigint => fitsWidth(value, field.bitwidth) ? value
-    : refuse(`0x${value.toString(16)} does not fit in field '${field.name}' of '${table}' (${field.bitwidth} bits)`)
+  const check = (value: bigint): bigint => fitsWidth(value, field.bitwidth) ? value : refuseValue(value, field, table)
   switch (part.kind) {
-    case 'exact': return { fieldId, exact: { value: toCanonicalBytes(check(part.value)) } }
-    case 'optional': return { fieldId, optional: { value: toCanonicalBytes(check(part.value)) } }
+    case 'exact': return { fieldId, exact: { value: fieldBytes(part.value, field, table) } }
+    case 'optional': return { fieldId, optional: { value: fieldBytes(part.value, field, table) } }
     case 'ternary': {
-      const mask = check(part.mask)
+      const { mask } = part
       if (mask === 0n) return null
+      const whole = wholeOf(field)
       // Bits outside the mask must be 0: the target refuses them.
-      return { fieldId, ternary: { value: toCanonicalBytes(check(part.value) & mask), mask: toCanonicalBytes(mask) } }
+      if (mask === whole.value) return { fieldId, ternary: { value: fieldBytes(part.value, field, table), mask: whole.bytes } }
+      return { fieldId, ternary: { value: toCanonicalBytes(check(part.value) & mask), mask: fieldBytes(mask, field, table) } }
     }
     case 'lpm': {
       const { prefixLength } = part
@@ -163,17 +164,53 @@ function fieldMatch(part: NamedMatch, field: MatchFieldInfo, table: string): p4.
   }
 }
 
+/** All ones of a field, once for each field. */
+const wholes = new WeakMap<MatchFieldInfo, { readonly value: bigint; readonly bytes: Uint8Array }>()
+function wholeOf(field: MatchFieldInfo): { readonly value: bigint; readonly bytes: Uint8Array } {
+  const known = wholes.get(field)
+  if (known !== undefined) return known
+  const value = allOnes(field.bitwidth)
+  const made = { value, bytes: toCanonicalBytes(value) }
+  wholes.set(field, made)
+  return made
+}
+function fieldBytes(value: bigint, field: MatchFieldInfo, table: string): Uint8Array {
+  if (value < 0n) refuseValue(value, field, table)
+  const bytes = toCanonicalBytes(value)
+  return bitsOf(bytes) <= field.bitwidth ? bytes : refuseValue(value, field, table)
+}
+/** Of a canonical byte string. */
+const bitsOf = (bytes: Uint8Array): number => bytes.length * 8 - (Math.clz32(bytes[0] ?? 0) - 24)
+const refuseValue = (value: bigint, field: MatchFieldInfo, table: string): never =>
+  refuse(`0x${value.toString(16)} does not fit in field '${field.name}' of '${table}' (${field.bitwidth} bits)`)
+
+/** Parameters that many entries have in common, by the list that says so: each list belongs to one action of one pipeline. */
+const sharedParams = new WeakMap<NamedAction['params'], readonly p4.v1.Action.IParam[]>()
+
 function action(named: NamedAction, index: P4InfoIndex): p4.v1.IAction {
   const info = index.actions.get(named.name) ?? refuse(`there is no action '${named.name}'`)
-  const given = new Set<string>()
-  const params = named.params.map(({ name, value }) => {
-    const param = info.paramByName.get(name) ?? refuse(`action '${named.name}' has no parameter '${name}'`)
-    if (given.has(name)) refuse(`parameter '${name}' of '${named.name}' is given twice`)
-    given.add(name)
-    return { paramId: param.id, value: valueBytes(value, param, `parameter '${name}' of '${named.name}'`) }
+  const { own } = named
+  if (own === undefined) return { actionId: info.id, params: paramsOf(named, named.params, info) }
+  let shared = sharedParams.get(named.params)
+  if (shared === undefined) {
+    shared = paramsOf(named, [own, ...named.params], info).slice(1)
+    sharedParams.set(named.params, shared)
+  }
+  return { actionId: info.id, params: [paramOf(named, own, info), ...shared] }
+}
+function paramsOf({ name: actionName }: NamedAction, given: readonly NamedParam[], info: ActionInfo): p4.v1.Action.IParam[] {
+  const names = new Set<string>()
+  const params = given.map((param) => {
+    if (names.has(param.name)) refuse(`parameter '${param.name}' of '${actionName}' is given twice`)
+    names.add(param.name)
+    return paramOf({ name: actionName }, param, info)
   })
-  for (const param of info.params) if (!given.has(param.name)) refuse(`parameter '${param.name}' of '${named.name}' is missing`)
-  return { actionId: info.id, params }
+  for (const param of info.params) if (!names.has(param.name)) refuse(`parameter '${param.name}' of '${actionName}' is missing`)
+  return params
+}
+function paramOf({ name: actionName }: { readonly name: string }, { name, value }: NamedParam, info: ActionInfo): p4.v1.Action.IParam {
+  const param = info.paramByName.get(name) ?? refuse(`action '${actionName}' has no parameter '${name}'`)
+  return { paramId: param.id, value: valueBytes(value, param, () => `parameter '${name}' of '${actionName}'`) }
 }
 
 function multicastGroup(op: NamedUpdate['op'], group: NamedMulticastGroup, limits: TargetLimits): p4.v1.IMulticastGroupEntry {
@@ -219,12 +256,13 @@ function meterCell({ meter: name, index: cell, config }: NamedMeterCell, index: 
 
 /** The bytes of a parameter or header field. */
 export function encodeValue(value: bigint, info: ValueInfo, here: string): Encoded<Uint8Array> {
-  return attempt(() => valueBytes(value, info, here))
+  return attempt(() => valueBytes(value, info, () => here))
 }
 
-function valueBytes(value: bigint, info: ValueInfo, here: string): Uint8Array {
-  if (!fitsWidth(value, info.bitwidth)) refuse(`0x${value.toString(16)} does not fit in ${here} (${info.bitwidth} bits)`)
-  return toCanonicalBytes(value)
+function valueBytes(value: bigint, info: ValueInfo, here: () => string): Uint8Array {
+  const bytes = value < 0n ? null : toCanonicalBytes(value)
+  if (bytes === null || bitsOf(bytes) > info.bitwidth) return refuse(`0x${value.toString(16)} does not fit in ${here()} (${info.bitwidth} bits)`)
+  return bytes
 }
 
 const tableOf = (name: string, index: P4InfoIndex): TableInfo => index.tables.get(name) ?? refuse(`there is no table '${name}'`)

@@ -37,8 +37,9 @@ function entityText(entity: NamedEntity): string {
   switch (entity.kind) {
     case 'table': {
       const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : field.kind === 'range' ? `${field.field}=${field.low}..${field.high}` : `${field.field}=${field.value}`)
-      const params = (entity.action?.params ?? []).filter(({ value }) => value !== 0n).map(({ name, value }) => `${name}=${value}`)
-      return `${short(entity.table)}[${match.join(' ')}${entity.priority === 0 ? '' : ` @${entity.priority}`}] ${last(entity.action?.name ?? '')}(${params.join(' ')})`
+      const { action } = entity
+      const params = [...(action?.own === undefined ? [] : [action.own]), ...(action?.params ?? [])].filter(({ value }) => value !== 0n).map(({ name, value }) => `${name}=${value}`)
+      return `${short(entity.table)}[${match.join(' ')}${entity.priority === 0 ? '' : ` @${entity.priority}`}] ${last(action?.name ?? '')}(${params.join(' ')})`
     }
     case 'default': return `default of ${short(entity.table)} ${last(entity.action.name)}`
     case 'multicast': return `multicast ${entity.groupId} ${entity.replicas.map(({ port, instance }) => `${port}:${instance}`).join(' ')}`
