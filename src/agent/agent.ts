@@ -18,6 +18,7 @@ import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
+import { Tracer } from './tracer.js'
 
 export interface Agent {
   readonly channels: ChannelSet
@@ -46,6 +47,10 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
   const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, log })
+  const tracer = new Tracer({
+    compiler, session, datapath: loop.datapath, embedded: target.embedded, program: { p4info, deviceConfig }, cpuPort: config.cpuPort,
+    targetPorts: new Map(config.ports.map(({ number, p4Port }) => [number, p4Port])), log: log.child({ component: 'trace' }),
+  })
   let opened: ChannelSet | null = null
   let tellClosed = (): void => {}
   const closed = new Promise<void>((resolve) => { tellClosed = resolve })
@@ -64,7 +69,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       return closed
     }
     if (config.rundir !== null) {
-      const sw = controlledSwitch({ config, log, loop, channels, session, exit })
+      const sw = controlledSwitch({ config, log, loop, channels, session, tracer, exit })
       control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
     }
     loop.start(channels)
@@ -81,6 +86,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     close: async () => {
       loop.stop()
       await channels.close()
+      await tracer.close()
       await session.close()
       await target.close()
       tellClosed()

@@ -2,9 +2,10 @@
 import type { LogControl, Logger } from '../base/logger.js'
 import type { ChannelSet } from '../channel/index.js'
 import type { Config } from '../config/index.js'
-import type { ControlledSwitch } from '../control/index.js'
+import type { TracedSwitch } from '../control/index.js'
 import type { Session } from '../p4runtime/index.js'
 import type { SwitchLoop } from './switch-loop.js'
+import type { Tracer } from './tracer.js'
 
 export interface ControlledParts {
   readonly config: Config
@@ -12,10 +13,11 @@ export interface ControlledParts {
   readonly loop: SwitchLoop
   readonly channels: ChannelSet
   readonly session: Session
-  readonly exit: ControlledSwitch['exit']
+  readonly tracer: Tracer
+  readonly exit: TracedSwitch['exit']
 }
 
-export function controlledSwitch({ config, log, loop, channels, session, exit }: ControlledParts): ControlledSwitch {
+export function controlledSwitch({ config, log, loop, channels, session, tracer, exit }: ControlledParts): TracedSwitch {
   const { target } = config
   const targetPorts = new Map(config.ports.map(({ number, p4Port }) => [number, p4Port]))
   return {
@@ -26,6 +28,9 @@ export function controlledSwitch({ config, log, loop, channels, session, exit }:
     ports: () => loop.datapath.ports(),
     targetPort: (portNo) => targetPorts.get(portNo) ?? null,
     groups: () => loop.datapath.groups(),
+    flows: () => [...loop.datapath.flows()].map(({ record }) => record),
+    trace: (inPort, frame) => tracer.trace(inPort, frame),
+    inject: (inPort, frame) => loop.inject(inPort, frame),
     request: (message) => loop.client.request(message),
     exit,
     totals: () => ({

@@ -44,6 +44,11 @@ export class PacketIo {
     if (result.ended === 'invalid_ttl') this.#toController(inPort, 'invalid_ttl', WHOLE_PACKET, result)
   }
 
+  /** Starts a frame at table 0, as received on the port. */
+  inject(inPort: number, frame: Uint8Array): void {
+    this.#send(Directive.TABLE, 0, inPort, { frame, tunnelId: 0n })
+  }
+
   #carryOut(step: Execution, inPort: number): void {
     if (step.kind === 'group') return this.#send(Directive.GROUP, step.groupId, inPort, step)
     switch (step.port) {

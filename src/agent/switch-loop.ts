@@ -103,6 +103,11 @@ export class SwitchLoop {
   /** Inputs and effects so far, by kind. */
   totals(): Readonly<Record<string, number>> { return Object.fromEntries(this.#totals) }
 
+  /** Gives a frame to the pipeline as if it had come in on a port. */
+  inject(inPort: number, frame: Uint8Array): void {
+    this.#packets.inject(inPort, frame)
+  }
+
   feed(input: Input): void {
     this.#inputs.push(input)
     this.#run()

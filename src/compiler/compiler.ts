@@ -85,6 +85,8 @@ export class Compiler implements Pipeline {
 
   /** The home entry of a flow, for reading its counters; null when it is not installed. */
   entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
+  /** The bucket that a multicast group stands for, where a group chooses one; null for any other. */
+  bucketOf(multicast: number): { readonly groupId: number; readonly bucket: number } | null { return this.#groups.bucketOf(multicast) }
   /** Cells of the bucket counter, one for each bucket. */
   bucketCells(groupId: number): readonly number[] { return this.#groups.cells(groupId) }
   /** Where a meter is counted; null when it is not installed. */

@@ -49,6 +49,15 @@ export class GroupTables {
   }
   cells(groupId: number): readonly number[] { return this.#state.groups.get(groupId)?.cells ?? [] }
 
+  /** The bucket of a group with a choice that a multicast group stands for; null for any other. */
+  bucketOf(multicast: number): { readonly groupId: number; readonly bucket: number } | null {
+    for (const [groupId, { multicasts, rows }] of this.#entries) {
+      const bucket = rows.length === 0 ? -1 : multicasts.findIndex(({ id }) => id === multicast)
+      if (bucket >= 0) return { groupId, bucket }
+    }
+    return null
+  }
+
   add(planning: Planning, record: GroupRecord, dying: Set<Handle>): void {
     const table = this.#table(record)
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPGMFC_OUT_OF_GROUPS')

@@ -1,3 +1,4 @@
 /** Public face of the control socket. */
 export { openControlPoint, type ControlPoint } from './control-point.js'
-export type { ControlledSwitch } from './controlled-switch.js'
+export type { TracedSwitch } from './trace-command.js'
+export type { BucketChoice, TableVisit, TracedOutput, TracedPacket } from './traced-packet.js'

@@ -15,7 +15,7 @@ import { SwitchError } from '../base/errors.js'
 import { limitRepeats, silentLogger } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
 import type { P4InfoIndex } from '../p4info/index.js'
-import type { p4 } from '../p4proto/generated.js'
+import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toNumber } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService } from '../p4proto/service.js'
@@ -63,6 +63,9 @@ export interface SessionStatistics {
   connects: number
   losses: number
 }
+
+/** What is in a target, for another one; opaque to everybody else. */
+export interface TargetSnapshot { readonly entities: readonly p4.v1.IEntity[] }
 
 /** A target that takes packets more slowly than they come loses packets, not the agent's memory. */
 const MAX_PENDING_PACKET_BYTES = 4 * 1024 * 1024
@@ -201,6 +204,28 @@ export class Session implements Southbound {
     }
     this.#statistics.packetsOut++
     connection.send({ packet: packet.value })
+  }
+
+  /** Table entries, default actions and multicast groups, after all earlier writes; empty when the target is lost. */
+  async snapshot(): Promise<TargetSnapshot> {
+    const tables = [...this.#pipeline.index.tables.values()].filter((table) => !table.isConst)
+    const queries = [
+      ...tables.map(({ id }) => ({ tableEntry: { tableId: id } })), ...tables.map(({ id }) => ({ tableEntry: { tableId: id, isDefaultAction: true } })),
+      { packetReplicationEngineEntry: { multicastGroupEntry: {} } },
+    ]
+    return { entities: await this.#read('the whole target', (connection) => connection.read(queries)) }
+  }
+
+  /** Puts what another target with the same program holds in the place of what is in this one. */
+  async restore({ entities }: TargetSnapshot): Promise<void> {
+    const { index, p4info } = this.#pipeline
+    await this.#read('the whole target', async (connection) => {
+      await clearTarget(connection, index, p4info)
+      const { INSERT, MODIFY } = p4.v1.Update.Type
+      const updates = entities.map((entity) => ({ type: entity.tableEntry?.isDefaultAction ? MODIFY : INSERT, entity }))
+      if (updates.length > 0) await connection.write(updates)
+      return []
+    })
   }
 
   /** In the order of the queue; [] when the target is lost or refuses the Read. */

@@ -138,10 +138,13 @@ export class EmbeddedTarget implements P4RuntimeService {
     if (tableEntry.length > 0) this.notify({ idleTimeoutNotification: { tableEntry, timestamp: toInt64(BigInt(Math.round(Date.now() * 1e6))) } })
   }
 
-  /** What would happen to a frame; nothing does. Without a config: nothing. */
-  trace(port: number, frame: Uint8Array): TraceStep[] {
+  /** What would happen to a frame, or (with fields of the packet_out header) to a packet-out; nothing does. Without a config: nothing. */
+  trace(port: number, frame: Uint8Array, packetOut: Readonly<Record<string, bigint>> | null = null): TraceStep[] {
     if (this.loaded === null) return []
-    return tracePacket(this.loaded.pipeline, this.replication, this.switchOptions, this.options.now(), port, frame)
+    const { pipeline } = this.loaded
+    const packed = packetOut === null ? frame : pipeline.packetOut?.write(packetOut, frame) ?? null
+    if (packed === null) return []
+    return tracePacket(pipeline, this.replication, { ...this.switchOptions, cpuPort: this.cpuPort }, this.options.now(), packetOut === null ? port : this.cpuPort, packed)
   }
 
   statistics(): TargetStatistics {

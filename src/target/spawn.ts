@@ -32,8 +32,8 @@ export interface SpawnedTarget extends P4RuntimeService {
     links(): Promise<ReadonlyMap<number, boolean>>
     counters(port: number): Promise<PortCounters | null>
   }
-  /** What would happen to a frame; nothing does. */
-  trace(port: number, frame: Uint8Array): Promise<TraceStep[]>
+  /** What would happen to a frame, or (with fields of the packet_out header) to a packet-out; nothing does. */
+  trace(port: number, frame: Uint8Array, packetOut?: Readonly<Record<string, bigint>> | null): Promise<TraceStep[]>
   statistics(): Promise<TargetStatistics>
   /** Resolves when the thread has ended although nobody asked it to. */
   readonly failed: Promise<Error>
@@ -64,7 +64,7 @@ export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedT
       links: () => local === null ? link.ask({ what: 'links' }) : Promise.resolve(local.links()),
       counters: port => local === null ? link.ask({ what: 'counters', port }) : Promise.resolve(local.counters(port)),
     },
-    trace: (port, frame) => link.ask({ what: 'trace', port, frame }),
+    trace: (port, frame, packetOut = null) => link.ask({ what: 'trace', port, frame, packetOut }),
     statistics: () => link.ask({ what: 'statistics' }),
     failed: link.failed,
     close: async () => {

@@ -16,19 +16,24 @@ export type TraceStep =
     readonly params: readonly { readonly name: string; readonly value: bigint }[]
   }
   | { readonly kind: 'output'; readonly port: number; readonly frame: Uint8Array }
+  /** To the CPU port, with the fields of the packet_in header by name. */
+  | { readonly kind: 'packet_in'; readonly fields: Readonly<Record<string, bigint>>; readonly frame: Uint8Array }
 
 /** A packet that recirculates for ever is given up after this many passes. */
 const maxPasses = 256
 
 export const tracePacket = (
-  pipeline: BoundPipeline, replication: ReplicationEngine, options: SwitchOptions, now: number, port: number, frame: Uint8Array,
+  pipeline: BoundPipeline, replication: ReplicationEngine, options: SwitchOptions & { readonly cpuPort: number }, now: number, port: number, frame: Uint8Array,
 ): TraceStep[] => {
   const { executable, byTable } = pipeline
   const { context, program, registers } = executable
   const steps: TraceStep[] = []
   const host = {
     now: () => now,
-    transmit: (out: number, bytes: Uint8Array) => { steps.push({ kind: 'output', port: out, frame: bytes.slice() }) },
+    transmit: (out: number, bytes: Uint8Array) => {
+      const header = out === options.cpuPort ? pipeline.packetIn?.read(bytes) ?? null : null
+      steps.push(header === null ? { kind: 'output', port: out, frame: bytes.slice() } : { kind: 'packet_in', ...header })
+    },
     digest: () => undefined,
   }
   const traced = new SimpleSwitch(executable, replication, host, options)

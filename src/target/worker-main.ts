@@ -114,7 +114,7 @@ const start = async (): Promise<void> => {
         const dropped = [...streams.values()].reduce((sum, { messages }) => sum + messages.dropped, droppedBefore)
         return { ...statistics, packetsInDropped: statistics.packetsInDropped + dropped }
       }
-      case 'trace': return target.trace(question.port, question.frame)
+      case 'trace': return target.trace(question.port, question.frame, question.packetOut)
       case 'stop': {
         clearInterval(timer)
         await driver.stop()

@@ -18,7 +18,7 @@ export type CallMethod = (typeof callMethods)[number]
 export type Question =
   | { readonly what: 'links' | 'statistics' | 'stop' }
   | { readonly what: 'counters'; readonly port: number }
-  | { readonly what: 'trace'; readonly port: number; readonly frame: Uint8Array }
+  | { readonly what: 'trace'; readonly port: number; readonly frame: Uint8Array; readonly packetOut: Readonly<Record<string, bigint>> | null }
 export interface Answers {
   links: ReadonlyMap<number, boolean>
   statistics: TargetStatistics

@@ -53,6 +53,8 @@ export const openVSwitchSubject: Subject = {
       listener,
       listenPort: LISTEN_PORT,
       processes: [server, daemon],
+      rundir: folder,
+      appctl: (args) => namespace.run('ovs-appctl', ['-t', control, ...args], { env }),
       ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
       // Statistics live in the datapath's cache until the revalidator has collected them.
       settle: async () => { await namespace.must('ovs-appctl', ['-t', control, 'revalidator/purge'], { env }) },

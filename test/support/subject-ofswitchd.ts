@@ -2,10 +2,12 @@
  * ofswitchd as a subject, in three arrangements: with the embedded target in its own process, with the embedded target
  * as a separate P4Runtime server, and with BMv2 as the P4Runtime server.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Daemon, onPath, until } from './netns-process.js'
-import type { Namespace } from './netns.js'
+import type { Namespace, Sandbox } from './netns.js'
 import { ofctl } from './ovs-ofctl.js'
 import { DATAPATH_ID, LISTEN_PORT, type RunningSwitch, type Subject, type SubjectOptions } from './subject.js'
 
@@ -32,14 +34,17 @@ export function agentArguments(target: string, options: SubjectOptions): string[
 }
 
 async function startAgent(
-  subject: Subject, namespace: Namespace, target: string, options: SubjectOptions,
+  subject: Subject, sandbox: Sandbox, namespace: Namespace, target: string, options: SubjectOptions,
   targetProcess?: { start: () => Promise<Daemon>; running: Daemon },
 ): Promise<RunningSwitch> {
   const listener = `tcp:127.0.0.1:${LISTEN_PORT}`
+  const rundir = mkdtempSync(join(tmpdir(), 'ofs-run-'))
+  sandbox.onClose(async () => rmSync(rundir, { recursive: true, force: true }))
+  const env = { ...process.env, OVS_RUNDIR: rundir }
   const processes: Daemon[] = []
   const log = (): string => processes.map((each) => `--- ${each.name}\n${each.log}`).join('\n')
   const startProcess = async (): Promise<void> => {
-    const agent = ofswitchd(namespace, 'ofswitchd', agentArguments(target, options))
+    const agent = ofswitchd(namespace, 'ofswitchd', [...agentArguments(target, options), '--rundir', rundir])
     processes[0] = agent
     await until(() => `${subject.name} to listen\n${log()}`, async () => {
       if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
@@ -54,6 +59,8 @@ async function startAgent(
     listener,
     listenPort: LISTEN_PORT,
     processes,
+    rundir,
+    appctl: (args) => namespace.run('ovs-appctl', ['-t', 'ofswitchd', ...args], { env }),
     ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
     settle: async () => { /* statistics are read from the target when they are asked for */ },
     log,
@@ -75,8 +82,8 @@ export const embeddedSubject: Subject = {
   name: 'ofswitchd (embedded target)',
   versions,
   whyNot: whyNotBuilt,
-  async start(_sandbox, namespace, options) {
-    return startAgent(embeddedSubject, namespace, 'embedded', options)
+  async start(sandbox, namespace, options) {
+    return startAgent(embeddedSubject, sandbox, namespace, 'embedded', options)
   },
 }
 
@@ -84,14 +91,14 @@ export const remoteEmbeddedSubject: Subject = {
   name: 'ofswitchd (embedded target as a P4Runtime server)',
   versions,
   whyNot: whyNotBuilt,
-  async start(_sandbox, namespace, options) {
+  async start(sandbox, namespace, options) {
     const start = async (): Promise<Daemon> => {
       const target = ofswitchd(namespace, 'ofswitchd target',
         ['target', '--listen', `127.0.0.1:${TARGET_PORT}`, ...portArguments(options.ports)])
       await listening(namespace, target, TARGET_PORT)
       return target
     }
-    return startAgent(remoteEmbeddedSubject, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
+    return startAgent(remoteEmbeddedSubject, sandbox, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
   },
 }
 
@@ -99,13 +106,13 @@ export const bmv2Subject: Subject = {
   name: 'ofswitchd (BMv2)',
   versions,
   whyNot: () => whyNotBuilt() ?? (onPath('simple_switch_grpc') === undefined ? 'BMv2 (simple_switch_grpc) is not on the PATH' : undefined),
-  async start(_sandbox, namespace, options) {
+  async start(sandbox, namespace, options) {
     const start = async (): Promise<Daemon> => {
       const target = startBmv2(namespace, options.ports)
       await listening(namespace, target, TARGET_PORT)
       return target
     }
-    return startAgent(bmv2Subject, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
+    return startAgent(bmv2Subject, sandbox, namespace, `127.0.0.1:${TARGET_PORT}`, options, { start, running: await start() })
   },
 }
 

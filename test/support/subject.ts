@@ -25,6 +25,10 @@ export interface RunningSwitch {
   readonly listenPort: number
   /** Runs ovs-ofctl; the word TARGET in the arguments stands for this switch. */
   ofctl(args: readonly string[], options?: RunOptions): Promise<Finished>
+  /** Runs ovs-appctl on this switch. */
+  appctl(args: readonly string[]): Promise<Finished>
+  /** The run directory by which ovs-ofctl and ovs-appctl know this switch as br0. */
+  readonly rundir: string
   /** Makes counters that the switch collects lazily exact. */
   settle(): Promise<void>
   /** What the switch's processes have printed, for failure reports. */

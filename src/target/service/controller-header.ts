@@ -30,6 +30,21 @@ export class ControllerHeader {
     return { payload: frame.slice(this.bytes), metadata }
   }
 
+  /** The fields by name, and what follows them; null where the frame is too short. */
+  read(frame: Uint8Array): { readonly fields: Readonly<Record<string, bigint>>; readonly frame: Uint8Array } | null {
+    const packet = this.unpack(frame)
+    if (packet === null) return null
+    const values = packet.metadata ?? []
+    return { fields: Object.fromEntries(this.info.fields.map(({ name }, at) => [name, fromBytes(values[at]?.value ?? new Uint8Array(0))])), frame: frame.slice(this.bytes) }
+  }
+
+  /** As pack(), with fields by name; unknown names are left out. */
+  write(fields: Readonly<Record<string, bigint>>, payload: Uint8Array): Uint8Array | null {
+    const metadata = this.info.fields.flatMap(({ id, name }) => (fields[name] === undefined ? [] : [{ metadataId: id, value: toCanonicalBytes(fields[name]) }]))
+    const packed = this.pack({ metadata, payload })
+    return packed.ok ? packed.frame : null
+  }
+
   /** The packet as the parser wants it, or why the metadata is wrong. Fields that are not given are 0. */
   pack(packet: p4.v1.IPacketOut): { readonly ok: true; readonly frame: Uint8Array } | { readonly ok: false; readonly reason: string } {
     const given = new Map<number, bigint>()

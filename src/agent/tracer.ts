@@ -1,0 +1,107 @@
+/**
+ * Traces a packet through the compiled pipeline and tells in OpenFlow's terms what it met. The embedded target does it itself; of any
+ * other target a copy is kept in a thread of this process: the same program, with the entries that the target has at that moment.
+ */
+import type { Logger } from '../base/logger.js'
+import type { Compiler } from '../compiler/index.js'
+import type { BucketChoice, TracedOutput, TracedPacket, TableVisit } from '../control/index.js'
+import type { Datapath } from '../datapath/index.js'
+import type { PortRecord } from '../datapath/index.js'
+import { Session } from '../p4runtime/index.js'
+import { spawnTarget, type SpawnedTarget, type TraceStep } from '../target/index.js'
+import { describeSteps } from './trace-steps.js'
+
+export interface TracerOptions {
+  readonly compiler: Compiler
+  readonly datapath: Pick<Datapath, 'flow'>
+  readonly session: Session
+  /** The target's own engine; null where it is somewhere else. */
+  readonly embedded: SpawnedTarget | null
+  readonly program: { readonly p4info: string; readonly deviceConfig: Uint8Array }
+  readonly targetPorts: ReadonlyMap<PortRecord['portNo'], number>
+  readonly cpuPort: number
+  readonly log: Logger
+}
+
+interface Copy { readonly target: SpawnedTarget; readonly session: Session }
+
+export class Tracer {
+  readonly #options: TracerOptions
+  #copy: Promise<Copy> | null = null
+  /** Traces on the copy come one after another. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: TracerOptions) { this.#options = options }
+
+  /** Nothing is sent and nothing is counted. Rejects where the target or its copy cannot be had. */
+  async trace(inPort: number, frame: Uint8Array): Promise<TracedPacket> {
+    const { embedded, targetPorts } = this.#options
+    const port = targetPorts.get(inPort)
+    // A port that is none of the target's is known to it only by what a packet-out says.
+    const packetOut = port === undefined ? { kind: START_AT_TABLE_0, in_port: BigInt(inPort) } : null
+    const steps = embedded === null
+      ? await this.#inTurn(async ({ target }) => target.trace(port ?? 0, frame, packetOut))
+      : await embedded.trace(port ?? 0, frame, packetOut)
+    return this.#read(steps)
+  }
+
+  async close(): Promise<void> {
+    const copy = await this.#copy?.catch(() => null)
+    await copy?.session.close()
+    await copy?.target.close()
+  }
+
+  #inTurn(run: (copy: Copy) => Promise<TraceStep[]>): Promise<TraceStep[]> {
+    const result = this.#turn.then(async () => {
+      this.#copy ??= this.#makeCopy()
+      const copy = await this.#copy
+      await copy.session.restore(await this.#options.session.snapshot())
+      return run(copy)
+    })
+    this.#turn = result.catch(() => { this.#copy = null })
+    return result
+  }
+
+  async #makeCopy(): Promise<Copy> {
+    const { program, cpuPort, log } = this.#options
+    const target = await spawnTarget({ ports: { kind: 'memory', ports: [] }, cpuPort, log })
+    const session = new Session({ connect: () => target.connect(), deviceId: 1, ...program, logger: log })
+    await new Promise<void>((resolve, reject) => {
+      session.start((event) => {
+        if (event.kind === 'ready') resolve()
+        else if (event.kind === 'lost') reject(new Error(`the copy of the pipeline ended: ${event.reason}`))
+      })
+    })
+    return { target, session }
+  }
+
+  #read(steps: readonly TraceStep[]): TracedPacket {
+    const { compiler, datapath } = this.#options
+    const { tables, group } = compiler.contract
+    const visits: TableVisit[] = []
+    const choices: BucketChoice[] = []
+    const outputs: TracedOutput[] = []
+    const flowOf = (id: number): TableVisit['flow'] => datapath.flow(id)?.record ?? null
+    for (const step of steps) {
+      if (step.kind === 'output') outputs.push({ kind: 'port', port: step.port, frame: step.frame })
+      else if (step.kind === 'packet_in') {
+        const field = (name: string): number => Number(step.fields[name] ?? 0n)
+        outputs.push({ kind: 'controller', reason: field('reason'), flow: flowOf(field('flow_id')), maxLen: field('max_len'), frame: step.frame })
+      } else if (step.kind === 'table') {
+        const table = tables.find((candidate) => candidate.table === step.table)
+        if (table !== undefined) {
+          const flow = step.entry === null ? null : flowOf(Number(step.entry.controllerMetadata))
+          visits.push({ tableId: table.number, flow, missToController: step.entry === null && step.action === table.missToController })
+        }
+        const chooser = [group?.select, group?.failover].find((candidate) => candidate?.table === step.table)
+        const multicast = chooser?.actions.find(({ name }) => name === step.action)?.roles.get('multicast')
+        const choice = compiler.bucketOf(Number(step.params.find(({ name }) => name === multicast?.name)?.value ?? -1n))
+        if (step.entry !== null && choice !== null) choices.push(choice)
+      }
+    }
+    return { visits, choices, outputs, pipeline: describeSteps(steps) }
+  }
+}
+
+/** The directive of a packet_out header; p4/README.md. */
+const START_AT_TABLE_0 = 1n

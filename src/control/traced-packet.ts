@@ -1,0 +1,23 @@
+/** What a target's pipeline did to a packet, in OpenFlow's terms, with what lies beneath as text. */
+import type { FlowRecord } from '../datapath/pipeline.js'
+
+export interface TableVisit {
+  readonly tableId: number
+  /** Null: no flow matched. */
+  readonly flow: FlowRecord | null
+  /** Without a flow: the packet went to the controllers (as OpenFlow 1.0 wants it), or nowhere. */
+  readonly missToController: boolean
+}
+/** The bucket that a group with a choice has taken, in the order in which they were taken. */
+export interface BucketChoice { readonly groupId: number; readonly bucket: number }
+export type TracedOutput =
+  | { readonly kind: 'port'; /** Of the target. */ readonly port: number; readonly frame: Uint8Array }
+  | { readonly kind: 'controller'; readonly reason: number; readonly flow: FlowRecord | null; readonly maxLen: number; readonly frame: Uint8Array }
+
+export interface TracedPacket {
+  readonly visits: readonly TableVisit[]
+  readonly choices: readonly BucketChoice[]
+  readonly outputs: readonly TracedOutput[]
+  /** Passes, tables, entries and actions of the P4 program, a line each. */
+  readonly pipeline: readonly string[]
+}
