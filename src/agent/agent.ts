@@ -109,12 +109,13 @@ function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null 
   return null
 }
 
-const controllerOptions = ({ endpoint, inactivityProbe, maxBackoff, packetInRate, packetInBurst }: ControllerConfig): ControllerOptions => ({
+const controllerOptions = ({ endpoint, inactivityProbe, maxBackoff, packetInRate, packetInBurst, auxiliary }: ControllerConfig): ControllerOptions => ({
   endpoint,
   ...(inactivityProbe === undefined ? {} : { inactivityProbeMs: inactivityProbe }),
   ...(maxBackoff === undefined ? {} : { maxBackoffMs: maxBackoff }),
   ...(packetInRate === undefined ? {} : { packetInRate }),
   ...(packetInBurst === undefined ? {} : { packetInBurst }),
+  ...(auxiliary === undefined ? {} : { auxiliary }),
 })
 
 async function loadPipeline(config: Config): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {

@@ -15,7 +15,7 @@ import type { ErrorName, Message } from '../openflow/index.js'
 import { Connection } from './connection.js'
 import type { ConnectionCounters, ConnectionOptions } from './connection.js'
 import { Connector, peerName } from './connector.js'
-import type { ActiveEndpoint } from './connector.js'
+import type { ActiveEndpoint, ConnectorOptions } from './connector.js'
 import { defaultLimits } from './limits.js'
 import type { ChannelLimits } from './limits.js'
 import { listen } from './listener.js'
@@ -35,6 +35,8 @@ export interface ControllerOptions {
   readonly maxBackoffMs?: Millis
   readonly packetInRate?: number
   readonly packetInBurst?: number
+  /** How many auxiliary connections follow the main one, where it speaks OpenFlow 1.3 or later. OF 1.3.5 §6.3.6 */
+  readonly auxiliary?: number
 }
 
 export interface ChannelSetOptions {
@@ -66,6 +68,8 @@ export interface OpenConnection {
   readonly version: number
   readonly peer: string
   readonly kind: ConnectionKind
+  /** Null for a main connection, and for everyone who connects to us. */
+  readonly auxiliary: { readonly auxiliaryId: number; readonly main: number } | null
 }
 /** Events may be followed by calls of any method, from inside the handler too. */
 export interface ChannelSetEvents {
@@ -100,13 +104,29 @@ export interface ChannelSetStatus {
 }
 
 /** Where connections come from, and what they all have. */
-interface Origin { readonly name: string; readonly kind: ConnectionKind; readonly transport: Endpoint['transport']; readonly options: ConnectionOptions }
+interface Origin {
+  readonly name: string
+  readonly kind: ConnectionKind
+  readonly transport: Endpoint['transport']
+  readonly options: ConnectionOptions
+  readonly auxiliary?: { readonly auxiliaryId: number; readonly main: Entry }
+}
 
 const GREETING_MS = 5000
+/** Features replies have an auxiliary id since 1.3. */
+const FIRST_WITH_AUXILIARIES = 4
 /** For the last bytes of secured connections to leave. */
 const HANDSHAKE_LINGER_MS = 500
 
-interface Entry { readonly id: number; readonly connection: Connection; readonly kind: ConnectionKind; readonly peer: string; openSince: Millis | null }
+interface Entry {
+  readonly id: number
+  readonly connection: Connection
+  readonly kind: ConnectionKind
+  readonly peer: string
+  readonly localAddress: string | undefined
+  readonly auxiliary: OpenConnection['auxiliary']
+  openSince: Millis | null
+}
 interface OpenListener { readonly listener: Listener; readonly kind: ConnectionKind }
 
 export class ChannelSet {
@@ -201,7 +221,7 @@ export class ChannelSet {
   /** Also tells someone else of connections, after the owner; those that are open already at once. */
   watch(watcher: Partial<Pick<ChannelSetEvents, 'onOpen' | 'onClose'>>): void {
     this.#watchers.push(watcher)
-    for (const { id, version, peer, kind } of this.status().connections) watcher.onOpen?.({ id, version, peer, kind })
+    for (const { id, version, peer, kind, auxiliary } of this.status().connections) watcher.onOpen?.({ id, version, peer, kind, auxiliary })
   }
 
   /** Where the listeners really are: port 0 is replaced by the port that was given. */
@@ -216,8 +236,8 @@ export class ChannelSet {
         ...this.#connectors.map((c): EndpointStatus => ({ endpoint: c.name, kind: 'controller', state: c.state, lastError: c.lastError })),
         ...this.#listeners.map(({ listener, kind }): EndpointStatus => ({ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening', lastError: null })),
       ],
-      connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, openSince }) => (openSince === null ? [] : [{
-        id, kind, peer, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, memory: connection.memory, counters: { ...connection.counters },
+      connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, auxiliary, openSince }) => (openSince === null ? [] : [{
+        id, kind, peer, auxiliary, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, memory: connection.memory, counters: { ...connection.counters },
       }])),
       turnedAway: this.#turnedAway,
     }
@@ -275,12 +295,37 @@ export class ChannelSet {
   }
 
   #connector(settings: ControllerOptions, endpoint: ActiveEndpoint): Connector {
-    const { maxBackoffMs, greetingMs } = this.#options
     const origin: Origin = { name: formatEndpoint(endpoint), kind: 'controller', transport: endpoint.transport, options: this.#connectionOptions(settings) }
-    const timing = { maxBackoffMs: settings.maxBackoffMs ?? maxBackoffMs ?? 1000, connectMs: greetingMs ?? GREETING_MS, tls: this.#tls }
-    const connector: Connector = new Connector(endpoint, timing, (socket, peer, onClosed) =>
-      this.#adopt(socket, peer, origin, () => connector.noteOpen(), onClosed), this.#limitedLog)
+    let auxiliaries: Connector[] = []
+    const connector: Connector = new Connector(endpoint, this.#timing(settings), (socket, peer, onClosed) => this.#adopt(socket, peer, origin, (main) => {
+      connector.noteOpen()
+      if (main.connection.version >= FIRST_WITH_AUXILIARIES) auxiliaries = this.#connectAuxiliaries(settings, endpoint, main)
+    }, (reason) => {
+      // At once, so that the controller does not bind them to the next main connection. OF 1.3.5 §6.3.6
+      for (const auxiliary of auxiliaries) {
+        auxiliary.stop()
+        auxiliary.connection?.close('the main connection has ended')
+      }
+      auxiliaries = []
+      onClosed(reason)
+    }), this.#limitedLog)
     return connector
+  }
+
+  /** From the address of the main connection, and in its version. */
+  #connectAuxiliaries(settings: ControllerOptions, endpoint: ActiveEndpoint, main: Entry): Connector[] {
+    const options = { ...this.#connectionOptions(settings), versions: [main.connection.version] }
+    return Array.from({ length: settings.auxiliary ?? 0 }, (_, i) => {
+      const origin: Origin = { name: formatEndpoint(endpoint), kind: 'controller', transport: endpoint.transport, options, auxiliary: { auxiliaryId: i + 1, main } }
+      const connector: Connector = new Connector(endpoint, { ...this.#timing(settings), localAddress: main.localAddress }, (socket, peer, onClosed) =>
+        this.#adopt(socket, peer, origin, () => connector.noteOpen(), onClosed), this.#limitedLog)
+      connector.start()
+      return connector
+    })
+  }
+
+  #timing({ maxBackoffMs }: ControllerOptions): ConnectorOptions {
+    return { maxBackoffMs: maxBackoffMs ?? this.#options.maxBackoffMs ?? 1000, connectMs: this.#options.greetingMs ?? GREETING_MS, tls: this.#tls }
   }
 
   /** Peers that ask much and read nothing must not fill the memory together either. */
@@ -329,7 +374,7 @@ export class ChannelSet {
     })
   }
 
-  #adopt(socket: Socket, peer: string, { kind, options }: Origin, onOpen: () => void, onClosed: (reason: string) => void): Connection {
+  #adopt(socket: Socket, peer: string, { kind, options, auxiliary: place }: Origin, onOpen: (entry: Entry) => void, onClosed: (reason: string) => void): Connection {
     const id = this.#nextId++
     const log = this.#options.log.child({ peer, conn: id })
     this.#sockets.add(socket)
@@ -337,11 +382,13 @@ export class ChannelSet {
     const connection = new Connection(socket, options, {
       onOpen: (version) => {
         entry.openSince = monotonicNow()
-        onOpen()
+        place?.main.connection.auxiliaries.push(connection)
+        onOpen(entry)
         // Management clients come and go by the second.
-        log[kind === 'controller' ? 'info' : 'debug']({ version: versionName(version), kind }, 'OpenFlow connection open')
-        this.#events.onOpen({ id, version, peer, kind })
-        for (const watcher of this.#watchers) watcher.onOpen?.({ id, version, peer, kind })
+        log[kind === 'controller' ? 'info' : 'debug']({ version: versionName(version), kind, ...auxiliary }, 'OpenFlow connection open')
+        const open: OpenConnection = { id, version, peer, kind, auxiliary }
+        this.#events.onOpen(open)
+        for (const watcher of this.#watchers) watcher.onOpen?.(open)
       },
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
       onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
@@ -350,6 +397,7 @@ export class ChannelSet {
       },
       onClosed: (reason) => {
         this.#entries.delete(id)
+        if (place !== undefined) remove(place.main.connection.auxiliaries, connection)
         for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.close()
         onClosed(reason)
         const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
@@ -359,9 +407,15 @@ export class ChannelSet {
         for (const watcher of this.#watchers) watcher.onClose?.(id, reason)
       },
     }, log, this.#limitedLog)
-    const entry: Entry = { id, connection, kind, peer, openSince: null }
+    const auxiliary = place === undefined ? null : { auxiliaryId: place.auxiliaryId, main: place.main.id }
+    const entry: Entry = { id, connection, kind, peer, localAddress: socket.localAddress, auxiliary, openSince: null }
     if (this.#paused) connection.pause()
     this.#entries.set(id, entry)
     return connection
   }
+}
+
+function remove<T>(from: T[], item: T): void {
+  const at = from.indexOf(item)
+  if (at >= 0) from.splice(at, 1)
 }

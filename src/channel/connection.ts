@@ -20,7 +20,7 @@ import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
-import { PacketInScheduler } from './packet-in-scheduler.js'
+import { PacketInScheduler, inPort } from './packet-in-scheduler.js'
 import type { PacketIn, PacketInRate } from './packet-in-scheduler.js'
 import { tlsFailure } from './tls-keys.js'
 
@@ -65,6 +65,8 @@ const LINGER_MS = 500
 
 export class Connection {
   readonly counters: ConnectionCounters = { received: 0, sent: 0, droppedPacketIns: 0, droppedOthers: 0 }
+  /** Open ones of a main connection, over which its packet-ins are spread by port. OF 1.3.5 §6.3.6 */
+  readonly auxiliaries: Connection[] = []
   readonly #socket: Socket
   readonly #options: ConnectionOptions
   readonly #events: ConnectionEvents
@@ -316,7 +318,7 @@ export class Connection {
     while (this.#output.size <= this.#options.limits.packetInBytes) {
       const message = this.#packetIns.take(monotonicNow())
       if (message === null) break
-      this.#emit(message, UNSOLICITED_XID)
+      this.#viaFor(message).#emit(message, UNSOLICITED_XID)
     }
     const wait = this.#output.size > this.#options.limits.packetInBytes ? null : this.#packetIns.wait
     if (wait === null || this.#packetInTimer !== null) return
@@ -324,6 +326,13 @@ export class Connection {
       this.#packetInTimer = null
       this.#sendPacketIns()
     }, Math.max(1, Math.ceil(wait)))
+  }
+
+  /** The packets of a port keep their order, as long as its connection takes them. */
+  #viaFor(packetIn: PacketIn): Connection {
+    const { auxiliaries } = this
+    const chosen = auxiliaries[inPort(packetIn) % auxiliaries.length]
+    return chosen === undefined || chosen.outputSize > this.#options.limits.packetInBytes ? this : chosen
   }
 
   #onProgress(): void {

@@ -26,6 +26,8 @@ export interface ConnectorOptions {
   readonly connectMs: Millis
   /** For ssl endpoints, which there are none of without it. */
   readonly tls: TlsKeys | null
+  /** To connect from; not for unix endpoints. */
+  readonly localAddress?: string | undefined
 }
 
 /** Makes a connection of a connected socket; `onClosed` is to be called once, when it has ended. */
@@ -133,11 +135,12 @@ export class Connector {
     const endpoint = this.#endpoint
     if (endpoint.transport === 'unix') return connect({ path: endpoint.path })
     const { host, port } = endpoint
-    if (endpoint.transport === 'tcp') return connect({ host, port })
-    const { tls } = this.#options
+    const { tls, localAddress } = this.#options
+    const from = localAddress === undefined ? {} : { localAddress }
+    if (endpoint.transport === 'tcp') return connect({ host, port, ...from })
     if (tls === null) throw new SwitchError('bug.tls', `${this.name} without TLS keys`)
     return connectTls({
-      host, port, secureContext: tls.context, rejectUnauthorized: !bootstrapping,
+      host, port, ...from, secureContext: tls.context, rejectUnauthorized: !bootstrapping,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       // Certificates of switches and controllers are not made for a host, see tls-keys.ts.
       checkServerIdentity: () => undefined,

@@ -32,6 +32,7 @@ export interface ControllerConfig {
   readonly maxBackoff?: number
   readonly packetInRate?: number
   readonly packetInBurst?: number
+  readonly auxiliary?: number
 }
 
 export interface Config {

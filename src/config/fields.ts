@@ -49,6 +49,7 @@ const controllerSettings = z.strictObject({
   maxBackoff: duration(10, 3_600_000).optional().describe('in place of that for all controllers'),
   packetInRate: packets.optional().describe('in place of that for all controllers'),
   packetInBurst: packets.optional().describe('in place of that for all controllers'),
+  auxiliary: z.int().min(0).max(16).optional().describe('auxiliary connections beside the main one, in OpenFlow 1.3 and later (0)'),
 })
 export const controllerKeys = Object.keys(controllerSettings.shape)
 

@@ -50,6 +50,9 @@ export function checkConfig(options: Source, file: Source | null, folder: string
 
   const config = completeConfig(result.data, (path, key) => resolve(key in options.values ? process.cwd() : folder, path))
   const problems: Problem[] = checkTls(result.data, config, problem)
+  config.controllers.forEach(({ endpoint, auxiliary }, i) => {
+    if (endpoint.passive && auxiliary !== undefined && auxiliary > 0) problems.push(problem(['controllers', i, 'auxiliary'], 'value', 'a controller that connects to us opens its auxiliary connections itself'))
+  })
   config.ports.forEach((port, i) => {
     if (port.p4Port === config.cpuPort) problems.push(problem(['ports', i, 'p4Port'], 'value', `P4 port ${port.p4Port} is the CPU port`))
   })

@@ -31,6 +31,13 @@ export interface Connection {
   readonly id: ConnId
   readonly version: number
   readonly connKind: ConnKind
+  /**
+   * The main connection of an auxiliary one, which has its role and configuration with it, and gets no asynchronous
+   * messages of its own. Replies, barriers and bundles are the business of each. OF 1.3.5 §6.3.6
+   */
+  readonly main: Connection | null
+  /** 0 = a main connection. */
+  readonly auxiliaryId: number
   role: 'equal' | 'master' | 'slave'
   missSendLen: number
   /** OFPC_INVALID_TTL_TO_CONTROLLER, versions before 1.3. */
@@ -86,6 +93,7 @@ export function asyncConfigOf(conn: Connection): AsyncConfig {
 }
 
 function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boolean {
+  if (conn.main !== null) return false
   if (conn.connKind === 'service' && conn.missSendLen === 0) return false
   const masks = asyncConfigOf(conn)[kind]
   return (masks[conn.role === 'slave' ? 1 : 0] & bit) !== 0
@@ -129,11 +137,13 @@ export class Connections {
     if (conn !== undefined) conn.outstanding += by
   }
 
-  open(id: ConnId, version: number, connKind: ConnKind): Connection {
-    const conn: Connection = {
-      id, version, connKind, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
+  open(id: ConnId, version: number, connKind: ConnKind, auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null): Connection {
+    const main = auxiliary ? this.#conns.get(auxiliary.main) ?? null : null
+    const own: Connection = {
+      id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
       invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(),
     }
+    const conn = main === null ? own : sharing(own, main)
     this.#conns.set(id, conn)
     return conn
   }
@@ -159,7 +169,7 @@ export class Connections {
   setRole(conn: Connection, role: 'equal' | 'master' | 'slave'): void {
     if (role === 'master') {
       for (const other of [...this.#conns.values(), ...this.#draining.values()]) {
-        if (other !== conn && other.role === 'master') other.role = 'slave'
+        if (other !== conn && other.main === null && other !== conn.main && other.role === 'master') other.role = 'slave'
       }
     }
     conn.role = role
@@ -171,6 +181,13 @@ export class Connections {
     this.generationId = id
     return true
   }
+}
+
+/** What a controller sets on any of its connections holds for all of them. */
+function sharing(conn: Connection, main: Connection): Connection {
+  const shared = (key: 'role' | 'missSendLen' | 'invalidTtl' | 'async'): PropertyDescriptor =>
+    ({ enumerable: true, get: () => main[key], set: (value: never) => { (main as Record<typeof key, unknown>)[key] = value } })
+  return Object.defineProperties(conn, { role: shared('role'), missSendLen: shared('missSendLen'), invalidTtl: shared('invalidTtl'), async: shared('async') })
 }
 
 /** Error data is the beginning of the request, as much as Open vSwitch returns. OF 1.3.5 §7.4.4 */

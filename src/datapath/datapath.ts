@@ -107,7 +107,7 @@ export class Datapath {
   #apply(ctx: Context, input: Input): void {
     switch (input.kind) {
       case 'connected':
-        ctx.conns.open(input.conn, input.version, input.connKind)
+        ctx.conns.open(input.conn, input.version, input.connKind, input.auxiliary)
         return
       case 'disconnected':
         close(ctx, input.conn)

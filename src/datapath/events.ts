@@ -88,7 +88,11 @@ export interface PacketInInput {
 }
 
 export type Input =
-  | { readonly kind: 'connected'; readonly conn: ConnId; /** Wire version: 1 = 1.0, 4 = 1.3. */ readonly version: number; readonly connKind: ConnKind }
+  | {
+    readonly kind: 'connected'; readonly conn: ConnId; /** Wire version: 1 = 1.0, 4 = 1.3. */ readonly version: number; readonly connKind: ConnKind
+    /** Absent or null for a main connection; `main` is connected. OF 1.3.5 §6.3.6 */
+    readonly auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null
+  }
   | { readonly kind: 'disconnected'; readonly conn: ConnId }
   | { readonly kind: 'message'; readonly conn: ConnId; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
   /** The codec could not or would not decode a request: the error is answered in its turn. */

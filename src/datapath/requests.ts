@@ -53,7 +53,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
       const whole = assemble(conn, message, requester.xid)
       return 'kind' in whole ? whole : handleStats(ctx, conn, whole.body, requester)
     }
-    case 'features_request': return reply(features(ctx))
+    case 'features_request': return reply(features(ctx, conn))
     case 'get_config_request': return reply({ type: 'get_config_reply', ...configOf(conn) })
     case 'set_config': return setConfig(conn, message)
     case 'queue_get_config_request':
@@ -83,13 +83,13 @@ function peerError(message: Extract<Message, { type: 'error' | 'peer_error' }>):
   return message.type === 'error' ? { name: message.name } : { errorType: message.errorType, code: message.code }
 }
 
-function features(ctx: Context): Message {
+function features(ctx: Context, { auxiliaryId }: Connection): Message {
   const actions = new Set<Action['type']>()
   for (const table of ctx.pipeline.features.tables) for (const action of table.applyActions) actions.add(action)
   if (actions.has('push_vlan')) actions.add('set_vlan_vid').add('set_vlan_pcp')
   if (actions.has('set_queue')) actions.add('enqueue')
   return {
-    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: 0, nTables: ctx.flows.tableCount, auxiliaryId: 0,
+    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: 0, nTables: ctx.flows.tableCount, auxiliaryId,
     capabilities: CAPABILITIES, ports: ctx.ports.descriptions(), actions: [...actions],
   }
 }

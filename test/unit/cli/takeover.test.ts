@@ -4,7 +4,7 @@ import { Takeover } from '../../../src/cli/takeover.js'
 import type { OpenConnection } from '../../../src/channel/index.js'
 
 const example = 'tcp:127.0.0.1:40000'
-const open = (id: number, peer: string, kind: OpenConnection['kind'] = 'controller'): OpenConnection => ({ id, peer, kind, version: 4 })
+const open = (id: number, peer: string, kind: OpenConnection['kind'] = 'controller'): OpenConnection => ({ id, peer, kind, version: 4, auxiliary: null })
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function watched(): { takeover: Takeover; did: string[]; said: string[] } {

@@ -51,7 +51,7 @@ ports:
 controllers:
   - tcp:127.0.0.1
   - unix:/run/c.sock
-  - { connection: tcp:1.2.3.4, inactivityProbe: 0, maxBackoff: 3s, packetInRate: 200, packetInBurst: 50 }
+  - { connection: tcp:1.2.3.4, inactivityProbe: 0, maxBackoff: 3s, packetInRate: 200, packetInBurst: 50, auxiliary: 2 }
 listen: [ptcp:6654:127.0.0.1, "ptcp:0:[::1]", punix:/run/s.mgmt]
 protocols: [OpenFlow13]
 failMode: secure
@@ -70,7 +70,7 @@ description: { manufacturer: M, hardware: H, software: S, serialNumber: "17", da
   ])
   assert.deepEqual(config.controllers, [
     { endpoint: { transport: 'tcp', passive: false, host: '127.0.0.1', port: 6653 } }, { endpoint: { transport: 'unix', passive: false, path: '/run/c.sock' } },
-    { endpoint: { transport: 'tcp', passive: false, host: '1.2.3.4', port: 6653 }, inactivityProbe: 0, maxBackoff: 3000, packetInRate: 200, packetInBurst: 50 },
+    { endpoint: { transport: 'tcp', passive: false, host: '1.2.3.4', port: 6653 }, inactivityProbe: 0, maxBackoff: 3000, packetInRate: 200, packetInBurst: 50, auxiliary: 2 },
   ])
   assert.equal(config.listen.length, 3)
   assert.deepEqual(config.protocols, [4])
@@ -125,6 +125,7 @@ for (const [what, yaml, expected] of [
   ['a controller without a connection', 'controllers: [{ packetInRate: 5 }]', /^c\.yaml:1:15: controllers\[0\]: 'connection' is missing$/],
   ['a mistake in a setting of a controller', 'controllers: [{ connection: tcp:1.2.3.4, maxBackoff: 5 }]', /^c\.yaml:1:54: controllers\[0\]\.maxBackoff: '5' is not a duration/],
   ['an unknown setting of a controller', 'controllers: [{ connection: tcp:1.2.3.4, rate: 5 }]', /^c\.yaml:1:42: controllers\[0\]\.rate: unknown key; the keys are connection, inactivityProbe/],
+  ['auxiliary connections to whoever connects to us', 'controllers: [{ connection: "ptcp:1", auxiliary: 1 }]', /^c\.yaml:1:50: controllers\[0\]\.auxiliary: a controller that connects to us/],
   ['a controller outside a list', 'controllers: tcp:1.2.3.4', /^c\.yaml:1:14: controllers: expected a list, not "tcp:1\.2\.3\.4"$/],
   ['OpenFlow 1.4', 'protocols: [OpenFlow13, OpenFlow14]', /^c\.yaml:1:25: protocols\[1\]: OpenFlow14 is not supported; supported are OpenFlow10 and OpenFlow13$/],
   ['a word for a protocol', 'protocols: [toString]', /'toString' is not a protocol/],
