@@ -36,7 +36,7 @@ test('asynchronous messages go to a controller once', () => {
 test('role and configuration are those of the controller, whichever connection sets them', () => {
   const { say } = stage()
   const role = (conn: number, wanted: 'master' | 'slave' | 'nochange', generationId = 1n): string[] =>
-    say(conn, { type: 'role_request', role: wanted, generationId }).map((reply) => (reply.type === 'role_reply' ? reply.role : reply.type))
+    say(conn, { type: 'role_request', role: wanted, generationId, shortId: 0 }).map((reply) => (reply.type === 'role_reply' ? reply.role : reply.type))
   assert.deepEqual(role(2, 'master'), ['master'])
   assert.deepEqual([1, 2, 3, 4].map((conn) => role(conn, 'nochange')), [['master'], ['master'], ['master'], ['equal']])
   assert.deepEqual(role(1, 'master', 2n), ['master'])
