@@ -67,7 +67,7 @@ test('connects, says hello and is open', async (context) => {
   const { it, port } = await controller(context)
   const { set, events } = await connecting(context, port)
   await until('the connection', () => events.opened.length === 1)
-  assert.deepEqual(events.opened[0], { id: 1, version: 4, peer: `tcp:127.0.0.1:${port}`, kind: 'controller' })
+  assert.deepEqual(events.opened[0], { id: 1, version: 4, peer: `tcp:127.0.0.1:${port}`, kind: 'controller', auxiliary: null })
   assert.equal((await it.peers[0]?.next(0))?.body, '0001000800000012')
   assert.deepEqual(set.status().endpoints, [{ endpoint: `tcp:127.0.0.1:${port}`, kind: 'controller', state: 'open', lastError: null }])
 })
