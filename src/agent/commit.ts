@@ -36,23 +36,29 @@ export class Committer {
       const counters = reading === null ? null : flowCounters(await reading)
       if (failures.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
       if (failures.some(({ kind }) => kind === 'target.lost')) return null
-      return await this.#takeBack(token, updates, failures, atomic, counters)
+      return await this.#takeBack(token, plan as CompiledPlan, failures, counters)
     } catch (error) {
       this.#resynchronise(`bug: ${messageOf(error)}`)
       return null
     }
   }
 
-  async #takeBack(token: number, updates: readonly PlannedUpdate[], failures: readonly UpdateFailure[], atomic: boolean, counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
+  /**
+   * The compiler's account goes first, in the same turn in which the opposite updates are queued: whatever is planned from
+   * now on is written after them, and finds the account as it will be then.
+   */
+  async #takeBack(token: number, { updates, atomic, revert }: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
     for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
     const failed = new Set(failures.map(({ index }) => index))
     // What is written atomically is not written at all when a part of it is refused.
     if (atomic) for (const index of updates.keys()) failed.add(index)
+    const leftover = revert()
     if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
       this.#resynchronise('the target refused something that several requests use')
       return null
     }
     const inverses = updates.flatMap(({ inverse, revocable }, index) => (failed.has(index) || inverse === null || !revocable() ? [] : [inverse])).reverse()
+    inverses.push(...leftover)
     const stuck = inverses.length === 0 ? [] : await this.#southbound.write(inverses)
     if (stuck.some(({ kind }) => kind === 'target.lost')) return null
     if (stuck.length > 0) {

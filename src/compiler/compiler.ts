@@ -13,8 +13,9 @@ import { type CompiledFlow, FlowCompiler } from './flow.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
-import { CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
+import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
 
@@ -34,6 +35,8 @@ export class Compiler implements Pipeline {
   readonly #meters: MeterTables
   readonly #ports: PortTables
   readonly #flows = new Map<number, CompiledFlow>()
+  /** Plans without an answer. Those made before a reset are no longer among them. */
+  readonly #open = new Set<Plan>()
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
   #missToController = false
@@ -57,18 +60,34 @@ export class Compiler implements Pipeline {
       this.#prepare(planning)
       for (const change of changes) this.#change(planning, change, dying)
       for (const handle of dying) handle.pool.collect(planning, handle, dying)
-      return planning.done()
+      const plan = planning.done()
+      this.#open.add(plan)
+      return plan
     } catch (error) {
       planning.revert()
+      planning.end()
+      if (error instanceof Behind) return { ...refusal('OFPFMFC_UNKNOWN', error.message), behind: error.holder.plan }
       if (error instanceof CannotPlan) return refusal(error.error, ...error.reasons)
       throw error
     }
   }
 
-  merge(plans: readonly Plan[], atomic: boolean): CompiledPlan { return mergePlans(plans as readonly CompiledPlan[], atomic) }
+  merge(plans: readonly Plan[], atomic: boolean): CompiledPlan {
+    for (const plan of plans) this.#open.delete(plan)
+    const merged = mergePlans(plans as readonly CompiledPlan[], atomic)
+    this.#open.add(merged)
+    return merged
+  }
+
+  committed(plan: Plan): void {
+    if (this.#open.delete(plan)) (plan as CompiledPlan).end()
+  }
 
   undo(plan: Plan): void {
-    (plan as CompiledPlan).revert()
+    if (!this.#open.delete(plan)) return
+    const { revert, end } = plan as CompiledPlan
+    revert()
+    end()
   }
 
   /** The target is empty: forget what was in it. */
@@ -79,6 +98,7 @@ export class Compiler implements Pipeline {
     this.#meters.reset()
     this.#ports.reset()
     this.#flows.clear()
+    this.#open.clear()
     this.#prepared = false
     this.#missToController = false
   }
@@ -109,9 +129,7 @@ export class Compiler implements Pipeline {
       case 'delete_meter': return this.#meters.delete(planning, change.meter, dying)
       case 'set_miss': return this.#setMiss(planning, change.toController)
       case 'set_ports': {
-        const before = this.#state.ports
-        this.#state.ports = change.ports
-        planning.changed(() => { this.#state.ports = before })
+        this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
         this.#groups.portsChanged(planning)
         return this.#emissions.refresh(planning, null, dying)
@@ -123,6 +141,7 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table === undefined) throw new CannotPlan('OFPFMFC_BAD_TABLE_ID', `there is no table ${record.tableId}`)
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
+    this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
     planning.put(this.#flows, record.id, flow)
@@ -133,6 +152,7 @@ export class Compiler implements Pipeline {
   #modifyFlow(planning: Planning, record: FlowRecord, resetCounters: boolean, dying: Set<Handle>): void {
     const old = this.#flows.get(record.id)
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
+    this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record)
     planning.put(this.#flows, record.id, flow)
@@ -143,6 +163,7 @@ export class Compiler implements Pipeline {
   #deleteFlow(planning: Planning, record: FlowRecord, wantCounters: boolean, dying: Set<Handle>): void {
     const old = this.#flows.get(record.id)
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
+    this.#state.holds.take(planning, flowKey(record.id))
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
     planning.put(this.#flows, record.id, undefined)
@@ -156,10 +177,11 @@ export class Compiler implements Pipeline {
   /** With the first write-actions, lists that end after an output have to hand the packet on to the action set. */
   #countWriter(planning: Planning, by: number, except: number, dying: Set<Handle>): void {
     if (by === 0) return
-    const first = this.#state.writers === 0
-    this.#state.writers += by
-    planning.changed(() => { this.#state.writers -= by })
+    const first = this.#state.writersFor(planning) === 0
+    this.#state.changeWriters(planning, by)
     if (!first) return
+    // A flow that an open plan removes would come back as it was, if that plan were refused.
+    this.#state.holds.touchAll(planning, isFlow)
     for (const flow of [...this.#flows.values()]) {
       if (flow.dependsOnWriters && flow.record.id !== except) this.#modifyFlow(planning, flow.record, false, dying)
     }
@@ -185,7 +207,8 @@ export class Compiler implements Pipeline {
     const { fork, replica, continuation } = this.contract
     if (this.#prepared || fork === null || replica === null || continuation === null) return
     this.#prepared = true
-    planning.changed(() => { this.#prepared = false })
+    // Once written it stays, whatever becomes of the plan that happened to be the first.
+    planning.changed(() => { if (planning.plan === null) this.#prepared = false })
     const insert = (entity: NamedUpdate['entity']) => planning.create({ op: 'insert', entity }, { op: 'delete', entity }, () => false)
     for (const [kind, instance] of [['fork_emit', fork.emit], ['fork_action_set', fork.actionSet]] as const) {
       const action = replica.actions.find((candidate) => candidate.kind === kind)

@@ -11,7 +11,7 @@ import { rewrites } from './execution.js'
 import { contentKey, release, type Handle } from './interned.js'
 import type { NamedMulticastGroup, NamedUpdate } from './ir.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
-import { CannotPlan, type Planning } from './planning.js'
+import { Behind, CannotPlan, type Planning } from './planning.js'
 import { acquireProgram } from './programs.js'
 import { fitRound, isDecrement, supports, type RewriteOp, type StageEntry } from './rounds.js'
 import type { SharedState } from './shared-state.js'
@@ -42,6 +42,8 @@ export class Emissions {
   /** OpenFlow port number → port of the program. */
   readonly #targetPorts: ReadonlyMap<number, number>
   readonly #emissions = new Map<Handle, Emission>()
+  /** Those that open plans remove: they come back as they were where the target refuses that. */
+  readonly #leaving = new Map<Handle, { readonly emission: Emission; readonly planning: Planning }>()
 
   constructor(contract: Contract, state: SharedState, executions: Executions, targetPorts: ReadonlyMap<number, number>) {
     this.#contract = contract
@@ -51,7 +53,10 @@ export class Emissions {
   }
 
   targetPort(portNo: number): number | null { return this.#targetPorts.get(portNo) ?? null }
-  reset(): void { this.#emissions.clear() }
+  reset(): void {
+    this.#emissions.clear()
+    this.#leaving.clear()
+  }
 
   acquire(planning: Planning, leaves: readonly Leaf[], context: ListContext): { id: number; handle: Handle } {
     if (this.#contract.multicastGroups === 0) throw new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', 'the pipeline cannot send more than one copy of a packet')
@@ -62,7 +67,7 @@ export class Emissions {
       made = { leaves, context, groups, dependsOnPorts, replicas }
       return { updates: [{ op: 'insert', entity: multicast(id, replicas) }], uses, destroyed: (later) => this.#forget(later, handle) }
     })
-    if (made !== null) planning.put(this.#emissions, handle, made)
+    if (made !== null) this.#emissions.set(handle, made)
     return { id: handle.id, handle }
   }
 
@@ -70,13 +75,20 @@ export class Emissions {
     const emission = this.#emissions.get(handle)
     if (emission === undefined) return
     planning.put(this.#emissions, handle, undefined)
+    this.#leaving.set(handle, { emission, planning })
+    planning.atEnd(() => this.#leaving.delete(handle))
     this.#state.capacity.give(planning, NODES, nodes(emission.replicas))
   }
 
   /** Writes the emissions again that depend on a group, or (null) on the set of ports. */
   refresh(planning: Planning, group: number | null, dying: Set<Handle>): void {
+    const concerned = ({ dependsOnPorts, groups }: Emission): boolean => (group === null ? dependsOnPorts : groups.has(group))
+    for (const { emission, planning: other } of this.#leaving.values()) if (other.owner !== planning.owner && concerned(emission)) throw new Behind(other)
     for (const [handle, emission] of [...this.#emissions]) {
-      if (group === null ? !emission.dependsOnPorts : !emission.groups.has(group)) continue
+      // Its plan was taken back, and nobody else used it.
+      if (!handle.alive) this.#emissions.delete(handle)
+      if (!handle.alive || !concerned(emission)) continue
+      this.#state.holds.take(planning, handle)
       const before = emission.replicas
       const usedBefore = handle.uses
       const updatesBefore = handle.updates
@@ -103,7 +115,7 @@ export class Emissions {
     const replicas = new Replicas()
     const groups = new Set<number>()
     let dependsOnPorts = false
-    for (const leaf of leaves.flatMap((one) => this.#flatten(one, groups, []))) {
+    for (const leaf of leaves.flatMap((one) => this.#flatten(planning, one, groups, []))) {
       if (leaf.target.kind === 'all' || leaf.target.kind === 'flood') dependsOnPorts = true
       this.#replicate(planning, leaf, context, replicas)
     }
@@ -112,11 +124,11 @@ export class Emissions {
   }
 
   /** Replaces a group by its buckets. A copy counts for its bucket and, the first of a group, for the bucket that chains to it. */
-  #flatten(leaf: Leaf, groups: Set<number>, path: readonly number[]): readonly Leaf[] {
+  #flatten(planning: Planning, leaf: Leaf, groups: Set<number>, path: readonly number[]): readonly Leaf[] {
     if (leaf.target.kind !== 'group') return [leaf]
     const groupId = leaf.target.groupId
     groups.add(groupId)
-    const group = this.#state.groups.get(groupId)
+    const group = this.#state.groupFor(planning, groupId)
     if (group === undefined || path.includes(groupId)) return [{ ...leaf, target: { kind: 'nowhere' } }]
     // Which bucket it is to be is known only to the packet: the copy gets a pass of its own.
     if (group.record.groupType === 'select' || group.record.groupType === 'ff') return [leaf]
@@ -126,7 +138,7 @@ export class Emissions {
       const cell = group.cells[index]
       const counters = [...(index === 0 ? leaf.counters : []), ...(cell === undefined ? [] : [cell])]
       if (counters.length > MAX_COUNTERS) throw new CannotPlan('OFPGMFC_CHAINING_UNSUPPORTED', `groups can be chained ${MAX_COUNTERS} deep`)
-      return bucketLeaves(bucket, leaf.prefix, counters).flatMap((one) => this.#flatten(one, groups, [...path, groupId]))
+      return bucketLeaves(bucket, leaf.prefix, counters).flatMap((one) => this.#flatten(planning, one, groups, [...path, groupId]))
     })
   }
 
@@ -146,7 +158,7 @@ export class Emissions {
       wanted.set('reason', 1n)
       return this.#send(planning, leaf, [this.#contract.cpuPort], wanted, replicas)
     }
-    const ports = this.#portsOf(target)
+    const ports = this.#portsOf(planning, target)
     if (ports.length > 0) return this.#send(planning, leaf, ports, wanted, replicas)
     if (leaf.counters.length > 0) this.#send(planning, leaf, [this.#nullPort()], wanted, replicas)
   }
@@ -241,11 +253,11 @@ export class Emissions {
     return fitRound(leaf.prefix, replica.scope, false).used === leaf.prefix.length
   }
 
-  #portsOf(target: Target | { kind: 'nowhere' }): readonly number[] {
+  #portsOf(planning: Planning, target: Target | { kind: 'nowhere' }): readonly number[] {
     if (target.kind === 'port') return present(this.targetPort(target.port))
     if (target.kind !== 'all' && target.kind !== 'flood') return []
     const excluded = PortConfig.NO_FWD | PortConfig.DOWN | (target.kind === 'flood' ? PortConfig.NO_FLOOD : 0)
-    return this.#state.ports.filter(({ config }) => (config & excluded) === 0).flatMap(({ portNo }) => present(this.targetPort(portNo)))
+    return this.#state.portsFor(planning).filter(({ config }) => (config & excluded) === 0).flatMap(({ portNo }) => present(this.targetPort(portNo)))
   }
   #nullPort(): number {
     const port = this.#contract.nullPort

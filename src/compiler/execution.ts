@@ -48,12 +48,12 @@ export class Executions {
     const inContinuation = scope === this.#contract.continuation?.scope
     const last = head[round.used - 1]
     const uncovered = last !== undefined && uncovers(last)
-    if (round.used < head.length || (uncovered && this.#mustParse(rest, tail, inContinuation))) {
+    if (round.used < head.length || (uncovered && this.#mustParse(planning, rest, tail, inContinuation))) {
       this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
       draft.next(rest.length === 0 && tail.kind === 'goto' ? tail.table : this.#contract.tableContinued)
       return draft.done(false)
     }
-    const { leaves, dependsOnWriters } = this.#leaves(rest, tail, inContinuation)
+    const { leaves, dependsOnWriters } = this.#leaves(planning, rest, tail, inContinuation)
     this.#emit(planning, draft, leaves, context)
     const handedOn = leaves.some(({ target }) => target.kind === 'continue')
     if (tail.kind === 'goto') draft.next(handedOn && leaves.some(({ target }) => target.kind === 'continue' && target.steps.length > 0) ? this.#contract.tableContinued : tail.table)
@@ -62,19 +62,19 @@ export class Executions {
   }
 
   /** Whether what follows has to see the headers that a pop has uncovered, or those before which a push has put others. */
-  #mustParse(rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
+  #mustParse(planning: Planning, rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
     if (tail.kind === 'goto' || rest.some((step) => step.kind === 'rewrite' || step.target.kind === 'group')) return true
-    return tail.kind === 'end' && (inContinuation || this.#state.writers > 0)
+    return tail.kind === 'end' && (inContinuation || this.#state.writersFor(planning) > 0)
   }
 
   /** The copies that the rest of the list asks for, each with the operations since the head. */
-  #leaves(rest: readonly Step[], tail: Tail, inContinuation: boolean): { leaves: readonly Leaf[]; dependsOnWriters: boolean } {
+  #leaves(planning: Planning, rest: readonly Step[], tail: Tail, inContinuation: boolean): { leaves: readonly Leaf[]; dependsOnWriters: boolean } {
     const leaves: Leaf[] = []
     const prefix: RewriteOp[] = []
     for (const [index, step] of rest.entries()) {
       if (step.kind === 'emit') {
         leaves.push({ prefix: [...prefix], target: step.target, counters: [] })
-      } else if (isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(rest.slice(index + 1), tail, inContinuation))) {
+      } else if (isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(planning, rest.slice(index + 1), tail, inContinuation))) {
         leaves.push(this.#continueWith(prefix, rest.slice(index), tail))
         return { leaves, dependsOnWriters: tail.kind === 'end' && !inContinuation }
       } else {
@@ -86,7 +86,7 @@ export class Executions {
     // The action set, if there is one, works on the packet as the whole list has left it. A flow is compiled again when
     // the first write-actions appear; a continuation is not known to the flow, so it is prepared from the start.
     const changedSince = tail.kind === 'end' && prefix.length > 0
-    if (changedSince && (inContinuation || this.#state.writers > 0)) leaves.push(this.#continueWith(prefix, [], tail))
+    if (changedSince && (inContinuation || this.#state.writersFor(planning) > 0)) leaves.push(this.#continueWith(prefix, [], tail))
     return { leaves, dependsOnWriters: changedSince && !inContinuation }
   }
 

@@ -3,11 +3,13 @@
  * and FAST_FAILOVER have rows in a table of their own that choose one (choices.ts). Flows name the group by its number, so
  * changing a group never touches a flow. OF 1.3.5 §5.6
  */
+import { Group } from '../openflow/model.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
 import { rowsOf, type Row } from './choices.js'
 import type { ChoiceTable, Contract, GroupTable } from './contract.js'
 import { bucketLeaves, type Emissions } from './emission.js'
 import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
+import { groupKey, isGroup } from './holds.js'
 import { contentKey, release, type Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
 import { isLive } from './liveness.js'
@@ -71,6 +73,7 @@ export class GroupTables {
   delete(planning: Planning, { groupId }: GroupRecord, dying: Set<Handle>): void {
     const { entry: old, group } = this.#existing(groupId)
     const table = this.#table(group.record)
+    this.#hold(planning, groupId, group.record, null)
     planning.put(this.#entries, groupId, undefined)
     planning.put(this.#state.groups, groupId, undefined)
     this.#state.capacity.give(planning, table.table, 1)
@@ -85,6 +88,8 @@ export class GroupTables {
   portsChanged(planning: Planning): void {
     const live = this.#contract.group?.live ?? null
     if (live === null) return
+    // A group that an open plan removes would come back with rows for the ports as they were, if that plan were refused.
+    this.#state.holds.touchAll(planning, isGroup)
     const bits = this.#state.ports.filter(isLive).reduce((map, { portNo }) => {
       const port = this.#emissions.targetPort(portNo)
       return port === null ? map : map | (1n << BigInt(port))
@@ -103,13 +108,14 @@ export class GroupTables {
   #install(planning: Planning, record: GroupRecord, table: GroupTable, old: GroupEntry | undefined, dying: Set<Handle>): void {
     const { groupId } = record
     const before = this.#state.groups.get(groupId)
+    this.#hold(planning, groupId, record, before?.record ?? null)
     const kept = old ?? NOTHING
     const cells = this.#acquireCells(planning, record)
     planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
     const entry = tableEntry(table.table, exactly(table.key, groupId), this.#action(table, record, multicasts))
     const generation = after(kept.generation)
-    const rows = this.#rows(record, multicasts, generation)
+    const rows = this.#rows(planning, record, multicasts, generation)
     planning.put(this.#entries, groupId, { entry, multicasts, cells, rows, generation })
     if (rows.length > 0 || kept.rows.length > 0) this.#replaceRows(planning, record, [], rows, { group: groupId })
     if (old === undefined) planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { group: groupId })
@@ -137,19 +143,29 @@ export class GroupTables {
     return emit(table.actions, multicasts[0])
   }
 
-  #rows(record: GroupRecord, multicasts: readonly Handle[], generation: number): readonly NamedTableEntry[] {
+  /** Groups that watch groups follow every change of a group, so while one of them changes nothing else does. */
+  #hold(planning: Planning, groupId: number, ...records: readonly (GroupRecord | null)[]): void {
+    const { holds } = this.#state
+    holds.take(planning, groupKey(groupId))
+    if (records.some((record) => record !== null && watchesGroup(record))) holds.take(planning, 'watchers')
+    else holds.touch(planning, 'watchers')
+  }
+
+  #rows(planning: Planning, record: GroupRecord, multicasts: readonly Handle[], generation: number): readonly NamedTableEntry[] {
     const table = this.#choice(record)
     if (table === null) return []
+    this.#state.portsFor(planning)
     const rows = rowsOf(this.#state, record.groupType, record.buckets, table, (portNo) => this.#emissions.targetPort(portNo))
     return rows.map((row) => rowEntry(table, record.groupId, row, generation, multicasts[row.bucket]))
   }
 
   #rewriteRows(planning: Planning, groupId: number): void {
     const { entry: old, group } = this.#existing(groupId)
-    const same = this.#rows(group.record, old.multicasts, old.generation)
+    this.#state.holds.take(planning, groupKey(groupId))
+    const same = this.#rows(planning, group.record, old.multicasts, old.generation)
     if (sameRows(same, old.rows)) return
     const generation = after(old.generation)
-    const rows = this.#rows(group.record, old.multicasts, generation)
+    const rows = this.#rows(planning, group.record, old.multicasts, generation)
     planning.put(this.#entries, groupId, { ...old, rows, generation })
     this.#replaceRows(planning, group.record, old.rows, rows, 'other')
   }
@@ -157,7 +173,7 @@ export class GroupTables {
   /** Groups that watch any group: what they watch may depend on this one through others. */
   #followWatches(planning: Planning, watched: number): void {
     for (const [groupId, { record }] of this.#state.groups) {
-      if (groupId !== watched && record.groupType !== 'all' && record.buckets.some(({ watchGroup }) => watchGroup <= 0xffffff00)) this.#rewriteRows(planning, groupId)
+      if (groupId !== watched && record.groupType !== 'all' && watchesGroup(record)) this.#rewriteRows(planning, groupId)
     }
   }
 
@@ -218,4 +234,5 @@ function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: num
   const match = [...exactly(table.key, groupId), ...(anything ? [] : [row.by])]
   return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
 }
+const watchesGroup = ({ buckets }: GroupRecord): boolean => buckets.some(({ watchGroup }) => watchGroup <= Group.MAX)
 const sameRows = (a: readonly NamedTableEntry[], b: readonly NamedTableEntry[]): boolean => contentKey(a) === contentKey(b)

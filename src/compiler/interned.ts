@@ -5,18 +5,21 @@
  */
 import type { ErrorName } from '../openflow/model.js'
 import type { NamedUpdate } from './ir.js'
-import { CannotPlan, type Planning } from './planning.js'
+import type { Holds } from './holds.js'
+import { Behind, CannotPlan, type Planning } from './planning.js'
 
 export interface Handle {
   readonly id: number
   readonly key: string
   refs: number
+  /** Whether it is in the target, or on its way there. */
+  alive: boolean
   readonly pool: Pool
   /** The updates that create it; their opposites destroy it. */
   updates: readonly NamedUpdate[]
   /** What it uses itself. */
   uses: readonly Handle[]
-  readonly destroyed: ((planning: Planning) => void) | undefined
+  destroyed: ((planning: Planning) => void) | undefined
 }
 export interface Built {
   readonly updates: readonly NamedUpdate[]
@@ -32,18 +35,22 @@ export const contentKey = (content: unknown): string =>
 export class Pool {
   readonly #what: string
   readonly #error: ErrorName
+  readonly #holds: Holds
   readonly #first: number
   readonly #last: number
   readonly #byKey = new Map<string, Handle>()
   #free: number[] = []
+  /** Numbers that open plans are giving up. */
+  readonly #leaving = new Map<number, Planning>()
   #next: number
 
   /** Numbers first … last; `error` is what a request gets that needs one more. */
-  constructor(what: string, first: number, last: number, error: ErrorName) {
+  constructor(what: string, first: number, last: number, error: ErrorName, holds: Holds) {
     this.#what = what
     this.#error = error
     this.#first = first
     this.#last = last
+    this.#holds = holds
     this.#next = first
   }
 
@@ -51,31 +58,42 @@ export class Pool {
   find(key: string): Handle | undefined { return this.#byKey.get(key) }
   [Symbol.iterator](): Iterator<Handle> { return this.#byKey.values() }
 
+  /** What an open plan has created may be used by others at once: it outlives that plan when they do. */
   acquire(planning: Planning, key: string, build: (id: number) => Built): Handle {
     const known = this.#byKey.get(key)
     if (known !== undefined) {
-      planning.refer(known, 1)
+      known.refs += 1
+      planning.changed(() => {
+        known.refs -= 1
+        if (known.refs === 0) planning.orphaned(known)
+      })
       return known
     }
-    const id = this.#allocate()
-    planning.changed(() => this.#free.push(id))
-    const { updates, uses, destroyed } = build(id)
-    const handle: Handle = { id, key, refs: 0, pool: this, updates, uses, destroyed }
+    const id = this.#allocate(planning)
+    const handle: Handle = { id, key, refs: 1, alive: true, pool: this, updates: [], uses: [], destroyed: undefined }
+    let undoBuilding = (): void => {}
+    planning.changed(() => {
+      handle.refs -= 1
+      if (handle.refs > 0) return
+      undoBuilding()
+      this.#forget(planning, handle)
+    })
+    this.#holds.take(planning, handle)
+    undoBuilding = planning.part(() => { Object.assign(handle, build(id)) })
     this.#byKey.set(key, handle)
-    planning.changed(() => { if (handle.refs === 0) this.#byKey.delete(key) })
-    planning.refer(handle, 1)
-    for (const update of updates) planning.create(update, opposite(update), () => planning.isOnlyUserOf(handle))
+    for (const update of handle.updates) planning.create(update, opposite(update), () => !handle.alive)
     return handle
   }
 
   /** To be called when the references that a plan drops are known: destroys those that nobody uses any more. */
   collect(planning: Planning, handle: Handle, dying: Set<Handle>): void {
-    if (handle.refs > 0 || this.#byKey.get(handle.key) !== handle) return
-    this.#byKey.delete(handle.key)
-    this.#free.push(handle.id)
+    if (handle.refs > 0 || !handle.alive) return
+    this.#holds.touch(planning, handle)
+    this.#forget(planning, handle)
     planning.changed(() => {
-      this.#byKey.set(handle.key, handle)
-      this.#free = this.#free.filter((id) => id !== handle.id)
+      handle.alive = true
+      // Others may have made the same again meanwhile; then there are two of it until one is not used any more.
+      if (!this.#byKey.has(handle.key)) this.#byKey.set(handle.key, handle)
     })
     for (const update of [...handle.updates].reverse()) {
       const undo = opposite(update)
@@ -87,21 +105,35 @@ export class Pool {
 
   clear(): void {
     this.#byKey.clear()
+    this.#leaving.clear()
     this.#free = []
     this.#next = this.#first
   }
 
-  #allocate(): number {
+  /** The number is free for others when the target has answered, not before. */
+  #forget(planning: Planning, handle: Handle): void {
+    handle.alive = false
+    if (this.#byKey.get(handle.key) === handle) this.#byKey.delete(handle.key)
+    this.#leaving.set(handle.id, planning)
+    planning.atEnd(() => {
+      if (this.#leaving.get(handle.id) === planning) this.#leaving.delete(handle.id)
+      if (!handle.alive) this.#free.push(handle.id)
+    })
+  }
+
+  #allocate(planning: Planning): number {
     if (this.#next <= this.#last) return this.#next++
     const id = this.#free.shift()
-    if (id === undefined) throw new CannotPlan(this.#error, `all ${this.#last - this.#first + 1} ${this.#what} are in use`)
-    return id
+    if (id !== undefined) return id
+    for (const leaving of this.#leaving.values()) if (leaving.plan !== null && leaving.owner !== planning.owner) throw new Behind(leaving)
+    throw new CannotPlan(this.#error, `all ${this.#last - this.#first + 1} ${this.#what} are in use`)
   }
 }
 
 /** Drops a reference; what is no longer used is added to `dying` and destroyed at the end of the plan. */
 export function release(planning: Planning, handle: Handle, dying: Set<Handle>): void {
-  planning.refer(handle, -1)
+  handle.refs -= 1
+  planning.changed(() => { handle.refs += 1 })
   if (handle.refs === 0) dying.add(handle)
 }
 

@@ -6,6 +6,7 @@ import { MeterFlag, type MeterBand } from '../openflow/model.js'
 import type { MeterRecord } from '../datapath/pipeline.js'
 import type { Contract, FlowTable, Meters, MeterTable, MeterUnit } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
+import { meterKey } from './holds.js'
 import { release, type Handle } from './interned.js'
 import type { NamedMeterCell, NamedUpdate } from './ir.js'
 import { CannotPlan, type Planning } from './planning.js'
@@ -59,6 +60,7 @@ export class MeterTables {
   /** The cells in use are configured first, then the tables look at them, then those that are no longer in use are freed. */
   modify(planning: Planning, record: MeterRecord): void {
     const { meterId } = record
+    this.#state.holds.take(planning, meterKey(meterId))
     const old = this.#existing(meterId)
     const installed = this.#lay(this.#meters(), record, old.slot)
     planning.put(this.#installed, meterId, installed)
@@ -89,6 +91,8 @@ export class MeterTables {
     if (installed === undefined) throw new CannotPlan('OFPMMFC_INVALID_METER', `there is no meter ${meterId}`)
     return this.#state.meters(meter).acquire(planning, String(meterId), () => ({
       updates: [{ op: 'insert', entity: this.#entry(meter, meterId, installed) }], uses: [],
+      // It would come back with the meter as it was, if the plan that removes it were refused.
+      destroyed: (later) => this.#state.holds.take(later, meterKey(meterId)),
     }))
   }
 
@@ -119,6 +123,7 @@ export class MeterTables {
 
   #rewrite(planning: Planning, handle: Handle, old: NamedUpdate['entity'], entity: NamedUpdate['entity'], meter: number): void {
     const before = handle.updates
+    this.#state.holds.take(planning, handle)
     handle.updates = [{ op: 'insert', entity }]
     planning.changed(() => { handle.updates = before })
     planning.main({ op: 'modify', entity }, { op: 'modify', entity: old }, { meter })

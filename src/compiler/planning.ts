@@ -4,6 +4,7 @@
  */
 import type { ErrorName } from '../openflow/model.js'
 import type { Plan } from '../datapath/pipeline.js'
+import type { Handle } from './interned.js'
 import type { NamedUpdate } from './ir.js'
 
 /** What an update is for, so that its failure finds the request's object: a flow, a group, a meter, or something shared. */
@@ -14,7 +15,7 @@ export interface PlannedUpdate {
   /** What takes the update back, null where there is nothing to take back. */
   readonly inverse: NamedUpdate | null
   readonly subject: Subject
-  /** False once something else uses what this update created: then it must not be taken back. */
+  /** To be asked after revert(): false when something else uses what this update created, so that it must stay. */
   readonly revocable: () => boolean
   /** Which of the merged plans it is of. */
   readonly part?: number
@@ -24,15 +25,17 @@ export interface CompiledPlan extends Plan {
   readonly updates: readonly PlannedUpdate[]
   /** Flows deleted by this plan whose final counters are wanted: their entries, to be read before they are deleted. */
   readonly wanted: readonly NamedUpdate['entity'][]
-  readonly revert: () => void
+  /**
+   * Takes the plan out of the compiler's account, before its updates are taken back. Returns what destroys the things that
+   * it was the last to use although others had created them.
+   */
+  readonly revert: () => readonly NamedUpdate[]
+  /** It is answered: gives free what only this plan was to touch. */
+  readonly end: () => void
   /** No packet may meet a part of it. */
   readonly atomic: boolean
-  readonly references: References
+  readonly planning: Planning
 }
-
-interface Counted { refs: number }
-/** How often a plan, with those it is to be merged with, refers to shared things. */
-type References = Map<Counted, number>
 
 /** Thrown inside the compiler only; plan() turns it into a Refusal after reverting. */
 export class CannotPlan extends Error {
@@ -43,6 +46,16 @@ export class CannotPlan extends Error {
     super(reasons.join('; '))
     this.error = error
     this.reasons = reasons
+  }
+}
+
+/** Thrown inside the compiler only: the change builds on what another open plan has changed. */
+export class Behind extends Error {
+  override readonly name = 'Behind'
+  readonly holder: Planning
+  constructor(holder: Planning) {
+    super('behind another plan')
+    this.holder = holder
   }
 }
 
@@ -57,22 +70,15 @@ export class Planning {
   readonly #mains: PlannedUpdate[] = []
   readonly #deletes: PlannedUpdate[] = []
   readonly #wanted: NamedUpdate['entity'][] = []
-  readonly #journal: (() => void)[] = []
-  readonly #references: References
+  #journal: (() => void)[] = []
+  #endings: (() => void)[] = []
+  readonly #orphans = new Set<Handle>()
+  /** The first of the plans that are to be merged: what one of them holds is free for the others. */
+  readonly owner: Planning
+  /** What this became; null while it is being made. */
+  plan: CompiledPlan | null = null
 
-  constructor(after?: CompiledPlan) { this.#references = after?.references ?? new Map() }
-
-  /** Adds a reference to a shared thing, or drops one. */
-  refer(shared: Counted, by: 1 | -1): void {
-    const count = (change: number): void => {
-      shared.refs += change
-      this.#references.set(shared, (this.#references.get(shared) ?? 0) + change)
-    }
-    count(by)
-    this.changed(() => count(-by))
-  }
-  /** Whether no later plan has come to use what this one created. */
-  isOnlyUserOf(shared: Counted): boolean { return shared.refs <= (this.#references.get(shared) ?? 0) }
+  constructor(after?: CompiledPlan) { this.owner = after?.planning.owner ?? this }
 
   create(update: NamedUpdate, inverse: NamedUpdate | null, revocable: () => boolean): void {
     this.#creates.push({ update, inverse, subject: 'other', revocable })
@@ -90,30 +96,67 @@ export class Planning {
   changed(undo: () => void): void {
     this.#journal.push(undo)
   }
+  /** Runs `change` with a journal of its own, and returns what takes back that part alone. */
+  part(change: () => void): () => void {
+    const outer = this.#journal
+    const inner: (() => void)[] = []
+    this.#journal = inner
+    try {
+      change()
+    } catch (error) {
+      outer.push(...inner)
+      throw error
+    } finally {
+      this.#journal = outer
+    }
+    return () => { for (const undo of inner.splice(0).reverse()) undo() }
+  }
+  /** To be done when the plan is answered, whatever the answer. */
+  atEnd(ending: () => void): void {
+    this.#endings.push(ending)
+  }
   /** Sets or (undefined) removes an entry of the compiler's state; reverting puts back what was there. */
   put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
     const before = map.get(key)
     set(map, key, value)
     this.changed(() => set(map, key, before))
   }
-  revert(): void {
+  /** Taking back has left this without a use, for now. */
+  orphaned(handle: Handle): void {
+    this.#orphans.add(handle)
+  }
+  revert(): readonly NamedUpdate[] {
     for (const undo of this.#journal.splice(0).reverse()) undo()
+    const cleaning = new Planning()
+    for (const handle of this.#orphans) handle.pool.collect(cleaning, handle, this.#orphans)
+    this.#orphans.clear()
+    this.atEnd(() => cleaning.end())
+    return cleaning.#deletes.map(({ update }) => update)
+  }
+  end(): void {
+    for (const ending of this.#endings.splice(0)) ending()
   }
   done(): CompiledPlan {
-    return {
-      refused: false, updates: [...this.#creates, ...this.#mains, ...this.#deletes], wanted: this.#wanted, revert: () => this.revert(),
-      atomic: false, references: this.#references,
+    this.plan = {
+      refused: false, updates: [...this.#creates, ...this.#mains, ...this.#deletes], wanted: this.#wanted,
+      revert: () => this.revert(), end: () => this.end(), atomic: false, planning: this,
     }
+    return this.plan
   }
 }
 
 /** The updates one plan after the other: each relies on what those before it have left. */
 export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): CompiledPlan {
-  return {
+  const [first] = plans
+  if (first === undefined) throw new Error('nothing to merge')
+  const merged: CompiledPlan = {
     refused: false, atomic,
     updates: plans.flatMap(({ updates }, part) => updates.map((update) => ({ ...update, part }))),
     wanted: plans.flatMap(({ wanted }) => wanted),
-    revert: () => { for (const plan of [...plans].reverse()) plan.revert() },
-    references: plans[0]?.references ?? new Map(),
+    revert: () => [...plans].reverse().flatMap((plan) => plan.revert()),
+    end: () => { for (const plan of plans) plan.end() },
+    planning: first.planning.owner,
   }
+  for (const { planning } of plans) planning.plan = merged
+  return merged
 }

@@ -5,7 +5,9 @@
 import type { GroupRecord, PortRecord } from '../datapath/pipeline.js'
 import { Capacity } from './capacity.js'
 import type { Contract, MeterTable, Scope, WriteTable } from './contract.js'
+import { groupKey, Holds } from './holds.js'
 import { Pool } from './interned.js'
+import type { Planning } from './planning.js'
 
 export interface InstalledGroup {
   readonly record: GroupRecord
@@ -18,15 +20,15 @@ const MAX_MULTICAST = 0x7fff
 
 export class SharedState {
   readonly capacity = new Capacity()
+  readonly holds = new Holds()
   readonly groups = new Map<number, InstalledGroup>()
   readonly continuations: Pool
   readonly replicas: Pool
   readonly multicasts: Pool
   readonly cells: Pool
   readonly meterSlots: Pool
-  ports: readonly PortRecord[] = []
-  /** Flows with write-actions: while there are none, nothing has to be done for the action set. */
-  writers = 0
+  #ports: readonly PortRecord[] = []
+  #writers = 0
   #serial = 0
   readonly #programs = new Map<string, Pool>()
   readonly #writes = new Map<string, Pool>()
@@ -37,38 +39,70 @@ export class SharedState {
     const firstReplica = fork === null ? 1 : Math.max(fork.emit, fork.actionSet) + 1
     const firstMulticast = fork === null ? 1 : fork.group + 1
     const lastMulticast = Math.min(MAX_MULTICAST, contract.multicastGroups)
-    this.continuations = new Pool('continuations', 1, Math.min(continuation?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL')
-    this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL')
-    this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL')
-    this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS')
-    this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS')
+    this.continuations = new Pool('continuations', 1, Math.min(continuation?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this.holds)
+    this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this.holds)
+    this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL', this.holds)
+    this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS', this.holds)
+    this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS', this.holds)
+  }
+
+  /** For those who have called portsFor() in the same plan. */
+  get ports(): readonly PortRecord[] { return this.#ports }
+  portsFor(planning: Planning): readonly PortRecord[] {
+    this.holds.touch(planning, 'ports')
+    return this.#ports
+  }
+  setPorts(planning: Planning, ports: readonly PortRecord[]): void {
+    this.holds.take(planning, 'ports')
+    const before = this.#ports
+    this.#ports = ports
+    planning.changed(() => { this.#ports = before })
+  }
+
+  /** Flows with write-actions: while there are none, nothing has to be done for the action set. */
+  writersFor(planning: Planning): number {
+    this.holds.touch(planning, 'writers')
+    return this.#writers
+  }
+  changeWriters(planning: Planning, by: number): void {
+    this.holds.touch(planning, 'writers')
+    this.#writers += by
+    planning.changed(() => { this.#writers -= by })
+    if (this.#writers === 0 || this.#writers === by) this.holds.take(planning, 'writers')
+  }
+
+  /** A group as the flows and groups that lead to it have to know it. */
+  groupFor(planning: Planning, groupId: number): InstalledGroup | undefined {
+    this.holds.touch(planning, groupKey(groupId))
+    return this.groups.get(groupId)
   }
 
   /** A number that was not given before. */
   nextSerial(): number { return ++this.#serial }
 
   programs(scope: Scope): Pool {
-    return pool(this.#programs, scope.name, 'rewrite programs')
+    return pool(this.#programs, scope.name, 'rewrite programs', this.holds)
   }
   writes(table: WriteTable): Pool {
-    return pool(this.#writes, table.table, 'write programs')
+    return pool(this.#writes, table.table, 'write programs', this.holds)
   }
   /** The meters that the flows of one table use, by meter id. */
   meters(table: MeterTable): Pool {
-    return pool(this.#meters, table.table, 'meters')
+    return pool(this.#meters, table.table, 'meters', this.holds)
   }
 
   reset(): void {
     this.capacity.clear()
+    this.holds.clear()
     this.groups.clear()
     for (const one of [this.continuations, this.replicas, this.multicasts, this.cells, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]) one.clear()
-    this.ports = []
-    this.writers = 0
+    this.#ports = []
+    this.#writers = 0
   }
 }
 
-function pool(pools: Map<string, Pool>, name: string, what: string): Pool {
-  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, 1, MAX_PROGRAM, 'OFPFMFC_TABLE_FULL')
+function pool(pools: Map<string, Pool>, name: string, what: string, holds: Holds): Pool {
+  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, 1, MAX_PROGRAM, 'OFPFMFC_TABLE_FULL', holds)
   pools.set(name, known)
   return known
 }

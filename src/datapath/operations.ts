@@ -79,7 +79,7 @@ export class Operations {
     if (this.target === 'syncing') return waitFor(SYNC_GATE)
     if (requester !== null && this.isFull) return fail(refusalOf(intent.family, []), 'the target is lost and too many changes wait for it')
     const plan = ctx.pipeline.plan(intent.changes)
-    if (plan.refused) return fail(plan.error, ...plan.reasons)
+    if (plan.refused) return plan.behind === null ? fail(plan.error, ...plan.reasons) : waitFor(this.tokenOf(plan.behind))
     intent.apply()
     this.#begin(ctx, plan, intent, requester)
     return DONE
@@ -129,6 +129,7 @@ export class Operations {
   committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE): void {
     const operation = this.#pending.get(token)
     if (operation === undefined) return
+    ctx.pipeline.committed(operation.plan)
     this.#close(ctx, operation)
     operation.intent.settled(counters)
   }
@@ -161,6 +162,11 @@ export class Operations {
   /** Issues what was in flight once more, to a target that has kept its state. */
   commitAgain(ctx: Context): void {
     for (const { token, plan } of this.#pending.values()) ctx.emit({ kind: 'commit', token, plan, again: true })
+  }
+
+  tokenOf(plan: Plan): Token {
+    for (const operation of this.#pending.values()) if (operation.plan === plan) return operation.token
+    throw new Error('a plan that nobody waits for is open')
   }
 
   #close(ctx: Context, operation: Operation): void {

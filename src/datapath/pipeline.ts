@@ -2,8 +2,9 @@
  * What the datapath needs of whatever carries out its flows and groups; implemented by ../compiler, faked in tests.
  *
  * Life cycle of a change:  plan() ── synchronous, no I/O: either a Refusal (nothing changed) or a Plan that has reserved
- * all it needs ── the agent commits the plan to the target ── success, or failure and then undo(plan).
- * Plans are committed in the order in which they were made; a failed one is undone before the next plan is made.
+ * all it needs ── the agent commits the plan to the target ── committed(plan) or undo(plan).
+ * Plans are committed in the order in which they were made, and several may be open. Any of them can be undone without a
+ * trace in the others: a change for which that would not hold is refused until the plan that it is `behind` is answered.
  * Nothing here knows P4: the names in a Refusal's reasons are for people.
  */
 import type {
@@ -63,9 +64,12 @@ export type Change =
   /** What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected). */
   | { readonly op: 'set_miss'; readonly toController: boolean }
 
-/** Why a change cannot be carried out. `error` goes to the controller; all `reasons` go to the log and to `explain`. */
-export interface Refusal { readonly refused: true; readonly error: ErrorName; readonly reasons: readonly string[] }
-export const refusal = (error: ErrorName, ...reasons: string[]): Refusal => ({ refused: true, error, reasons })
+/**
+ * Why a change cannot be carried out. `error` goes to the controller; all `reasons` go to the log and to `explain`.
+ * `behind`: only for now; to be planned again once this open plan is answered.
+ */
+export interface Refusal { readonly refused: true; readonly error: ErrorName; readonly reasons: readonly string[]; readonly behind: Plan | null }
+export const refusal = (error: ErrorName, ...reasons: string[]): Refusal => ({ refused: true, error, reasons, behind: null })
 
 /** Opaque to the datapath. */
 export interface Plan { readonly refused: false }
@@ -90,7 +94,9 @@ export interface Pipeline {
    * `atomic`: no packet may meet a part of it; only for a target that says it can.
    */
   merge(plans: readonly Plan[], atomic: boolean): Plan
-  /** Gives back what a plan reserved after the target has refused it. */
+  /** The target has all of it. */
+  committed(plan: Plan): void
+  /** Gives back what a plan reserved, once nothing of it is left in the target. */
   undo(plan: Plan): void
   /** The target has been emptied: forgets all flows, groups and ports, and every plan made before. */
   reset(): void

@@ -26,6 +26,8 @@ export const deletionOf = (flow: Flow): Change =>
   ({ op: 'delete_flow', flow: flow.record, wantCounters: wantsRemovedMessage(flow) })
 
 const RETRY_AFTER: Millis = 1000
+/** How soon a change that is behind another one is tried again. */
+const BEHIND_AFTER: Millis = 20
 
 /** Removes flows, each for its reason. */
 export function removal(ctx: Context, flows: readonly { readonly flow: Flow; readonly reason: FlowRemovedReason }[], family: Intent['family']): Intent {
@@ -89,9 +91,9 @@ export function expireFlows(ctx: Context): void {
   if (due.length === 0) return
   const expired = due.map((flow) => ({ flow, reason: reasonOf(flow, ctx.now) }))
   const outcome = ctx.ops.submit(ctx, removal(ctx, expired, 'own'), null)
-  if (outcome.kind !== 'error') return
-  ctx.emit({ kind: 'log', level: 'error', text: `the pipeline would not remove expired flows: ${outcome.error}`, detail: { reasons: outcome.reasons } })
-  for (const flow of due) rearm(ctx, flow, ctx.now + RETRY_AFTER)
+  if (outcome.kind === 'done') return
+  if (outcome.kind === 'error') ctx.emit({ kind: 'log', level: 'error', text: `the pipeline would not remove expired flows: ${outcome.error}`, detail: { reasons: outcome.reasons } })
+  for (const flow of due) rearm(ctx, flow, ctx.now + (outcome.kind === 'error' ? RETRY_AFTER : BEHIND_AFTER))
 }
 
 const reasonOf = (flow: Flow, now: Millis): FlowRemovedReason =>

@@ -58,8 +58,13 @@ export class Resync {
   }
 
   committed(ctx: Context, token: Token): void {
-    if (!this.#parts.delete(token) || this.#parts.size > 0) return
-    this.#finish(ctx)
+    const part = this.#parts.get(token)
+    if (part === undefined) return
+    this.#parts.delete(token)
+    ctx.pipeline.committed(part.plan)
+    if (this.#parts.size > 0) return
+    if (this.#retryAt === null && this.#unwritten.length > 0) this.#retry(ctx)
+    else this.#finish(ctx)
   }
 
   rejected(ctx: Context, token: Token, failures: readonly TargetFailure[]): void {
@@ -104,6 +109,10 @@ export class Resync {
       const plan = ctx.pipeline.plan([current])
       if (!plan.refused) {
         this.#commit(ctx, plan, [current])
+        continue
+      }
+      if (plan.behind !== null) {
+        this.#unwritten.push(current)
         continue
       }
       const failure: TargetFailure = { subject: subjectOf(current), kind: 'target.rejected', message: plan.reasons.join('; ') }

@@ -156,6 +156,7 @@ export class P4RuntimeLoad implements Load {
   }
   #updates(plan: ReturnType<Compiler['plan']>): p4.v1.IUpdate[] {
     if (plan.refused) throw new Error(`${plan.error}: ${plan.reasons.join('; ')}`)
+    this.#compiler.committed(plan)
     return plan.updates.map(({ update }) => {
       const encoded = encodeUpdate(update, this.#config.index, bmv2Limits)
       if (!encoded.ok) throw new Error(encoded.reason)

@@ -74,6 +74,8 @@ export class FakePipeline implements Pipeline {
     return { refused: false, changes: merged.flatMap(({ changes }) => changes), undone: false, merged, atomic }
   }
 
+  committed(): void { /* nothing is reserved beyond the plan itself */ }
+
   undo(plan: Plan): void {
     const { changes, undone, merged } = plan as FakePlan
     assert.equal(undone, false, 'a plan is undone once')

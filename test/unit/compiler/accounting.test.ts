@@ -46,8 +46,13 @@ for (let seed = 1; seed <= 12; seed += 1) {
       const plan = compiler.plan(changes)
       if (plan.refused) return false
       store.apply(plan.updates.map(({ update }) => update))
-      if (!takeBack) return true
-      store.apply(plan.updates.flatMap(({ inverse }) => inverse ?? []).reverse())
+      if (!takeBack) {
+        compiler.committed(plan)
+        return true
+      }
+      const leftover = plan.revert()
+      store.apply(plan.updates.flatMap(({ inverse, revocable }) => (inverse === null || !revocable() ? [] : [inverse])).reverse())
+      store.apply(leftover)
       compiler.undo(plan)
       assert.deepEqual(store.snapshot(), before)
       return false

@@ -74,5 +74,8 @@ for (const pipeline of ['ofswitchd', 'examples/l2'] as const) {
 function planOrNothing(compiler: Compiler, changes: readonly Change[]): string {
   const absent = changes.some((change) => change.op === 'delete_flow' ? compiler.entryOf(change.flow.id) === null
     : change.op === 'modify_meter' && compiler.meterCells(change.meter.meterId) === null)
-  return absent ? 'not installed\n' : planText(compiler.plan(changes))
+  if (absent) return 'not installed\n'
+  const plan = compiler.plan(changes)
+  if (!plan.refused) compiler.committed(plan)
+  return planText(plan)
 }
