@@ -8,7 +8,7 @@ import { monotonicNow } from '../base/clock.js'
 import type { ChannelSet, ChannelSetEvents } from '../channel/index.js'
 import type { Compiler } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
-import { Datapath, type Effect, type Input } from '../datapath/index.js'
+import { Datapath, type Effect, type FlowView, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
@@ -112,6 +112,11 @@ export class SwitchLoop {
     this.#inputs.push(input)
     this.#run()
   }
+
+  /** For whoever compares the switch with its target. */
+  flows(): readonly FlowView[] { return [...this.#datapath.flows()] }
+  get pendingChanges(): number { return this.#datapath.pendingChanges }
+  get targetState(): 'lost' | 'syncing' | 'ready' { return this.#datapath.targetState }
 
   #run(): void {
     if (this.#running || this.#stopped || this.#channels === null) return

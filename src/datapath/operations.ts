@@ -164,9 +164,10 @@ export class Operations {
     for (const { token, plan } of this.#pending.values()) ctx.emit({ kind: 'commit', token, plan, again: true })
   }
 
+  /** Of an open plan: that of a request, or of the whole state, whose writing the loss of the target has cut short. */
   tokenOf(plan: Plan): Token {
     for (const operation of this.#pending.values()) if (operation.plan === plan) return operation.token
-    throw new Error('a plan that nobody waits for is open')
+    return SYNC_GATE
   }
 
   #close(ctx: Context, operation: Operation): void {
