@@ -13,12 +13,11 @@ import { decodeEntity } from '../../src/p4runtime/decode.js'
 import { Session } from '../../src/p4runtime/index.js'
 import type { P4RuntimeService } from '../../src/p4runtime/index.js'
 import type { FakeP4Runtime } from './fake-p4runtime.js'
+import { port } from './datapath-rig.js'
 import { targetText, type TargetText } from './target-text.js'
 
 export const loopPorts = [1, 2, 3, 4, 5]
-export const portDesc = (portNo: number, state = 0): PortDesc => ({
-  portNo, hwAddr: BigInt(0x020000000100 + portNo), name: `p${portNo}`, config: 0, state, curr: 0, advertised: 0, supported: 0, peer: 0, currSpeed: 0, maxSpeed: 0,
-})
+export const portDesc = (portNo: number, state = 0): PortDesc => port(portNo, { state })
 
 export class LoopRig {
   readonly session: Session
