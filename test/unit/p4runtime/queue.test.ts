@@ -19,7 +19,7 @@ async function ready(): Promise<{ target: FakeP4Runtime; session: Rig['session']
 }
 const valueOf = (update: FakeP4Runtime['updates'][number]): number => Buffer.from(update.entity?.tableEntry?.match?.[0]?.exact?.value ?? []).readUIntBE(0, update.entity?.tableEntry?.match?.[0]?.exact?.value?.length ?? 0)
 
-test('what is given in one turn leaves in Writes of 200, in order, one at a time', async () => {
+test('what is given in one turn leaves in Writes of 100, in order, one at a time', async () => {
   const { target, session } = await ready()
   const answers = await Promise.all([
     session.write(Array.from({ length: 150 }, (_, i) => insert(exact(i)))),
@@ -27,7 +27,7 @@ test('what is given in one turn leaves in Writes of 200, in order, one at a time
     session.write([insert(exact(440))]),
   ])
   assert.deepEqual(answers, [[], [], []])
-  assert.deepEqual(target.calls.map(({ size }) => size), [200, 200, 41])
+  assert.deepEqual(target.calls.map(({ size }) => size), [100, 100, 100, 100, 41])
   assert.deepEqual(target.updates.map(valueOf), Array.from({ length: 441 }, (_, i) => i))
   assert.equal(target.maxWritesInFlight, 1)
 })
@@ -41,6 +41,29 @@ test('what comes while a Write is under way leaves with the next one', async () 
   await session.write([insert(exact(1))])
   for (let i = 0; i < answers.length; i++) await answers[i]
   assert.deepEqual(target.calls.map(({ size }) => size), [1, 10, 10, 10, 10, 10])
+})
+
+test('new flows leave in several Writes at a time; whatever else waits for them, and they for it', async () => {
+  const { target, session } = await ready()
+  const flows = (first: number, count: number) => session.write(Array.from({ length: count }, (_, i) => insert(exact(first + i, { controllerMetadata: 1 + first + i }))))
+  const log: string[] = []
+  const told = async (what: string, write: Promise<readonly unknown[]>): Promise<void> => {
+    assert.deepEqual(await write, [])
+    log.push(what)
+  }
+  target.before = async () => {
+    log.push('Write')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all([
+    told('450 flows', flows(0, 450)), told('modify', session.write([modify(exact(3, { controllerMetadata: 4 }))])),
+    told('shared', session.write([insert(exact(1000))])), told('250 flows', flows(2000, 250)),
+  ])
+  assert.deepEqual(target.calls.map(({ size }) => size), [100, 100, 100, 100, 50, 100, 100, 52])
+  assert.equal(target.maxWritesInFlight, 4)
+  assert.deepEqual(log.slice(0, 4), ['Write', 'Write', 'Write', 'Write'])
+  const at = (what: string): number => log.indexOf(what)
+  assert.ok(at('450 flows') > 0 && at('450 flows') < at('modify') && at('modify') <= at('shared'), log.join())
 })
 
 test('a write of nothing is answered at once', async () => {
@@ -206,5 +229,5 @@ test('twenty thousand updates keep their order', async () => {
   target.onUpdate = () => ({ code: 0, message: '' })
   assert.deepEqual(await session.write(Array.from({ length: 20_000 }, (_, i) => insert(exact(i)))), [])
   assert.ok(target.updates.every((update, i) => valueOf(update) === i))
-  assert.deepEqual([session.statistics.writes, session.statistics.updates], [100, 20_000])
+  assert.deepEqual([session.statistics.writes, session.statistics.updates], [200, 20_000])
 })
