@@ -48,8 +48,9 @@ export class CounterReader {
     const counter = this.#compiler.contract.bucketCounter
     const cellsOf = new Map(groups.map(({ groupId }) => [groupId, this.#compiler.bucketCells(groupId)]))
     const indices = [...cellsOf.values()].flat()
-    if (counter === null || indices.length === 0) return { what: 'groups', groups: new Map() }
-    const read = await this.#cells(counter.name, indices)
+    if (counter === null) return { what: 'groups', groups: new Map() }
+    // A group without buckets has nothing to read, and has counted nothing.
+    const read: ReadonlyMap<number, Counters> = indices.length === 0 ? new Map() : await this.#cells(counter.name, indices)
     const nothing: Counters = { packets: 0n, bytes: 0n }
     return {
       what: 'groups',

@@ -159,8 +159,13 @@ export class Emissions {
       return this.#send(planning, leaf, [this.#contract.cpuPort], wanted, replicas)
     }
     const ports = this.#portsOf(planning, target)
-    if (ports.length > 0) return this.#send(planning, leaf, ports, wanted, replicas)
-    if (leaf.counters.length > 0) this.#send(planning, leaf, [this.#nullPort()], wanted, replicas)
+    // One packet of a bucket, however many ports it leaves through: only the first copy counts.
+    const [first, ...others] = leaf.counters.length > 0 ? ports : []
+    if (first !== undefined) {
+      this.#send(planning, leaf, [first], wanted, replicas)
+      if (others.length > 0) this.#send(planning, { ...leaf, counters: [] }, others, wanted, replicas)
+    } else if (ports.length > 0) this.#send(planning, leaf, ports, wanted, replicas)
+    else if (leaf.counters.length > 0) this.#send(planning, leaf, [this.#nullPort()], wanted, replicas)
   }
 
   #send(planning: Planning, leaf: Leaf, ports: readonly number[], wanted: Map<string, bigint>, replicas: Replicas): void {
