@@ -36,12 +36,14 @@ export interface AgentOptions {
   readonly ports?: PortDriver
   /** Called when someone on the control socket asks the program to end; without it that is refused. */
   readonly onExit?: () => void
+  /** A target of the caller's in place of the one that the configuration names; the agent closes it. */
+  readonly target?: Target
 }
 
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
 export async function startAgent(config: Config, log: Logger, options: AgentOptions = {}): Promise<Agent> {
   const { p4info, deviceConfig, compiler } = await loadPipeline(config)
-  const target = await openTarget(config, log, options.ports ?? null)
+  const target = options.target ?? await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),

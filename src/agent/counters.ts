@@ -50,7 +50,7 @@ export class CounterReader {
     const indices = [...cellsOf.values()].flat()
     if (counter === null) return { what: 'groups', groups: new Map() }
     // A group without buckets has nothing to read, and has counted nothing.
-    const read: ReadonlyMap<number, Counters> = indices.length === 0 ? new Map() : await this.#cells(counter.name, indices)
+    const read = await this.#cells(counter.name, indices)
     const nothing: Counters = { packets: 0n, bytes: 0n }
     return {
       what: 'groups',

@@ -22,6 +22,7 @@ export class OpenFlowClient {
   readonly heard: Received[] = []
   readonly #socket: Socket
   readonly #version: number
+  readonly #waiting = new Set<(received: Received) => void>()
   #xid = 100
 
   private constructor(socket: Socket, version: number) {
@@ -33,14 +34,14 @@ export class OpenFlowClient {
       for (let frame = framer.next(); frame !== null; frame = framer.next()) {
         const decoded = decodeMessage(frame, version)
         if (decoded.ok && decoded.message.type === 'echo_request') this.send({ type: 'echo_reply', data: decoded.message.data }, frame.xid)
-        else if (decoded.ok) this.heard.push({ xid: frame.xid, message: decoded.message })
+        else if (decoded.ok) this.#hear({ xid: frame.xid, message: decoded.message })
         else throw new Error(`the switch sent what cannot be decoded: ${decoded.reason}`)
       }
     })
   }
 
   static async connect(port: number, version = 4): Promise<OpenFlowClient> {
-    const socket = connect({ port, host: '127.0.0.1' })
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     await new Promise<void>((resolve, reject) => { socket.once('connect', resolve).once('error', reject) })
     const client = new OpenFlowClient(socket, version)
     client.send({ type: 'hello', versions: [version], hasBitmap: version >= 4 })
@@ -72,7 +73,25 @@ export class OpenFlowClient {
   }
 
   async waitFor(wanted: (received: Received) => boolean, timeoutMs = 10_000): Promise<Received> {
-    return await eventually(() => this.heard.find(wanted), () => `heard only ${this.heard.map(({ message }) => message.type).join(', ')}`, timeoutMs)
+    const heard = this.heard.find(wanted)
+    if (heard !== undefined) return heard
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look)
+        reject(new Error(`heard only ${this.heard.map(({ message }) => message.type).join(', ')}`))
+      }, timeoutMs)
+      const look = (received: Received): void => {
+        if (!wanted(received)) return
+        clearTimeout(timer)
+        this.#waiting.delete(look)
+        resolve(received)
+      }
+      this.#waiting.add(look)
+    })
+  }
+  #hear(received: Received): void {
+    this.heard.push(received)
+    for (const look of [...this.#waiting]) look(received)
   }
   messages<Type extends Message['type']>(type: Type): Extract<Message, { type: Type }>[] {
     return this.heard.map(({ message }) => message).filter((message): message is Extract<Message, { type: Type }> => message.type === type)

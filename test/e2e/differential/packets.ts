@@ -201,10 +201,10 @@ function encodeL4(l4: L4, src: Buffer, dst: Buffer, packet: Packet): Buffer {
   }
 }
 
-const u16 = (value: number): Buffer => { const b = Buffer.alloc(2); b.writeUInt16BE(value); return b }
-const u32 = (value: number): Buffer => { const b = Buffer.alloc(4); b.writeUInt32BE(value); return b }
-const mac = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex')
-const ipv4 = (text: string): Buffer => Buffer.from(text.split('.').map(Number))
+export const u16 = (value: number): Buffer => { const b = Buffer.alloc(2); b.writeUInt16BE(value); return b }
+export const u32 = (value: number): Buffer => { const b = Buffer.alloc(4); b.writeUInt32BE(value); return b }
+export const mac = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex')
+export const ipv4 = (text: string): Buffer => Buffer.from(text.split('.').map(Number))
 
 export function ipv6(text: string): Buffer {
   const [head = '', tail] = text.split('::')
@@ -215,7 +215,7 @@ export function ipv6(text: string): Buffer {
 }
 
 /** The Internet checksum (RFC 1071). */
-function checksum(data: Buffer): number {
+export function checksum(data: Buffer): number {
   let sum = 0
   for (let i = 0; i < data.length; i += 2) sum += (data[i]! << 8) | (data[i + 1] ?? 0)
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
@@ -223,7 +223,7 @@ function checksum(data: Buffer): number {
 }
 
 /** CRC-32C as SCTP uses it (RFC 9260 appendix A). */
-function crc32c(data: Buffer): number {
+export function crc32c(data: Buffer): number {
   let crc = 0xffff_ffff
   for (const byte of data) {
     crc ^= byte

@@ -1,0 +1,102 @@
+/**
+ * The switch that the model is compared with: agent, compiler and embedded target in this thread, so that everything that
+ * follows from a frame has happened when `inject` returns; packet-ins come over the OpenFlow connection soon after.
+ * Started once and emptied between cases.
+ */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { startAgent, type Agent } from '../../src/agent/agent.js'
+import { DriverPortMonitor } from '../../src/agent/port-monitor.js'
+import { monotonicNow } from '../../src/base/clock.js'
+import { silentLogger } from '../../src/base/logger.js'
+import { checkConfig, noSource, type Config } from '../../src/config/index.js'
+import { BucketId, Group, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
+import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
+import { flowMod, OpenFlowClient } from '../support/switch-rig.js'
+import type { ModelPort } from './switch.js'
+
+export const PORTS = [1, 2, 3, 4, 5] as const
+
+export interface ModelRig {
+  readonly client: OpenFlowClient
+  readonly tables: readonly TableFeatures[]
+  readonly groupFeatures: GroupFeatures
+  /** What makes the flags of the ports those of the case; nothing where they are already. */
+  portMods(ports: readonly ModelPort[]): Message[]
+  inject(port: number, frame: Uint8Array): readonly OutputFrame[]
+  setLink(port: number, up: boolean): void
+  /** Everything that was asked for before has happened; returns the packet-ins since the last call. */
+  packetIns(): Promise<readonly PacketIn[]>
+  /** Errors by index of the message, as `type/code`. */
+  send(messages: readonly Message[]): Promise<ReadonlyMap<number, string>>
+  close(): Promise<void>
+}
+
+export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig> {
+  const target = createInProcessTarget()
+  const links = new Map<number, boolean>(PORTS.map((port) => [port, true]))
+  const ports = PORTS.map((port) => ({ portNo: port, p4Port: port, name: `p${port}`, hwAddr: 0x0200_0000_0100n + BigInt(port) }))
+  const config: Config = {
+    ...checkConfig(noSource, null, process.cwd()),
+    target: { kind: 'simulated', hosts: [] },
+    ports: PORTS.map((number) => ({ number, interface: `p${number}`, p4Port: number })),
+    controllers: [], listen: [{ transport: 'tcp', passive: true, host: '127.0.0.1', port: 0 }],
+    pipeline: { p4info: join(process.cwd(), `${pipeline}.p4info.txtpb`), json: join(process.cwd(), `${pipeline}.json`) },
+  }
+  const monitor = await DriverPortMonitor.open(ports, { links: () => links, counters: () => null }, { intervalMs: 20, now: monotonicNow })
+  const agent: Agent = await startAgent(config, silentLogger, {
+    target: {
+      connect: () => target.target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null,
+      close: async () => {
+        await monitor.stop()
+        await target.target.close()
+      },
+    },
+  })
+  const listener = agent.channels.listening()[0]
+  const client = await OpenFlowClient.connect(listener?.transport === 'tcp' ? listener.port : 0)
+  const probe = flowMod(0, 0, [], {})
+  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
+  client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff })
+  client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 0], flowRemoved: [15, 0] })
+  const { tables } = await client.stats({ kind: 'table_features', tables: [] })
+  const groupFeatures = await client.stats({ kind: 'group_features' })
+  const described = await client.stats({ kind: 'port_desc', portNo: Port.ANY })
+  const configured = new Map<number, number>()
+  const flush = async (): Promise<void> => { assert.equal((await client.request({ type: 'barrier_request' })).type, 'barrier_reply') }
+  return {
+    client, tables, groupFeatures,
+    portMods: (wanted) => wanted.flatMap(({ portNo, config: flags }): Message[] => {
+      if ((configured.get(portNo) ?? 0) === flags) return []
+      configured.set(portNo, flags)
+      const hwAddr = described.ports.find((port) => port.portNo === portNo)?.hwAddr ?? 0n
+      return [{ type: 'port_mod', portNo, hwAddr, config: flags, mask: PORT_FLAGS, advertise: 0, properties: [] }]
+    }),
+    inject: (port, frame) => target.inject(port, frame),
+    setLink: (port, up) => { links.set(port, up) },
+    packetIns: async () => {
+      await flush()
+      const taken = client.messages('packet_in')
+      client.heard.length = 0
+      return taken
+    },
+    send: async (messages) => {
+      const xids = messages.map((message) => client.send(message))
+      await flush()
+      return new Map(client.heard.flatMap(({ xid, message }) => (message.type === 'peer_error' && xids.includes(xid)
+        ? [[xids.indexOf(xid), `${message.errorType}/${message.code}`] as const] : [])))
+    },
+    close: async () => {
+      client.close()
+      await agent.close()
+    },
+  }
+}
+
+/** OFPPC_PORT_DOWN, NO_RECV, NO_FWD, NO_PACKET_IN: all that 1.3 has. OF 1.3.5 §7.2.1 */
+const PORT_FLAGS = 0x65
+
+export const emptySwitch: readonly Message[] = [
+  flowMod(0xff, 0, [], {}, { command: 'delete' }),
+  { type: 'group_mod', command: 'delete', groupType: 'all', groupId: Group.ALL, buckets: [], commandBucketId: BucketId.ALL },
+]

@@ -1,0 +1,233 @@
+/**
+ * A slow and obvious OpenFlow 1.3 switch, for tests to compare with: what becomes of one packet. It takes flows, groups and
+ * ports as they are, checks nothing, and goes through the text step by step. OF 1.3.5 §5
+ *
+ * A SELECT group leaves it to the switch which bucket a packet takes (OF 1.3.5 §5.6.1), so a packet may have several
+ * permissible outcomes: `outcomes` gives them all.
+ */
+import { Group, Port, PortConfig, type Action, type Bucket, type GroupType, type Instructions, type Match, type PacketInReason } from '../../src/openflow/model.js'
+import { type PipelineFields, valueOf } from './fields.js'
+import { parse } from './headers.js'
+import * as rewrite from './rewrite.js'
+
+export interface ModelFlow { readonly tableId: number; readonly priority: number; readonly match: Match; readonly cookie: bigint; readonly instructions: Instructions }
+/** Buckets have no numbers in 1.3. */
+export type ModelBucket = Omit<Bucket, 'bucketId'>
+export interface ModelGroup { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly ModelBucket[] }
+/** `config` has the bits of OFPPC_*. */
+export interface ModelPort { readonly portNo: number; readonly config: number; readonly linkUp: boolean }
+export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[] }
+
+export interface SentFrame { readonly port: number; readonly frame: Uint8Array; readonly queueId: number | null }
+export interface SentPacketIn {
+  readonly reason: PacketInReason; readonly tableId: number; readonly cookie: bigint; readonly inPort: number
+  readonly metadata: bigint; readonly tunnelId: bigint; readonly frame: Uint8Array
+}
+export interface Outcome {
+  readonly sent: readonly SentFrame[]
+  readonly packetIns: readonly SentPacketIn[]
+  /** Each time a flow, a group or a bucket (`group/index`) was used. */
+  readonly flows: readonly ModelFlow[]
+  readonly groups: readonly number[]
+  readonly buckets: readonly string[]
+}
+
+/** More than these permissible outcomes are not looked at: null. */
+const MOST_OUTCOMES = 512
+
+export function outcomes(sw: ModelSwitch, inPort: number, frame: Uint8Array): Outcome[] | null {
+  const found: Outcome[] = []
+  // Each run follows a list of choices; beyond its end the first bucket is taken, and the others are put on the agenda.
+  const agenda: number[][] = [[]]
+  for (let choices = agenda.pop(); choices !== undefined; choices = agenda.pop()) {
+    if (found.length >= MOST_OUTCOMES) return null
+    const run = new Run(sw, choices, inPort)
+    run.receive(frame)
+    for (const more of run.open) agenda.push(more)
+    found.push(run)
+  }
+  return found
+}
+
+/** Whether packets may be sent to it and it is up. OF 1.3.5 §6.5 (liveness), §7.2.1 */
+export const isPortLive = (sw: ModelSwitch, portNo: number): boolean =>
+  sw.ports.some((port) => port.portNo === portNo && port.linkUp && (port.config & PortConfig.DOWN) === 0)
+
+/** A bucket that watches nothing is live; the text leaves it open, Open vSwitch has it so. OF 1.3.5 §6.5 */
+export function isBucketLive(sw: ModelSwitch, { watchPort, watchGroup }: ModelBucket): boolean {
+  if (watchPort === Port.ANY && watchGroup === Group.ANY) return true
+  if (watchPort !== Port.ANY && isPortLive(sw, watchPort)) return true
+  return watchGroup !== Group.ANY && (sw.groups.find(({ groupId }) => groupId === watchGroup)?.buckets.some((bucket) => isBucketLive(sw, bucket)) ?? false)
+}
+
+/** Where a packet-in says it comes from. */
+interface Origin { readonly tableId: number; readonly cookie: bigint; readonly isMiss: boolean }
+/** A packet on its way, with its pipeline fields. */
+interface Packet { frame: Uint8Array; metadata: bigint; tunnelId: bigint; queueId: number | null }
+
+const isTableMiss = ({ priority, match }: ModelFlow): boolean => priority === 0 && match.length === 0
+
+/** The order in which an action set is executed, whatever the order it was written in. OF 1.3.5 §5.10 */
+const setOrder: readonly (readonly Action['type'][])[] = [
+  ['copy_ttl_in'], ['pop_vlan'], ['pop_mpls'], ['pop_pbb'], ['push_mpls'], ['push_pbb'], ['push_vlan'], ['copy_ttl_out'],
+  ['dec_nw_ttl'], ['dec_mpls_ttl'], ['set_nw_ttl', 'set_mpls_ttl', 'set_field'], ['set_queue'], ['group'], ['output'],
+]
+const slotOf = (action: Action): string => (action.type === 'set_field' ? `set_field ${action.field}` : action.type)
+
+class Run implements Outcome {
+  readonly sent: SentFrame[] = []
+  readonly packetIns: SentPacketIn[] = []
+  readonly flows: ModelFlow[] = []
+  readonly groups: number[] = []
+  readonly buckets: string[] = []
+  /** Choices that have not been followed. */
+  readonly open: number[][] = []
+  readonly #sw: ModelSwitch
+  readonly #given: readonly number[]
+  readonly #made: number[] = []
+  readonly #inPort: number
+
+  constructor(sw: ModelSwitch, choices: readonly number[], inPort: number) {
+    this.#sw = sw
+    this.#given = choices
+    this.#inPort = inPort
+  }
+
+  /** OF 1.3.5 §5.1: from the first table on. */
+  receive(frame: Uint8Array): void {
+    const packet: Packet = { frame, metadata: 0n, tunnelId: 0n, queueId: null }
+    const set = new Map<string, Action>()
+    for (let table: number | null = 0; table !== null;) {
+      const flow = this.#lookup(table, packet)
+      if (flow === undefined) return // dropped, without its action set. OF 1.3.5 §5.4
+      this.flows.push(flow)
+      const { apply, clear, write, writeMetadata, gotoTable } = flow.instructions
+      const origin: Origin = { tableId: table, cookie: flow.cookie, isMiss: isTableMiss(flow) }
+      // In this order, whatever the order in the message. OF 1.3.5 §5.9
+      // A packet whose TTL has run out is rejected: nothing more becomes of it (docs/adr/0015).
+      if (apply !== null && !this.#execute(packet, apply, origin, false)) return
+      if (clear) set.clear()
+      for (const action of write ?? []) set.set(slotOf(action), action)
+      if (writeMetadata !== null) packet.metadata = (packet.metadata & ~writeMetadata.mask) | (writeMetadata.value & writeMetadata.mask)
+      if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), { ...origin, isMiss: false }, true)
+      table = gotoTable
+    }
+  }
+
+  #lookup(table: number, packet: Packet): ModelFlow | undefined {
+    const h = parse(packet.frame)
+    const pipeline: PipelineFields = { inPort: this.#inPort, metadata: packet.metadata, tunnelId: packet.tunnelId }
+    const matches = (flow: ModelFlow): boolean => flow.match.every(({ field, value, mask }) => {
+      const actual = valueOf(packet.frame, h, pipeline, field)
+      return mask === null ? actual === value : (actual & mask) === value
+    })
+    return this.#sw.flows.filter((flow) => flow.tableId === table && matches(flow)).sort((a, b) => b.priority - a.priority)[0]
+  }
+
+  /** False: a TTL has run out, and the list ended there. OF 1.3.5 §5.11, §5.12 */
+  #execute(packet: Packet, actions: readonly Action[], origin: Origin, inSet: boolean): boolean {
+    for (const action of actions) {
+      switch (action.type) {
+        case 'output': this.#output(packet, action.port, origin); break
+        case 'group': this.#group(packet, action.groupId, origin); break
+        case 'set_queue': packet.queueId = action.queueId; break
+        case 'set_field':
+          if (action.field === 'tunnel_id') packet.tunnelId = action.mask === null ? action.value : (packet.tunnelId & ~action.mask) | action.value
+          else packet.frame = rewrite.setField(packet.frame, action.field, action.value, action.mask)
+          break
+        case 'push_vlan': packet.frame = rewrite.pushVlan(packet.frame, action.ethertype); break
+        case 'pop_vlan': packet.frame = rewrite.popVlan(packet.frame); break
+        case 'push_mpls': packet.frame = rewrite.pushMpls(packet.frame, action.ethertype); break
+        case 'pop_mpls': packet.frame = rewrite.popMpls(packet.frame, action.ethertype); break
+        case 'push_pbb': packet.frame = rewrite.pushPbb(packet.frame, action.ethertype); break
+        case 'pop_pbb': packet.frame = rewrite.popPbb(packet.frame); break
+        case 'set_nw_ttl': packet.frame = rewrite.setNwTtl(packet.frame, action.ttl); break
+        case 'set_mpls_ttl': packet.frame = rewrite.setMplsTtl(packet.frame, action.ttl); break
+        case 'copy_ttl_out': packet.frame = rewrite.copyTtlOut(packet.frame); break
+        case 'copy_ttl_in': packet.frame = rewrite.copyTtlIn(packet.frame); break
+        case 'dec_nw_ttl': case 'dec_mpls_ttl': {
+          const decremented = action.type === 'dec_nw_ttl' ? rewrite.decNwTtl(packet.frame) : rewrite.decMplsTtl(packet.frame)
+          if (decremented === null) {
+            this.#packetIn(packet, 'invalid_ttl', origin)
+            return false
+          }
+          packet.frame = decremented
+          break
+        }
+        default: throw new Error(`the model has no ${action.type}${inSet ? ' in action sets' : ''}`)
+      }
+    }
+    return true
+  }
+
+  /** OF 1.3.5 §4.5; never back through the ingress port unless OFPP_IN_PORT says so. */
+  #output(packet: Packet, port: number, origin: Origin): void {
+    const others = (excluded: number): number[] => this.#sw.ports
+      .filter(({ portNo, config }) => portNo !== this.#inPort && (config & excluded) === 0).map(({ portNo }) => portNo)
+    switch (port) {
+      case Port.CONTROLLER: return this.#packetIn(packet, origin.isMiss ? 'no_match' : 'action', origin)
+      case Port.IN_PORT: return this.#send(packet, this.#inPort)
+      case Port.ALL: for (const each of others(0)) this.#send(packet, each); return
+      case Port.FLOOD: for (const each of others(PortConfig.NO_FLOOD)) this.#send(packet, each); return
+      default: if (port !== this.#inPort) this.#send(packet, port)
+    }
+  }
+
+  /** OFPPC_NO_FWD, OFPPC_PORT_DOWN and a link that is down: dropped. OF 1.3.5 §7.2.1 */
+  #send({ frame, queueId }: Packet, portNo: number): void {
+    const port = this.#sw.ports.find((each) => each.portNo === portNo)
+    if (port === undefined || !port.linkUp || (port.config & (PortConfig.DOWN | PortConfig.NO_FWD)) !== 0) return
+    this.sent.push({ port: portNo, frame, queueId })
+  }
+
+  #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, { tableId, cookie }: Origin): void {
+    const port = this.#sw.ports.find((each) => each.portNo === this.#inPort)
+    if (port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0) return
+    this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame })
+  }
+
+  /** Each bucket has the packet as it came to the group, and its changes end with it. OF 1.3.5 §5.6.1 */
+  #group(packet: Packet, groupId: number, origin: Origin): void {
+    const group = this.#sw.groups.find((each) => each.groupId === groupId)
+    if (group === undefined) return
+    const taken = this.#bucketsOf(group)
+    // A packet that no bucket takes is not counted; the text leaves it open, Open vSwitch has it so.
+    if (taken.length > 0) this.groups.push(groupId)
+    for (const index of taken) {
+      const bucket = group.buckets[index]
+      if (bucket === undefined) continue
+      this.buckets.push(`${groupId}/${index}`)
+      this.#execute({ ...packet }, inSetOrder(bucket.actions), { ...origin, isMiss: false }, true)
+    }
+  }
+
+  #bucketsOf({ groupType, buckets }: ModelGroup): number[] {
+    const live = buckets.flatMap((bucket, index) => (isBucketLive(this.#sw, bucket) ? [index] : []))
+    switch (groupType) {
+      case 'all': case 'indirect': return [...buckets.keys()]
+      case 'ff': return live.slice(0, 1)
+      case 'select': {
+        // A bucket of weight 0 gets nothing. OF 1.3.5 §7.3.4.2
+        const possible = live.filter((index) => (buckets[index]?.weight ?? 0) > 0)
+        const chosen = this.#choose(possible.length)
+        return chosen === null ? [] : possible.slice(chosen, chosen + 1)
+      }
+    }
+  }
+
+  #choose(count: number): number | null {
+    if (count === 0) return null
+    const given = this.#given[this.#made.length]
+    if (given === undefined) for (let other = 1; other < count; other++) this.open.push([...this.#made, other])
+    this.#made.push(given ?? 0)
+    return given ?? 0
+  }
+}
+
+/** What is executed of an action set or a bucket: the last of each kind, in the order of the text, no output beside a group. */
+export function inSetOrder(actions: readonly Action[]): Action[] {
+  const slots = new Map<string, Action>()
+  for (const action of actions) slots.set(slotOf(action), action)
+  if (slots.has('group')) slots.delete('output')
+  return setOrder.flatMap((types) => [...slots.values()].filter(({ type }) => types.includes(type)))
+}

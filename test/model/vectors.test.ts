@@ -1,0 +1,24 @@
+/** Cases in which the switch once differed from the model, or might: each is played again. The name says what it is about. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { caseFromText, caseToText } from './case.js'
+import { compare } from './compare.js'
+import { startModelRig, type ModelRig } from './rig.js'
+
+const folder = join(process.cwd(), 'test/model/vectors')
+
+describe('kept cases: the model = the switch on the embedded target', () => {
+  let rig: ModelRig
+  before(async () => { rig = await startModelRig() })
+  after(async () => { await rig.close() })
+
+  for (const file of readdirSync(folder).sort())
+    it(file.replace(/\.json$/, '').replaceAll('-', ' '), async () => {
+      const text = readFileSync(join(folder, file), 'utf8')
+      const kept = caseFromText(text)
+      assert.equal(caseToText(kept), text, 'the file is not in the form that failures are printed in')
+      assert.equal((await compare(rig, kept))?.text, undefined)
+    })
+})
