@@ -132,6 +132,8 @@ export class Emissions {
     if (group === undefined || path.includes(groupId)) return [{ ...leaf, target: { kind: 'nowhere' } }]
     // Which bucket it is to be is known only to the packet: the copy gets a pass of its own.
     if (group.record.groupType === 'select' || group.record.groupType === 'ff') return [leaf]
+    // Where the TTL runs out the packet does not come to the group, so it must not count there yet.
+    if (leaf.prefix.some(isDecrement)) return [leaf]
     const { buckets } = group.record
     if (buckets.length === 0) return [{ ...leaf, target: { kind: 'nowhere' } }]
     return buckets.flatMap((bucket, index) => {
