@@ -62,6 +62,8 @@ export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig
   const { tables } = await client.stats({ kind: 'table_features', tables: [] })
   const groupFeatures = await client.stats({ kind: 'group_features' })
   const described = await client.stats({ kind: 'port_desc', portNo: Port.ANY })
+  /** Packet-ins of the target so far. */
+  let known = 0
   const configured = new Map<number, number>()
   const flush = async (): Promise<void> => { assert.equal((await client.request({ type: 'barrier_request' })).type, 'barrier_reply') }
   return {
@@ -76,6 +78,11 @@ export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig
     setLink: (port, up) => { links.set(port, up) },
     packetIns: async () => {
       await flush()
+      // A barrier reply may overtake packet-ins that wait for their port's turn; the target has counted how many there are.
+      const { packetsIn } = target.target.statistics()
+      const wanted = packetsIn - known
+      known = packetsIn
+      await client.waitFor(() => client.messages('packet_in').length >= wanted, 2000).catch(() => { /* those that came are compared */ })
       const taken = client.messages('packet_in')
       client.heard.length = 0
       return taken
