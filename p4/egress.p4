@@ -6,6 +6,7 @@
 #include "rewrite.p4"
 #include "checksum.p4"
 #include "ports.p4"
+#include "meters.p4"
 
 // A copy counts for at most four buckets: that of its group and those of the groups that chain to it. Cell 0 is unused.
 #define P_COUNTERS @of[role="counter"] bit<32> counter0, @of[role="counter"] bit<32> counter1, \
@@ -15,6 +16,7 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
   Rewrite() rewrite;
   Checksums() checksums;
   PortOut() port_out;
+  Meters() meters;
   @of_counter[of="bucket"] counter(16384, CounterType.packets_and_bytes) bucket_counter;
   bit<32> c0 = 0; bit<32> c1 = 0; bit<32> c2 = 0; bit<32> c3 = 0;
   bool again = false;
@@ -72,11 +74,18 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
       again = true;     // a packet-out on its way to the tables or to a group
       m.emission.port = 0;
     }
+    bool to_controller = s.egress_port == CPU_PORT && !again && m.no_packet_in == 0;
+    if (to_controller) {
+      m.done = 0;
+      m.meter = METER_CONTROLLER;
+      meters.apply(h, m);
+      to_controller = m.done == 0;
+    }
     checksums.apply(h, m);
     if (again) {
       recirculate_preserving_field_list(1);
     } else if (s.egress_port == CPU_PORT) {
-      if (m.no_packet_in == 1) {
+      if (!to_controller) {
         mark_to_drop(s);
       } else {
         h.packet_in.setValid();

@@ -14,10 +14,9 @@
 #define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.max_len = max_len;
 
 // `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
-control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches,
-                                                         meter kbps, meter pktps, counter metered, counter exceeding) {
+control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
-  Meters(kbps, pktps, metered, exceeding) meters;
+  Meters() meters;
   Execute() execute;
   direct_counter(CounterType.packets_and_bytes) hits;
 

@@ -60,11 +60,7 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   Finish() finish;
   @of_counter[of="lookups"] counter(16, CounterType.packets) lookups;
   @of_counter[of="matches"] counter(16, CounterType.packets) matches;
-  @of_counter[of="meter"] counter(METERS, CounterType.packets_and_bytes) metered;
-  @of_counter[of="meter_band"] counter(METER_CELLS, CounterType.packets_and_bytes) exceeding;
-  @of_meter_cells[unit="kbps"] meter(METER_CELLS, MeterType.bytes) kbps;
-  @of_meter_cells[unit="pktps"] meter(METER_CELLS, MeterType.packets) pktps;
-#define FLOW_TABLE(n) FlowTable(n, lookups, matches, kbps, pktps, metered, exceeding) t##n;
+#define FLOW_TABLE(n) FlowTable(n, lookups, matches) t##n;
   FLOW_TABLE(0)  FLOW_TABLE(1)  FLOW_TABLE(2)  FLOW_TABLE(3)  FLOW_TABLE(4)  FLOW_TABLE(5)  FLOW_TABLE(6)  FLOW_TABLE(7)
   FLOW_TABLE(8)  FLOW_TABLE(9)  FLOW_TABLE(10) FLOW_TABLE(11) FLOW_TABLE(12) FLOW_TABLE(13) FLOW_TABLE(14) FLOW_TABLE(15)
 

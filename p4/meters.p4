@@ -3,13 +3,15 @@
 // Each band of a meter is a cell of its own in a meter array, one array for rates in bits and one for rates in packets, with
 // committed = peak: every band measures everything that comes to the meter, and is exceeded where its cell is not green. The
 // bands of a meter lie in a row by rising rate, so the last one that is exceeded is the one that applies. The arrays and their
-// counters are shared by all instances; the table is beneath each flow table, with the meters that its flows use.
+// counters are shared by all instances; the table is beneath each flow table, with the meters that its flows use, and in
+// egress, with the meter of packet-ins.
 #ifndef METERS_P4
 #define METERS_P4
 #include "headers.p4"
 #include "metadata.p4"
 #include "rewrite.p4"
 
+#define METER_CONTROLLER 0xfffffffe  // what packet-ins go through, OF 1.3.5 §7.3.4.4
 #define METERS 4096
 #define METER_BANDS 8
 #define METER_BANDS_LOG 3
@@ -36,7 +38,12 @@
     dscp[2:1] = raised[1:0]; \
   }
 
-control Meters(inout headers_t h, inout metadata_t m)(meter kbps, meter pktps, counter metered, counter exceeding) {
+@of_counter[of="meter"] counter(METERS, CounterType.packets_and_bytes) metered;
+@of_counter[of="meter_band"] counter(METER_CELLS, CounterType.packets_and_bytes) exceeding;
+@of_meter_cells[unit="kbps"] meter(METER_CELLS, MeterType.bytes) kbps;
+@of_meter_cells[unit="pktps"] meter(METER_CELLS, MeterType.packets) pktps;
+
+control Meters(inout headers_t h, inout metadata_t m) {
   Originals() originals;
   bit<32> first = 0;
   bit<16> reactions = 0;

@@ -104,6 +104,8 @@ export interface Contract {
   readonly group: GroupTable | null
   /** null: no flow table has meters. */
   readonly meters: Meters | null
+  /** What packet-ins go through. */
+  readonly controllerMeter: MeterTable | null
   readonly portIn: KeyedTable
   readonly portBlock: KeyedTable | null
   readonly bucketCounter: { readonly name: string; readonly size: number } | null

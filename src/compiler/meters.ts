@@ -1,8 +1,9 @@
 /**
- * Meters: a slot of cells for each, one cell a band, and an entry in the meter table of every flow table whose flows use it.
+ * Meters: a slot of cells for each, one cell a band, and an entry in the meter table of every flow table whose flows use it; the
+ * meter of packet-ins has one where these leave.
  * Flows name the meter by its number, so changing a meter never touches a flow. OF 1.3.5 §5.7
  */
-import { MeterFlag, type MeterBand } from '../openflow/model.js'
+import { Meter, MeterFlag, type MeterBand } from '../openflow/model.js'
 import type { MeterRecord } from '../datapath/pipeline.js'
 import type { Contract, FlowTable, Meters, MeterTable, MeterUnit } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
@@ -16,11 +17,15 @@ import type { SharedState } from './shared-state.js'
 export interface MeterCells { readonly total: number; readonly bands: readonly number[] }
 
 interface InstalledMeter {
+  /** Its slot and, of the meter of packet-ins, its entry. */
+  readonly uses: readonly Handle[]
   readonly slot: Handle
   readonly unit: MeterUnit
   /** By rising rate: the order of the cells. `index` is the place of the band in the configuration. */
   readonly bands: readonly { readonly index: number; readonly reaction: bigint; readonly cell: NamedMeterCell }[]
 }
+
+type Layout = Omit<InstalledMeter, 'uses'>
 
 /** What a band that applies does, see `on_exceeded` in p4/README.md. */
 const DROP = 0n
@@ -51,7 +56,10 @@ export class MeterTables {
     const meters = this.#meters()
     const { meterId } = record
     const slot = this.#state.meterSlots.acquire(planning, String(meterId), () => ({ updates: [], uses: [] }))
-    const installed = this.#lay(meters, record, slot)
+    const laid = this.#lay(meters, record, slot)
+    const { controllerMeter } = this.#contract
+    const entry = meterId === Meter.CONTROLLER && controllerMeter !== null ? [this.#acquire(planning, controllerMeter, meterId, laid)] : []
+    const installed = { ...laid, uses: [slot, ...entry] }
     planning.put(this.#installed, meterId, installed)
     this.#reset(planning, meterId, meters.totalCounter, slot.id)
     for (const { cell } of installed.bands) this.#configure(planning, meterId, cell, null)
@@ -62,14 +70,14 @@ export class MeterTables {
     const { meterId } = record
     this.#state.holds.take(planning, meterKey(meterId))
     const old = this.#existing(meterId)
-    const installed = this.#lay(this.#meters(), record, old.slot)
+    const installed = { ...this.#lay(this.#meters(), record, old.slot), uses: old.uses }
     planning.put(this.#installed, meterId, installed)
     const before = new Map(old.bands.map(({ cell }) => [placeOf(cell), cell]))
     for (const { cell } of installed.bands) {
       this.#configure(planning, meterId, cell, before.get(placeOf(cell)) ?? null)
       before.delete(placeOf(cell))
     }
-    for (const { meter } of this.#contract.tables) {
+    for (const meter of [...this.#contract.tables.map((table) => table.meter), this.#contract.controllerMeter]) {
       const handle = meter === null ? undefined : this.#state.meters(meter).find(String(meterId))
       if (meter !== null && handle !== undefined) this.#rewrite(planning, handle, this.#entry(meter, meterId, old), this.#entry(meter, meterId, installed), meterId)
     }
@@ -80,7 +88,7 @@ export class MeterTables {
     const old = this.#existing(meterId)
     planning.put(this.#installed, meterId, undefined)
     for (const { cell } of old.bands) this.#free(planning, meterId, cell)
-    release(planning, old.slot, dying)
+    for (const used of old.uses) release(planning, used, dying)
   }
 
   /** A reference of a flow of this table to a meter: the entry that the flow needs. */
@@ -89,15 +97,19 @@ export class MeterTables {
     if (meter === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no meters`)
     const installed = this.#installed.get(meterId)
     if (installed === undefined) throw new CannotPlan('OFPMMFC_INVALID_METER', `there is no meter ${meterId}`)
-    return this.#state.meters(meter).acquire(planning, String(meterId), () => ({
-      updates: [{ op: 'insert', entity: this.#entry(meter, meterId, installed) }], uses: [],
+    return this.#acquire(planning, meter, meterId, installed)
+  }
+
+  #acquire(planning: Planning, table: MeterTable, meterId: number, installed: Layout): Handle {
+    return this.#state.meters(table).acquire(planning, String(meterId), () => ({
+      updates: [{ op: 'insert', entity: this.#entry(table, meterId, installed) }], uses: [],
       // It would come back with the meter as it was, if the plan that removes it were refused.
       destroyed: (later) => this.#state.holds.take(later, meterKey(meterId)),
     }))
   }
 
   /** Equal rates: the band that comes first in the configuration applies, as in Open vSwitch. */
-  #lay(meters: Meters, record: MeterRecord, slot: Handle): InstalledMeter {
+  #lay(meters: Meters, record: MeterRecord, slot: Handle): Layout {
     const unit: MeterUnit = (record.flags & MeterFlag.PKTPS) !== 0 ? 'pktps' : 'kbps'
     const array = meters.arrays.get(unit)
     if (array === undefined) throw new CannotPlan('OFPMMFC_BAD_FLAGS', `the pipeline does not measure ${unit}`)
@@ -112,7 +124,7 @@ export class MeterTables {
     return { slot, unit, bands }
   }
 
-  #entry(table: MeterTable, meterId: number, { slot, unit, bands }: InstalledMeter) {
+  #entry(table: MeterTable, meterId: number, { slot, unit, bands }: Layout) {
     const action = table.actions.get(unit)
     if (action === undefined) throw new CannotPlan('OFPMMFC_BAD_FLAGS', `table ${table.table} has no meters of ${unit}`)
     const reactions = bands.reduce((bits, { reaction }, place) => bits | (reaction << BigInt(2 * place)), 0n)

@@ -88,6 +88,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     },
     group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
     meters: readMeters(info, gaps),
+    controllerMeter: replicaTable === null ? null : readMeterTable(tables, parent(replicaTable.name), gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
     bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },

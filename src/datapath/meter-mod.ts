@@ -2,8 +2,8 @@
  * OFPT_METER_MOD. OF 1.3.5 §5.7, §6.6, §7.3.4.4; where the text names no code, Open vSwitch's.
  *
  * A modification goes on with the meter's duration and with what has come to it; its bands are new and count from zero. The
- * flows that use a deleted meter go with it. There is no slow datapath and no meter for packet-ins, so the virtual meters
- * of these names do not exist.
+ * flows that use a deleted meter go with it. Of the virtual meters CONTROLLER measures packet-ins, where the pipeline can do that,
+ * and to SLOWPATH comes nothing, because no packet takes a slow path.
  */
 import { Meter, MeterFlag } from '../openflow/index.js'
 import type { MeterMod } from '../openflow/index.js'
@@ -97,7 +97,9 @@ const recordOf = ({ meterId, flags, bands }: MeterMod): MeterRecord => ({ meterI
 /** What an addition and a modification have in common. The unit is kb/s unless PKTPS is set, OF 1.3.5 §7.3.4.4; both at once say nothing. */
 function checkMeter(ctx: Context, { meterId, flags, bands }: MeterMod): Outcome | null {
   const { maxMeter, maxBands, bandTypes, capabilities } = ctx.pipeline.features.meters
-  if (meterId === 0 || meterId > Meter.MAX) return fail('OFPMMFC_INVALID_METER', `no meter id ${meterId}`)
+  const { controllerMeter } = ctx.pipeline.features
+  const exists = meterId > 0 && meterId <= Meter.MAX || meterId === Meter.SLOWPATH || meterId === Meter.CONTROLLER && controllerMeter
+  if (!exists) return fail('OFPMMFC_INVALID_METER', `no meter id ${meterId}`)
   if (maxMeter === 0) return null
   const both = MeterFlag.KBPS | MeterFlag.PKTPS
   if ((flags & both) === both) return fail('OFPMMFC_BAD_FLAGS', 'a rate is in kilobits or in packets')

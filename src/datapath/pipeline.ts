@@ -81,6 +81,8 @@ export interface PipelineFeatures {
   readonly groups: GroupFeatures
   /** All zeros where there are no meters. */
   readonly meters: MeterFeatures
+  /** Packet-ins go through the meter OFPM_CONTROLLER. */
+  readonly controllerMeter: boolean
   /** Actions that may appear in a packet-out. */
   readonly packetOutActions: readonly ActionName[]
 }

@@ -40,6 +40,7 @@ export function fakeFeatures(nTables = 4): PipelineFeatures {
       actions: { all: allActions, select: allActions, indirect: allActions, ff: allActions },
     },
     meters: { maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0, features: 0 },
+    controllerMeter: true,
     packetOutActions: allActions,
   }
 }

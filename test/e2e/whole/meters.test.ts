@@ -133,6 +133,25 @@ describe('meters', () => {
     assert.deepEqual([packetInCount, byteInCount, flowCount], [2n, 2n * BigInt(af11.length), 2])
   })
 
+  it('limits packet-ins, and leaves the rest alone', async () => {
+    rig.client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff }) // asks for asynchronous messages
+    assert.deepEqual(await rig.client.sendAll(
+      meterMod(Meter.CONTROLLER, PKTPS | BURST, [drop(100, 20)]), flowMod(0, 1, [], { apply: [output(Port.CONTROLLER), output(2)] })), [])
+    const before = rig.client.messages('packet_in').length
+    const { sent, out, seconds } = await pace(frameOf(100), 500, 1000)
+    assert.equal(out, sent)
+    const arrived = await eventually(() => {
+      const count = rig.client.messages('packet_in').length - before
+      return count >= 0.9 * (100 * seconds + 20) ? count : undefined
+    }, () => 'too few packet-ins')
+    within(arrived, 100 * seconds + 20, 0.1, 'packet-ins')
+    const { packetInCount, flowCount, bands } = await stats(Meter.CONTROLLER)
+    assert.deepEqual([packetInCount, flowCount, bands[0]?.packetCount], [BigInt(sent), 0, BigInt(sent - arrived)])
+    assert.deepEqual(await rig.client.sendAll(meterMod(Meter.CONTROLLER, 0, [], 'delete')), [])
+    await pace(frameOf(100), 500, 200)
+    await eventually(() => rig.client.messages('packet_in').length - before - arrived >= 90 ? true : undefined, () => 'packet-ins are still limited')
+  })
+
   it('changes under its flows, and takes them along when it goes', async () => {
     rig.client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff }) // asks for asynchronous messages
     assert.deepEqual(await rig.client.sendAll(

@@ -55,6 +55,7 @@ const cases: readonly (readonly [string, readonly Change[]])[] = [
   ['a meter that is deleted, with its flows', [
     { op: 'delete_flow', flow: flow(20, 0, [], {}), wantCounters: false }, { op: 'delete_flow', flow: flow(21, 1, [], {}), wantCounters: false },
     { op: 'delete_flow', flow: flow(22, 1, [], {}), wantCounters: false }, { op: 'delete_meter', meter: meter(1000, 0) }]],
+  ['the meter of packet-ins', [{ op: 'add_meter', meter: meter(0xfffffffe, MeterFlag.PKTPS, { rate: 100 }) }]],
   ['limits of meters', [{ op: 'add_meter', meter: meter(1, MeterFlag.BURST, { rate: 1, burstSize: 40_000_000 }) }]],
   ['a flow without its meter', [{ op: 'add_flow', flow: flow(23, 0, [], { meter: 1 }) }]],
   ['misses to the controller', [{ op: 'set_miss', toController: true }]],

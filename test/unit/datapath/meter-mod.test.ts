@@ -30,7 +30,9 @@ describe('meter-mod', () => {
     ['the highest number', [{ meterId: Meter.MAX }], null],
     ['number 0', [{ meterId: 0 }], 'OFPMMFC_INVALID_METER'],
     ['a reserved number', [{ meterId: Meter.MAX + 1 }], 'OFPMMFC_INVALID_METER'],
-    ['the meter of the slow datapath', [{ meterId: Meter.SLOWPATH }], 'OFPMMFC_INVALID_METER'],
+    ['the meter of the slow datapath', [{ meterId: Meter.SLOWPATH }], null],
+    ['the meter of packet-ins', [{ meterId: Meter.CONTROLLER }], null],
+    ['another reserved number', [{ meterId: Meter.SLOWPATH - 1 }], 'OFPMMFC_INVALID_METER'],
     ['all meters at once', [{ meterId: Meter.ALL }], 'OFPMMFC_INVALID_METER'],
     ['one more than there can be', [1, 2, 3, 4, 5].map((meterId) => ({ meterId })), 'OFPMMFC_OUT_OF_METERS'],
     ['modification', [{ meterId: 1 }, { meterId: 1, command: 'modify', flags: PKTPS, bands: [band(5), band(6)] }], null],
@@ -58,6 +60,13 @@ describe('meter-mod', () => {
     assert.deepEqual(errors(r.send(1, meterMod({ meterId: 1, command: 'modify' }))), ['OFPMMFC_UNKNOWN_METER'])
     assert.deepEqual(errors(r.send(1, meterMod({ meterId: 1, command: 'delete' }))), [])
     assert.deepEqual(errors(r.send(1, flowMod({ instructions: metered(1) }))), ['OFPMMFC_INVALID_METER'])
+  })
+
+  it('is refused for packet-ins where the pipeline does not measure them, and for flows', () => {
+    const r = new Rig({ pipeline: new FakePipeline({ ...fakeFeatures(), controllerMeter: false }) }).connect(1)
+    assert.deepEqual(errors(r.send(1, meterMod({ meterId: Meter.CONTROLLER }))), ['OFPMMFC_INVALID_METER'])
+    r.send(1, meterMod({ meterId: Meter.SLOWPATH }))
+    assert.deepEqual(errors(r.send(1, flowMod({ instructions: metered(Meter.SLOWPATH) }))), ['OFPMMFC_INVALID_METER'])
   })
 
   it('takes the flows that use it along, and says so', () => {
