@@ -200,7 +200,7 @@ function meterSection(): Section {
       row('meter 0', { ...meterMod('add'), meterId: 0 }), row('meter OFPM_MAX', { ...meterMod('add'), meterId: Meter.MAX }),
       row('OFPM_CONTROLLER', { ...meterMod('add'), meterId: Meter.CONTROLLER }), row('OFPM_SLOWPATH', { ...meterMod('add'), meterId: Meter.SLOWPATH }),
     ],
-    shownBy: ['test/e2e/whole/meters.test.ts', 'test/unit/datapath/meter-mod.test.ts', 'test/unit/compiler/golden.test.ts', 'test/conformance/ofctl.test.ts'],
+    shownBy: ['test/e2e/whole/meters.test.ts', 'test/conformance/meters.test.ts', 'test/unit/datapath/meter-mod.test.ts', 'test/unit/compiler/golden.test.ts', 'test/conformance/ofctl.test.ts'],
   }
 }
 

@@ -15,7 +15,7 @@ const replace = (pattern: RegExp, by: string) => (output: string): string => out
 export const allowedDifferences: readonly AllowedDifference[] = [
   {
     what: 'duration, idle_age, hard_age', reason: 'time passes between the runs',
-    hide: (output) => output.replace(/(duration=?)[\d.]+s/g, '$1*').replace(/(idle|hard)_age=\d+, /g, ''),
+    hide: (output) => output.replace(/(duration[=:]?)[\d.]+s/g, '$1*').replace(/(idle|hard)_age=\d+, /g, ''),
   },
   {
     what: 'when ovs-ofctl logged something', reason: 'time',

@@ -189,6 +189,26 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'meters count, and the virtual ones', versions: since13, needs: 'meters',
+    steps: [
+      'ofctl add-meter TARGET meter=4294901760,kbps,burst,bands=type=drop,rate=1000,burst_size=100,type=drop,rate=2000,burst_size=200',
+      'ofctl meter-stats TARGET', 'ofctl dump-meters TARGET',
+      'ofctl add-flow TARGET priority=1,in_port=1,actions=meter:4294901760,output:2', 'ofctl add-flow TARGET priority=2,arp,actions=meter:4294901760,write_metadata:1,goto_table:1',
+      'ofctl add-flow TARGET table=1,actions=output:3', dump,
+      `send 1 ${arpFrame}`, `send 2 ${arpFrame}`, `send 1 ${tcpFrame}`, 'expect 3', 'ofctl meter-stats TARGET', 'ofctl meter-stats TARGET meter=4294901760',
+      'ofctl meter-stats TARGET meter=5', 'ofctl dump-meters TARGET meter=5',
+      'ofctl mod-flows TARGET in_port=1,actions=output:2', 'ofctl del-meter TARGET meter=5', dump,
+      'ofctl del-meter TARGET meter=4294901760', dump,
+      'ofctl add-meter TARGET meter=controller,pktps,band=type=drop,rate=100', 'ofctl dump-meters TARGET', 'ofctl add-flow TARGET actions=meter:4294967294,output:1',
+      'ofctl mod-meter TARGET meter=controller,pktps,band=type=drop,rate=200', 'ofctl dump-meters TARGET meter=controller', 'ofctl del-meter TARGET meter=controller',
+      'ofctl add-meter TARGET meter=slowpath,pktps,band=type=drop,rate=100', 'ofctl dump-meters TARGET', 'ofctl del-meters TARGET', 'ofctl dump-meters TARGET',
+      'ofctl add-meter TARGET meter=all,pktps,band=type=drop,rate=100', 'ofctl mod-meter TARGET meter=all,pktps,band=type=drop,rate=100',
+      'ofctl add-meter TARGET meter=1,kbps,pktps,band=type=drop,rate=100',
+      `ofctl add-meter TARGET meter=1,kbps,bands=${'type=drop,rate=9,'.repeat(9)}`, `ofctl add-meter TARGET meter=1,kbps,bands=${'type=drop,rate=9,'.repeat(8)}`,
+      'ofctl dump-meters TARGET',
+    ],
+  },
+  {
     name: 'packet-out', versions: every,
     steps: [
       `ofctl packet-out TARGET in_port=1,packet=${arpFrame},actions=output:2,output:3`, 'expect 2',
