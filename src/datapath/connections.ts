@@ -6,7 +6,7 @@
  * gets none until it has set a nonzero miss_send_len, INVALID_TTL packet-ins are off unless asked for, and a flow removed
  * with its group is not reported to versions that lack the reason.
  */
-import { NO_ASYNC } from '../openflow/index.js'
+import { FlowFormat, NO_ASYNC, PacketInFormat } from '../openflow/index.js'
 import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
 import type { Bundle } from './bundles.js'
 import type { ConnId, ConnKind, Token } from './events.js'
@@ -50,6 +50,8 @@ export interface Connection {
   /** Parts of multipart requests by xid. */
   readonly parts: Map<number, Extract<Message, { type: 'stats_request' }>[]>
   readonly bundles: Map<number, Bundle>
+  /** What Open vSwitch's extensions have changed: how flows and packet-ins are told, where the table of a 1.0 flow-mod is. */
+  readonly nicira: { flowFormat: number; packetInFormat: number; flowModTableId: boolean; controllerId: number }
 }
 
 /** First in, first out, in constant time. */
@@ -142,6 +144,7 @@ export class Connections {
     const own: Connection = {
       id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
       invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(),
+      nicira: { flowFormat: FlowFormat.OPENFLOW10, packetInFormat: PacketInFormat.STANDARD, flowModTableId: false, controllerId: 0 },
     }
     const conn = main === null ? own : sharing(own, main)
     this.#conns.set(id, conn)

@@ -5,7 +5,7 @@
  * modify of nothing                 adds         adds if no cookie does nothing
  *                                                is matched on
  * modify changes the cookie         yes          no                no
- * cookie as a filter                no           not in add        not in add
+ * cookie as a filter                no (NXM: yes) not in add       not in add
  * counters of a replaced flow       cleared      cleared           kept unless RESET_COUNTS
  * counters of a modified flow       kept         kept              kept unless RESET_COUNTS
  * out_port, out_group as a filter   only in deletes, in every version
@@ -35,6 +35,8 @@ export function handleFlowMod(ctx: Context, conn: Connection, flowMod: FlowMod, 
     case 'delete': case 'delete_strict': return remove(ctx, conn, flowMod, requester)
   }
 }
+
+const KEEP_COOKIE = 0xffff_ffff_ffff_ffffn
 
 const failed = ({ error, reason }: ActionProblem): Outcome => fail(error, reason)
 
@@ -114,7 +116,9 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
     return wrong === null ? add(ctx, conn, flowMod, requester) : failed(wrong)
   }
   const resetCounters = conn.version >= OF12 && (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
-  const cookieOf = (flow: Flow): bigint => conn.version === OF10 ? flowMod.cookie : flow.record.cookie
+  // All ones is Open vSwitch's word for a cookie that stays.
+  const changesCookie = conn.version === OF10 && flowMod.cookieMask === 0n && flowMod.cookie !== KEEP_COOKIE
+  const cookieOf = (flow: Flow): bigint => changesCookie ? flowMod.cookie : flow.record.cookie
   const instructions = ctx.instructions.share(flowMod.instructions)
   const parts = flows.map((flow): Part => ({
     flow,
@@ -179,7 +183,7 @@ function filterOf(flowMod: FlowMod, version: number, deletes: boolean): FlowFilt
   const strict = command === 'modify_strict' || command === 'delete_strict'
   return {
     tableId, match, priority: strict ? priority : null,
-    cookie, cookieMask: version === OF10 ? 0n : cookieMask,
+    cookie, cookieMask,
     outPort: deletes ? outPort : Port.ANY, outGroup: deletes ? outGroup : Group.ANY,
   }
 }

@@ -4,7 +4,7 @@
  * Packets are not buffered, so every packet-in carries the whole packet and neither max_len nor miss_send_len shortens it
  * (OF 1.3.5 §6.1.2 demands that, and Open vSwitch does the same).
  */
-import { NO_BUFFER, Port } from '../openflow/index.js'
+import { NO_BUFFER, PacketInFormat, Port } from '../openflow/index.js'
 import type { FieldValue, Match, PacketOut } from '../openflow/index.js'
 import { extractFields } from '../packet/index.js'
 import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
@@ -32,13 +32,18 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   const explicitMiss = !implicitMiss && input.reason !== 'invalid_ttl' && flow !== undefined && isTableMiss(flow)
   for (const conn of ctx.conns.all()) {
+    // Without an action that names another, packets are for connections with the id 0 that all begin with.
+    if (conn.nicira.controllerId !== 0) continue
     const bit = implicitMiss || explicitMiss ? PacketInBit.no_match : PacketInBit[input.reason]
     if (implicitMiss ? !receivesMisses(conn) : !receivesPacketIn(conn, bit)) continue
     // A table-miss flow is a flow like any other before 1.3.
     const reason = explicitMiss ? (conn.version >= OF13 ? 'no_match' : 'action') : input.reason
-    sendTo(ctx, conn.id, 0, { type: 'packet_in', bufferId: NO_BUFFER, totalLen, reason, tableId, cookie, match, data: input.data })
+    sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId: NO_BUFFER, totalLen, reason, tableId, cookie, match, data: input.data })
   }
 }
+
+const packetInType = ({ nicira: { packetInFormat } }: Connection): 'packet_in' | 'nx_packet_in' | 'nx_packet_in2' =>
+  packetInFormat === PacketInFormat.NXT2 ? 'nx_packet_in2' : packetInFormat === PacketInFormat.NXT ? 'nx_packet_in' : 'packet_in'
 
 /** OF 1.3.5 §7.4.1: in_port always; metadata and tunnel_id when not 0; in_phy_port when it is another port. */
 function pipelineFields({ inPort, inPhyPort, metadata, tunnelId }: PacketInInput): Match {

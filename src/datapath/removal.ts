@@ -4,7 +4,7 @@
  * end; its duration ends when the removal was decided.
  */
 import type { Millis } from '../base/clock.js'
-import { FlowModFlag } from '../openflow/index.js'
+import { FlowFormat, FlowModFlag } from '../openflow/index.js'
 import type { FlowRemovedReason } from '../openflow/index.js'
 import { receivesFlowRemoved, sendTo } from './connections.js'
 import { hardDeadline } from './expiry.js'
@@ -78,7 +78,7 @@ export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at
   for (const conn of ctx.conns.all()) {
     if (!receivesFlowRemoved(conn, reason)) continue
     sendTo(ctx, conn.id, 0, {
-      type: 'flow_removed', cookie, priority, reason, tableId, ...durationOf(flow.createdAt, at), idleTimeout,
+      type: conn.nicira.flowFormat === FlowFormat.NXM ? 'nx_flow_removed' : 'flow_removed', cookie, priority, reason, tableId, ...durationOf(flow.createdAt, at), idleTimeout,
       hardTimeout: flow.hardTimeout, packetCount: counters.packets, byteCount: counters.bytes, match,
     })
   }

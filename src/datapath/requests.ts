@@ -11,6 +11,7 @@ import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
 import { handleMeterMod } from './meter-mod.js'
 import { assemble } from './multipart.js'
+import { configureExtensions, refuseExperimenter, plainFlowMod, tableOfExtended } from './nicira.js'
 import { handlePacketOut } from './packet-io.js'
 import { handlePortMod } from './port-status.js'
 import { DONE, fail } from './state.js'
@@ -27,7 +28,7 @@ const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 /** What a slave may not do. OF 1.3.5 §6.3: requests that change the switch, and packet-outs. */
 function isControl(message: Message): boolean {
   switch (message.type) {
-    case 'packet_out': case 'flow_mod': case 'group_mod': case 'port_mod': case 'table_mod': case 'meter_mod':
+    case 'packet_out': case 'flow_mod': case 'nx_flow_mod': case 'group_mod': case 'port_mod': case 'table_mod': case 'meter_mod':
     case 'bundle_control': case 'bundle_add': return true
     case 'stats_request': return message.body.kind === 'table_features' && (message.more || message.body.tables.length > 0)
     default: return false
@@ -41,7 +42,16 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     return DONE
   }
   switch (message.type) {
-    case 'flow_mod': return handleFlowMod(ctx, conn, message, requester)
+    case 'flow_mod': return handleFlowMod(ctx, conn, plainFlowMod(conn, message), requester)
+    case 'nx_flow_mod': {
+      const flowMod = tableOfExtended(conn, message)
+      return flowMod === null ? fail('OFPFMFC_BAD_COMMAND', 'a table in the command, without NXT_FLOW_MOD_TABLE_ID') : handleFlowMod(ctx, conn, flowMod, requester)
+    }
+    case 'nx_set_flow_format': case 'nx_flow_mod_table_id': case 'nx_set_packet_in_format': case 'nx_set_controller_id': case 'nx_flow_age':
+      return configureExtensions(conn, message)
+    case 'nx_role_request':
+      ctx.conns.setRole(conn, message.role === 'nochange' ? conn.role : message.role)
+      return reply({ type: 'nx_role_reply', role: conn.role })
     case 'group_mod': return handleGroupMod(ctx, conn, message, requester)
     case 'port_mod': return handlePortMod(ctx, conn, message, requester)
     case 'packet_out': return handlePacketOut(ctx, conn, message, requester)
@@ -65,7 +75,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'set_async': return setAsync(conn, message)
     case 'bundle_control': return handleBundleControl(ctx, conn, message, requester, handleRequest)
     case 'bundle_add': return handleBundleAdd(ctx, conn, message, requester)
-    case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `nothing of experimenter 0x${message.experimenter.toString(16)}`)
+    case 'experimenter': return refuseExperimenter(message)
     case 'echo_request': return reply({ type: 'echo_reply', data: message.data })
     case 'hello': case 'echo_reply': return DONE
     case 'error': case 'peer_error':
@@ -73,6 +83,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
       return DONE
     case 'barrier_request': return reply({ type: 'barrier_reply' })
     case 'barrier_reply': case 'features_reply': case 'get_config_reply': case 'packet_in': case 'flow_removed':
+    case 'nx_role_reply': case 'nx_flow_removed': case 'nx_packet_in': case 'nx_packet_in2':
     case 'port_status': case 'stats_reply': case 'queue_get_config_reply': case 'role_reply': case 'get_async_reply':
     case 'role_status': case 'table_status': case 'requestforward': case 'controller_status':
       return fail('OFPBRC_BAD_TYPE', `a controller does not send ${message.type}`)

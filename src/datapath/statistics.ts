@@ -12,6 +12,7 @@ import type { CounterAnswer } from './events.js'
 import type { FlowFilter } from './flow-table.js'
 import { groupsInBuckets } from './group-table.js'
 import { meterStats, selectMeters, unknownMeter } from './meter-statistics.js'
+import { refuseExperimenter } from './nicira.js'
 import { durationOf } from './removal.js'
 import { DONE, addCounters, fail } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
@@ -34,9 +35,13 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     case 'flow': return selectFlows(ctx, conn, body, requester, (flows) => {
       reply({ kind: 'flow', flows: flows.map((flow) => flowStats(ctx, flow)) })
     })
-    case 'aggregate': return selectFlows(ctx, conn, body, requester, (flows) => {
+    case 'nx_flow': return selectFlows(ctx, conn, body, requester, (flows) => {
+      const ageOf = (flow: Flow): number => durationOf(flow.modifiedAt, ctx.now).durationSec
+      reply({ kind: 'nx_flow', flows: flows.map((flow) => ({ ...flowStats(ctx, flow), idleAge: null, hardAge: ageOf(flow) })) })
+    })
+    case 'aggregate': case 'nx_aggregate': return selectFlows(ctx, conn, body, requester, (flows) => {
       const sum = flows.reduce((total, flow) => addCounters(total, flow.last), { packets: 0n, bytes: 0n })
-      reply({ kind: 'aggregate', packetCount: sum.packets, byteCount: sum.bytes, flowCount: flows.length })
+      reply({ kind: body.kind, packetCount: sum.packets, byteCount: sum.bytes, flowCount: flows.length })
     })
     case 'table': return tableStats(ctx, requester, reply)
     case 'port': return portStats(ctx, body.portNo, requester, reply)
@@ -68,7 +73,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
       reply({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) })
     })
     case 'flow_monitor': case 'controller_status': case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
-    case 'experimenter': return fail('OFPBRC_BAD_EXPERIMENTER', `no statistics of experimenter 0x${body.experimenter.toString(16)}`)
+    case 'experimenter': return refuseExperimenter(body)
   }
 }
 

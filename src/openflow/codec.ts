@@ -10,6 +10,8 @@ import { bundleAdd, requestForward, type WholeMessages } from './schema/bundles.
 import { type ExtensionRow, extensionAt } from './schema/extensions.js'
 import { encodeError } from './schema/hello.js'
 import { type MessageRow, MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from './schema/messages.js'
+import { niciraMessages, readTabledFlowMod } from './schema/nicira.js'
+import { niciraStats } from './schema/nicira-stats.js'
 import { onfMessages } from './schema/onf.js'
 import { isItemList, type ItemList, STATS, type StatsRow } from './schema/stats.js'
 import { inRange, pick, SUPPORTED_VERSIONS, versionName } from './versions.js'
@@ -24,6 +26,8 @@ const MORE = 1
 /** What every version has in the same form, so that it is understood before and despite negotiation. OF 1.3.5 §6.3.1. */
 const ANY_VERSION = 3
 const EXPERIMENTER = 4
+const FLOW_MOD = 14
+const EXPERIMENTER_STATS = 0xffff
 
 interface VersionTable {
   readonly byCode: readonly (MessageRow | undefined)[]
@@ -78,9 +82,21 @@ function decodeBody(r: Reader, type: number, at: number, end: number, common: bo
   if (!common && type === table.statsReply) return decodeStats(r, at, end, 'stats_reply')
   const extension = type === EXPERIMENTER && !common ? extensionAt(table.extensions, r, at, end) : undefined
   if (extension !== undefined) return extension.body.decode(r, at + 8, end)
+  const tabled = type === FLOW_MOD && !common ? readTabledFlowMod(r, at, end) : null
+  if (tabled !== null) return tabled
   const row = table.byCode[type]
   if (row === undefined) throw new Fault('OFPBRC_BAD_TYPE', `message type ${type} in OpenFlow ${versionName(r.version)}`)
   return row.body.decode(r, at, end)
+}
+
+const ALL_STATS: readonly StatsRow[] = [...STATS, ...niciraStats]
+
+/** Id and type; 1.0 pads them to 8 bytes with its own header. */
+const extensionHeader = (version: number): number => version === 1 ? 12 : 8
+
+function isExtensionAt({ extension, versions }: StatsRow, r: Reader, at: number, end: number): boolean {
+  return extension !== undefined && inRange(versions, r.version) && end - at >= extensionHeader(r.version)
+    && r.view.getUint32(at) === extension.experimenter && r.view.getUint32(at + 4) === extension.expType
 }
 
 /** 1.0's header is half as long as that of its successors. */
@@ -91,12 +107,14 @@ function decodeStats(r: Reader, at: number, end: number, type: 'stats_request' |
   if (end - at < header) throw new Fault('OFPBRC_BAD_LEN', `${end - at} bytes are too few for a ${type}`)
   const code = r.view.getUint16(at)
   const more = (r.view.getUint16(at + 2) & MORE) !== 0
-  const row = STATS.find((candidate) => candidate.code === code && inRange(candidate.versions, r.version))
+  const bodyAt = at + header
+  const extension = code === EXPERIMENTER_STATS ? ALL_STATS.find((row) => isExtensionAt(row, r, bodyAt, end)) : undefined
+  const row = extension ?? ALL_STATS.find((candidate) => candidate.code === code && candidate.extension === undefined && inRange(candidate.versions, r.version))
   if (row === undefined) throw new Fault(r.version < 4 ? 'OFPBRC_BAD_STAT' : 'OFPBRC_BAD_MULTIPART', `statistics type ${code}`)
   const isReply = type === 'stats_reply'
   if (isReply && row.kind === 'experimenter') throw new Fault('OFPBRC_BAD_EXPERIMENTER', 'statistics of an experimenter')
   r.loose = isReply
-  r.at = at + header
+  r.at = extension === undefined ? bodyAt : bodyAt + extensionHeader(r.version)
   const form = isReply ? row.reply : row.request
   const body = isItemList(form) ? { kind: row.kind, ...decodeItems(r, form, end) } : { kind: row.kind, ...form.decode(r, r.at, end) as object }
   if (isReply) return { type, body, ...more ? { more } : {} } as StatsReply
@@ -167,7 +185,7 @@ const wholeMessages: WholeMessages = {
 const added = bundleAdd(wholeMessages)
 const addToBundle: MessageRow = { type: 'bundle_add', codes: { '1.4+': 34 }, body: added }
 const forward: MessageRow = { type: 'requestforward', codes: { '1.4+': 32 }, body: requestForward(wholeMessages) }
-const EXTENSIONS: readonly ExtensionRow[] = [...onfMessages(added)]
+const EXTENSIONS: readonly ExtensionRow[] = [...onfMessages(added), ...niciraMessages]
 
 function checkVersion(type: MessageType, version: number): void {
   if (type === 'echo_request' || type === 'echo_reply' || SUPPORTED_VERSIONS.includes(version)) return
@@ -190,7 +208,7 @@ function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, ve
   checkVersion(message.type, version)
   const isReply = message.type === 'stats_reply'
   const { body } = message
-  const row = STATS.find((candidate) => candidate.kind === body.kind && inRange(candidate.versions, version))
+  const row = ALL_STATS.find((candidate) => candidate.kind === body.kind && inRange(candidate.versions, version))
   if (row === undefined) throw new Unencodable(message.type, body.kind, version, 'the version has no such statistics')
   const type = isReply ? table.statsReply : table.statsRequest
   const form = isReply ? row.reply : row.request
@@ -207,6 +225,10 @@ function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, ve
 function beginStats(row: StatsRow, version: number): void {
   const at = writer.reserve(HEADER_SIZE + statsHeader(version))
   writer.view.setUint16(at + HEADER_SIZE, row.code)
+  if (row.extension === undefined) return
+  const extensionAt = writer.reserve(extensionHeader(version))
+  writer.view.setUint32(extensionAt, row.extension.experimenter)
+  writer.view.setUint32(extensionAt + 4, row.extension.expType)
 }
 
 function finishStats(type: MessageType, code: number, xid: number, start: number, more: boolean): Uint8Array {

@@ -21,6 +21,8 @@ import type { FlowCounts, OxmId, PortDescProperty, PortModProperty, PortStatsPro
 export * from './model-control.js'
 export * from './model-properties.js'
 
+import type { NiciraMessage, NiciraStatsReply, NiciraStatsRequest } from './model-nicira.js'
+
 export type OxmName =
   | 'in_port' | 'in_phy_port' | 'metadata' | 'eth_dst' | 'eth_src' | 'eth_type' | 'vlan_vid' | 'vlan_pcp'
   | 'ip_dscp' | 'ip_ecn' | 'ip_proto' | 'ipv4_src' | 'ipv4_dst' | 'tcp_src' | 'tcp_dst' | 'udp_src' | 'udp_dst'
@@ -221,6 +223,7 @@ export type StatsRequestBody =
   | { readonly kind: 'controller_status' }
   /** `flags`: TIMESTAMP 1, TIME_SET_SCHED 2; `time` if one of them is set. */
   | { readonly kind: 'bundle_features'; readonly flags: number; readonly time: BundleTimeFeatures | null }
+  | NiciraStatsRequest
   | { readonly kind: 'experimenter'; readonly experimenter: number; readonly expType: number; readonly body: Uint8Array }
 export interface StatsRequest { readonly type: 'stats_request'; readonly more: boolean; readonly body: StatsRequestBody }
 
@@ -358,6 +361,7 @@ export type StatsReplyBody =
   | { readonly kind: 'controller_status'; readonly controllers: readonly Controller[] }
   /** `capabilities`: BundleFlag bits. */
   | { readonly kind: 'bundle_features'; readonly capabilities: number; readonly time: BundleTimeFeatures | null }
+  | NiciraStatsReply
 /** The codec splits a reply that would exceed 64 KiB into several messages with REPLY_MORE (OF 1.3.5 §7.3.5). */
 export interface StatsReply {
   readonly type: 'stats_reply'; readonly body: StatsReplyBody
@@ -396,4 +400,5 @@ export type Message =
   | RoleRequest | RoleReply | RoleStatus
   | { readonly type: 'get_async_request' } | ({ readonly type: 'get_async_reply' } & AsyncConfig) | ({ readonly type: 'set_async' } & AsyncChange)
   | TableStatus | RequestForward | BundleControl | BundleAdd | ControllerStatus
+  | NiciraMessage
 export type MessageType = Message['type']

@@ -90,7 +90,7 @@ const portText = (port: PortDesc): string =>
 
 function requestBody(body: StatsRequestBody): string {
   switch (body.kind) {
-    case 'flow': case 'aggregate': case 'flow_stats': return filter(body)
+    case 'flow': case 'aggregate': case 'flow_stats': case 'nx_flow': case 'nx_aggregate': return filter(body)
     case 'port': return `port=${formatPort(body.portNo)}`
     case 'queue': return `port=${formatPort(body.portNo)} queue=${body.queueId}`
     case 'group': return `group=${group(body.groupId)}`
@@ -109,8 +109,8 @@ function requestBody(body: StatsRequestBody): string {
 function replyBody(body: StatsReplyBody): string {
   switch (body.kind) {
     case 'desc': return `${body.mfrDesc} / ${body.hwDesc} / ${body.swDesc} / ${body.dpDesc}`
-    case 'flow': return body.flows.map(formatFlow).join('; ')
-    case 'aggregate': return `packet_count=${body.packetCount} byte_count=${body.byteCount} flow_count=${body.flowCount}`
+    case 'flow': case 'nx_flow': return body.flows.map(formatFlow).join('; ')
+    case 'aggregate': case 'nx_aggregate': return `packet_count=${body.packetCount} byte_count=${body.byteCount} flow_count=${body.flowCount}`
     case 'group_desc': return body.groups.map(groupText).join('; ')
     case 'port_desc': return body.ports.map(portText).join('; ')
     case 'table': case 'table_features': return `${body.tables.length} tables`
@@ -139,13 +139,13 @@ function details(message: Message): string {
     case 'experimenter': return `experimenter=${hex(message.experimenter)} type=${message.expType} (${message.body.length} bytes)`
     case 'features_reply': return `dpid=${message.datapathId.toString(16).padStart(16, '0')} n_tables=${message.nTables} n_buffers=${message.nBuffers} capabilities=${hex(message.capabilities)}`
     case 'get_config_reply': case 'set_config': return `flags=${message.flags} miss_send_len=${message.missSendLen}`
-    case 'packet_in':
+    case 'packet_in': case 'nx_packet_in': case 'nx_packet_in2':
       return join(`reason=${message.reason} table=${message.tableId} cookie=${hex(message.cookie)}`, formatMatch(message.match),
         `total_len=${message.totalLen} data=${message.data.length}`, message.bufferId !== NO_BUFFER && `buffer=${hex(message.bufferId)}`)
     case 'packet_out':
       return join(`in_port=${formatPort(message.inPort)}`, formatMatch(message.match), `actions=${formatActions(message.actions)}`,
         message.bufferId === NO_BUFFER ? `data=${message.data.length}` : `buffer=${hex(message.bufferId)}`)
-    case 'flow_removed':
+    case 'flow_removed': case 'nx_flow_removed':
       return join(`reason=${message.reason} table=${message.tableId} ${rule(message.priority, message.match)} cookie=${hex(message.cookie)}`,
         `duration=${message.durationSec}s`, timeouts(message.idleTimeout, message.hardTimeout), `n_packets=${message.packetCount} n_bytes=${message.byteCount}`)
     case 'port_status': return `${message.reason} ${portText(message.port)}`
@@ -165,6 +165,11 @@ function details(message: Message): string {
     case 'role_status': return `role=${message.role} reason=${message.reason} generation_id=${message.generationId}`
     case 'controller_status': return controllerText(message.controller)
     case 'requestforward': return formatMessage(message.request)
+    case 'nx_set_flow_format': case 'nx_set_packet_in_format': return `format=${message.format}`
+    case 'nx_flow_mod_table_id': return message.set ? 'on' : 'off'
+    case 'nx_set_controller_id': return `id=${message.controllerId}`
+    case 'nx_role_request': case 'nx_role_reply': return `role=${message.role}`
+    case 'nx_flow_mod': return `table_byte=${message.tableByte} ${flowMod(message.flowMod)}`
     case 'bundle_control':
       return join(`${message.control.toUpperCase()} bundle=${hex(message.bundleId)} flags=${hex(message.flags)}`,
         message.time !== null && `at=${message.time.seconds}.${String(message.time.nanoseconds).padStart(9, '0')}`)

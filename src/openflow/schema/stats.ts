@@ -75,6 +75,8 @@ export interface StatsRow {
   readonly kind: StatsKind
   readonly code: number
   readonly versions: Range
+  /** Of a row with code 0xffff: whose statistics. */
+  readonly extension?: { readonly experimenter: number; readonly expType: number }
   readonly request: Codec<unknown> | ItemList
   readonly reply: Codec<unknown> | ItemList
 }

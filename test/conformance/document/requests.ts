@@ -59,7 +59,7 @@ export const bundleControl = (flags: number): Message => ({ type: 'bundle_contro
 /** What a controller sends, by type. */
 export const messages: readonly Message[] = [
   { type: 'echo_request', data: nothing }, { type: 'echo_reply', data: nothing },
-  { type: 'experimenter', experimenter: 0x2320, expType: 10, body: new Uint8Array(8) },
+  { type: 'experimenter', experimenter: 0x2320, expType: 0x7f, body: new Uint8Array(8) },
   { type: 'features_request' }, { type: 'get_config_request' }, { type: 'set_config', flags: 0, missSendLen: 128 },
   packetOut([output(1)]), flowMod(), group('all', {}),
   { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 1, mask: 1, advertise: 0, properties: [] },
@@ -67,6 +67,8 @@ export const messages: readonly Message[] = [
   { type: 'queue_get_config_request', portNo: 1 }, { type: 'role_request', role: 'master', generationId: 1n, shortId: 0 },
   { type: 'get_async_request' }, { type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 7], flowRemoved: [15, 0] },
   meterMod('add'),
+  { type: 'nx_set_flow_format', format: 2 }, { type: 'nx_flow_mod_table_id', set: true }, { type: 'nx_flow_mod', tableByte: 0, flowMod: flowMod() },
+  { type: 'nx_set_packet_in_format', format: 2 }, { type: 'nx_set_controller_id', controllerId: 1 }, { type: 'nx_role_request', role: 'master' }, { type: 'nx_flow_age' },
   bundleControl(BundleFlag.ORDERED), { type: 'bundle_add', bundleId: 1, flags: BundleFlag.ORDERED, message: flowMod() },
 ]
 /** What a controller asks to be told, by kind. */
@@ -75,7 +77,8 @@ export const statistics: readonly StatsRequestBody[] = [
   { kind: 'queue', portNo: Port.ANY, queueId: 0xffffffff }, { kind: 'group', groupId: Group.ALL }, { kind: 'group_desc', groupId: Group.ALL }, { kind: 'group_features' },
   { kind: 'meter', meterId: 0xffffffff }, { kind: 'meter_config', meterId: 0xffffffff }, { kind: 'meter_features' },
   { kind: 'table_features', tables: [] }, { kind: 'port_desc', portNo: Port.ANY },
-  { kind: 'experimenter', experimenter: 0x2320, expType: 0, body: nothing },
+  { kind: 'nx_flow', ...filter }, { kind: 'nx_aggregate', ...filter },
+  { kind: 'experimenter', experimenter: 0x2320, expType: 0x7f, body: new Uint8Array(4) },
 ]
 /** A request for the tables as they are. */
 export const tablesAsTheyAre: StatsRequestBody = { kind: 'table_features', tables: features.tables }

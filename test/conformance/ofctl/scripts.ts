@@ -15,7 +15,34 @@ const dump = 'ofctl --no-stats --sort dump-flows TARGET'
 export const arpFrame = 'ffffffffffff02000000000108060001080006040001020000000001' + '0a000001' + '0000000000000a000002' + '00'.repeat(18)
 export const tcpFrame = '0200000000020200000000010800' + '4500002800010000400666cd0a0000010a000002' + '3039005000000000000000005002ffff00000000' + '00'.repeat(6)
 
+/** As ovs-ofctl talks when it is not told to keep to OpenFlow 1.0's own words. */
+const nxm = (...steps: readonly string[]): readonly string[] => steps.map((step) => step.replace(/^ofctl /, 'ofctl -F NXM+table_id '))
+const dumpNxm = 'ofctl --no-stats --sort dump-flows TARGET'
+
 export const scripts: readonly Script[] = [
+  {
+    name: 'flows in NXM', versions: ['OpenFlow10'],
+    files: {
+      one: 'table=0,priority=10,in_port=1,actions=output:2\ntable=1,priority=20,ipv6,ipv6_dst=2001:db8::/32,actions=output:1\n',
+      two: 'table=0,priority=10,in_port=1,actions=output:3\ntable=2,priority=30,tun_id=5,actions=output:1\n',
+    },
+    steps: nxm(
+      'ofctl del-flows TARGET',
+      'ofctl add-flow TARGET table=1,priority=7,cookie=0x11,in_port=1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,actions=output:2',
+      'ofctl add-flow TARGET table=0,cookie=0x12,priority=8,tcp,nw_src=10.0.0.1/255.0.0.255,tp_dst=0x50/0xfff0,actions=resubmit(,1)',
+      'ofctl add-flow TARGET table=2,cookie=0x21,icmp6,icmp_type=135,nd_target=::1,actions=drop',
+      'ofctl add-flow TARGET table=2,cookie=0x22,dl_vlan=10,dl_vlan_pcp=3,actions=strip_vlan,output:1',
+      'ofctl add-flow TARGET table=2,cookie=0x23,vlan_tci=0,actions=output:1', 'ofctl add-flow TARGET table=2,cookie=0x24,vlan_tci=0x1000/0x1000,actions=output:3',
+      'ofctl add-flow TARGET table=3,cookie=0x31,ip,ip_dscp=46,nw_ecn=1,metadata=0x1/0xff,actions=output:1',
+      'ofctl add-flow TARGET table=3,cookie=0x32,sctp,tp_src=7,actions=output:1', 'ofctl add-flow TARGET table=3,cookie=0x33,arp,arp_op=1,arp_sha=02:00:00:00:00:01,actions=output:1',
+      dumpNxm, 'ofctl --no-stats dump-flows TARGET table=2', 'ofctl --no-stats --sort dump-flows TARGET cookie=0x20/0xf0', 'ofctl dump-aggregate TARGET cookie=0x20/0xf0',
+      'ofctl mod-flows TARGET table=2,cookie=0x22/-1,actions=output:4', 'ofctl mod-flows TARGET table=3,cookie=0x99,arp,actions=output:4', dumpNxm,
+      'ofctl --strict mod-flows TARGET table=1,priority=7,in_port=1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,actions=output:3', dumpNxm,
+      'ofctl del-flows TARGET table=3', 'ofctl del-flows TARGET cookie=0x20/0xf0', dumpNxm,
+      'ofctl replace-flows TARGET @one', dumpNxm, 'ofctl diff-flows TARGET @one', 'ofctl diff-flows TARGET @two', 'ofctl replace-flows TARGET @two', dumpNxm,
+      'ofctl --strict del-flows TARGET table=2,tun_id=5,priority=30', dumpNxm, 'ofctl del-flows TARGET', dumpNxm,
+    ),
+  },
   {
     name: 'a new switch', versions: every,
     steps: [
