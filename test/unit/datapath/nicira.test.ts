@@ -1,7 +1,7 @@
 /** Open vSwitch's extensions: what they change of a connection, and what is refused. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FlowFormat, FlowModFlag, PacketInFormat, Port, Table } from '../../../src/openflow/index.js'
+import { FlowFormat, FlowModFlag, PacketInFormat, Port, Table, decodeMessage, frameOf } from '../../../src/openflow/index.js'
 import { Rig, errors, flowMod, kindsSent, sent } from '../../support/datapath-rig.js'
 
 const packetIn = { kind: 'packet_in', inPort: 1, reason: 'action', tableId: 0, flowId: 0, metadata: 0n, tunnelId: 0n, maxLen: 0xffff, data: new Uint8Array(60) } as const
@@ -66,6 +66,17 @@ describe('extensions', () => {
     assert.deepEqual(sent(r.send(1, { type: 'nx_role_request', role: 'master' })), [{ type: 'nx_role_reply', role: 'master' }])
     assert.deepEqual(sent(r.send(2, { type: 'nx_role_request', role: 'master' })), [{ type: 'nx_role_reply', role: 'master' }])
     assert.deepEqual(errors(r.send(1, { type: 'nx_flow_mod', tableByte: 0, flowMod: flowMod() })), ['OFPBRC_IS_SLAVE'])
+  })
+
+  it('leave a part of the asynchronous configuration as it is, before 1.4 too', () => {
+    // NXT_SET_ASYNC_CONFIG2 in 1.3: packet-ins for master, and nothing else.
+    const bytes = Uint8Array.from(Buffer.from('04040018000012340000232000' + '00001b' + '0001000800000002', 'hex'))
+    const decoded = decodeMessage(frameOf(bytes), 4)
+    assert.ok(decoded.ok)
+    const r = new Rig().connect(1)
+    r.send(1, decoded.message)
+    const [config] = sent(r.send(1, { type: 'get_async_request' }))
+    assert.deepEqual(config?.type === 'get_async_reply' && [config.packetIn, config.portStatus], [[2, 0], [7, 7]])
   })
 
   const refused = [
