@@ -5,17 +5,17 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Endpoint } from '../base/endpoint.js'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import { ChannelSet, type ControllerOptions } from '../channel/index.js'
+import { ChannelSet } from '../channel/index.js'
 import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
-import type { Config, ControllerConfig } from '../config/index.js'
+import type { Config } from '../config/index.js'
 import { openControlPoint, type ControlPoint } from '../control/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
+import { channelOptions, needRestart } from './reload.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
 import { Tracer } from './tracer.js'
@@ -27,6 +27,11 @@ export interface Agent {
   restartTarget(reason: string): void
   /** Resolves when the agent cannot go on. */
   readonly failed: Promise<Error>
+  /**
+   * Takes over what may change in a running switch, see reload.ts, without a loss of flows or of connections that it does
+   * not concern; resolves with the keys that only a restart takes over. Rejects with SwitchError, and then nothing changes.
+   */
+  reload(config: Config): Promise<readonly string[]>
   /** Ends the connections and the session; what is in the target stays there. */
   close(): Promise<void>
 }
@@ -59,9 +64,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   let control: ControlPoint | null = null
   try {
     const channels = opened = new ChannelSet({
-      controllers: config.controllers.map(controllerOptions), listen: [...config.listen, ...byName(config)], versions: config.protocols, log: log.child({ component: 'channel' }),
-      inactivityProbeMs: config.inactivityProbe, maxBackoffMs: config.maxBackoff, packetInRate: config.packetInRate,
-      packetInBurst: config.packetInBurst, tls: config.tls,
+      ...channelOptions(config), log: log.child({ component: 'channel' }),
       ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
     }, loop.channelEvents)
     await channels.start()
@@ -85,6 +88,11 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
   return {
     channels, target, failed: target.failed, restartTarget: (reason) => session.restart(reason),
+    reload: async (wanted) => {
+      await channels.reconfigure(channelOptions(wanted))
+      channels.reloadKeys()
+      return needRestart(config, wanted)
+    },
     close: async () => {
       loop.stop()
       await channels.close()
@@ -97,10 +105,6 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   }
 }
 
-/** Where `ovs-ofctl … <bridge>` looks for a switch. */
-const byName = ({ rundir, bridge }: Config): readonly Endpoint[] =>
-  rundir === null ? [] : [{ transport: 'unix', passive: true, path: join(rundir, `${bridge}.mgmt`) }]
-
 /** The connection that is worth watching: the master's, else one with equal rights, else any. */
 function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null {
   const roles = new Map(loop.datapath.connections().map(({ id, role }) => [id, role]))
@@ -110,15 +114,6 @@ function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null 
   }
   return null
 }
-
-const controllerOptions = ({ endpoint, inactivityProbe, maxBackoff, packetInRate, packetInBurst, auxiliary }: ControllerConfig): ControllerOptions => ({
-  endpoint,
-  ...(inactivityProbe === undefined ? {} : { inactivityProbeMs: inactivityProbe }),
-  ...(maxBackoff === undefined ? {} : { maxBackoffMs: maxBackoff }),
-  ...(packetInRate === undefined ? {} : { packetInRate }),
-  ...(packetInBurst === undefined ? {} : { packetInBurst }),
-  ...(auxiliary === undefined ? {} : { auxiliary }),
-})
 
 async function loadPipeline(config: Config): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {
   const { pipeline } = config

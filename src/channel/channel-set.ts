@@ -9,11 +9,13 @@ import { formatEndpoint } from '../base/endpoint.js'
 import type { Endpoint } from '../base/endpoint.js'
 import { SwitchError } from '../base/errors.js'
 import { limitRepeats } from '../base/logger.js'
-import type { LimitedLog, Logger } from '../base/logger.js'
-import type { TlsFiles } from '../base/tls-material.js'
-import type { ErrorName, Message } from '../openflow/index.js'
+import type { LimitedLog } from '../base/logger.js'
+import type { Message } from '../openflow/index.js'
+import type {
+  ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ControllerOptions, EndpointStatus, OpenConnection, ReconfigurableOptions,
+} from './channel-options.js'
 import { Connection } from './connection.js'
-import type { ConnectionCounters, ConnectionOptions } from './connection.js'
+import type { ConnectionOptions } from './connection.js'
 import { Connector, peerName } from './connector.js'
 import type { ActiveEndpoint, ConnectorOptions } from './connector.js'
 import { defaultLimits } from './limits.js'
@@ -25,90 +27,19 @@ import { TlsAcceptor } from './tls-acceptor.js'
 import { TlsKeys } from './tls-keys.js'
 import { Snooper } from './snoop.js'
 
-/** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */
-export type ConnectionKind = 'controller' | 'service'
-
-/** What is absent is as for all controllers. */
-export interface ControllerOptions {
-  readonly endpoint: Endpoint
-  readonly inactivityProbeMs?: Millis
-  readonly maxBackoffMs?: Millis
-  readonly packetInRate?: number
-  readonly packetInBurst?: number
-  /** How many auxiliary connections follow the main one, where it speaks OpenFlow 1.3 or later. OF 1.3.5 §6.3.6 */
-  readonly auxiliary?: number
-}
-
-export interface ChannelSetOptions {
-  readonly controllers: readonly ControllerOptions[]
-  /** Passive endpoints. */
-  readonly listen: readonly Endpoint[]
-  /** Wire versions that may be negotiated. */
-  readonly versions: readonly number[]
-  readonly log: Logger
-  /** 0 = no probes. Default 5 s. */
-  readonly inactivityProbeMs?: Millis
-  /** Default 1 s. */
-  readonly maxBackoffMs?: Millis
-  /** For a connection to be made, and again for the peer's hello. Default 5 s. */
-  readonly greetingMs?: Millis
-  /** For each connection, see packet-in-scheduler.ts; null (the default) = no limit. */
-  readonly packetInRate?: number | null
-  readonly packetInBurst?: number | null
-  readonly limits?: Partial<ChannelLimits>
-  /** What ssl endpoints need. */
-  readonly tls?: TlsFiles | null
-  /** Where clients watch a controller connection, and which of the open ones it is. */
-  readonly snoop?: { readonly path: string; readonly choose: (ids: readonly number[]) => number | null }
-}
-
-export interface OpenConnection {
-  /** Never used again in the life of the set. */
-  readonly id: number
-  readonly version: number
-  readonly peer: string
-  readonly kind: ConnectionKind
-  /** Null for a main connection, and for everyone who connects to us. */
-  readonly auxiliary: { readonly auxiliaryId: number; readonly main: number } | null
-}
-/** Events may be followed by calls of any method, from inside the handler too. */
-export interface ChannelSetEvents {
-  onOpen(connection: OpenConnection): void
-  /** `raw` is the whole message and does not change any more. */
-  onMessage(id: number, xid: number, message: Message, raw: Uint8Array): void
-  /** A message that could not be decoded; the owner answers it, in order with its other replies. */
-  onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
-  /** Exactly once for every onOpen. */
-  onClose(id: number, reason: string): void
-}
-
-export interface EndpointStatus {
-  readonly endpoint: string
-  readonly kind: ConnectionKind
-  readonly state: 'listening' | 'connecting' | 'greeting' | 'open' | 'waiting'
-  readonly lastError: string | null
-}
-export interface ConnectionStatus extends OpenConnection {
-  readonly openMs: Millis
-  /** Bytes that the peer has not taken yet. */
-  readonly waiting: number
-  /** Bytes kept for it, `waiting` included. */
-  readonly memory: number
-  readonly counters: Readonly<ConnectionCounters>
-}
-export interface ChannelSetStatus {
-  readonly endpoints: readonly EndpointStatus[]
-  readonly connections: readonly ConnectionStatus[]
-  /** Clients that were turned away because there were too many. */
-  readonly turnedAway: number
-}
-
-/** Where connections come from, and what they all have. */
-interface Origin {
+/** An endpoint of the configuration, and what serves it. */
+interface Place {
   readonly name: string
   readonly kind: ConnectionKind
-  readonly transport: Endpoint['transport']
-  readonly options: ConnectionOptions
+  readonly endpoint: Endpoint
+  /** As the configuration has them now. */
+  settings: Omit<ControllerOptions, 'endpoint'>
+  connector: Connector | null
+  listener: Listener | null
+}
+/** Which of the connections of a place it is. */
+interface Origin {
+  readonly place: Place
   readonly auxiliary?: { readonly auxiliaryId: number; readonly main: Entry }
 }
 
@@ -121,16 +52,15 @@ const HANDSHAKE_LINGER_MS = 500
 interface Entry {
   readonly id: number
   readonly connection: Connection
+  readonly place: Place
   readonly kind: ConnectionKind
   readonly peer: string
   readonly localAddress: string | undefined
   readonly auxiliary: OpenConnection['auxiliary']
   openSince: Millis | null
 }
-interface OpenListener { readonly listener: Listener; readonly kind: ConnectionKind }
-
 export class ChannelSet {
-  readonly #options: ChannelSetOptions
+  #options: ChannelSetOptions
   readonly #limits: ChannelLimits
   readonly #events: ChannelSetEvents
   readonly #limitedLog: LimitedLog
@@ -139,9 +69,9 @@ export class ChannelSet {
   readonly #sockets = new Set<Socket>()
   /** Sockets beneath TLS; one that waits for its handshake has no connection that would close it. */
   readonly #accepted = new Set<Socket>()
-  readonly #tls: TlsKeys | null
-  readonly #connectors: Connector[] = []
-  readonly #listeners: OpenListener[] = []
+  #tls: TlsKeys | null
+  /** By kind and name. */
+  readonly #places = new Map<string, Place>()
   readonly #snoopers = new Set<Snooper>()
   #snoopListener: Listener | null = null
   #nextId = 1
@@ -157,35 +87,52 @@ export class ChannelSet {
     this.#limitedLog = limitRepeats(options.log, { burst: 1, intervalMs: 30_000 })
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#tls = options.tls === undefined || options.tls === null ? null : new TlsKeys(options.tls, options.log, this.#limitedLog)
-    for (const controller of options.controllers) {
-      if (!controller.endpoint.passive) this.#connectors.push(this.#connector(controller, controller.endpoint))
-    }
   }
 
   /** Listens, then begins to connect. Rejects with SwitchError when a listener cannot be had; nothing is open then. */
   async start(): Promise<void> {
-    const passive = [
-      ...this.#options.controllers.filter(({ endpoint }) => endpoint.passive).map((controller) => ({ ...controller, kind: 'controller' as const })),
-      ...this.#options.listen.map((endpoint): ControllerOptions & { kind: 'service' } => ({ endpoint, kind: 'service' })),
-    ]
     try {
-      for (const settings of passive) {
-        const { endpoint, kind } = settings
-        const name = formatEndpoint(endpoint)
-        const origin: Origin = { name, kind, transport: endpoint.transport, options: this.#connectionOptions(settings) }
-        const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(origin) : null
-        const listener = await listen(endpoint, (socket) => this.#onClient(socket, origin, acceptor), (reason) =>
-          this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
-        this.#listeners.push({ listener, kind })
-        this.#options.log.info({ listener: formatEndpoint(listener.endpoint) }, 'listening for OpenFlow connections')
-      }
+      for (const place of placesOf(this.#options)) await this.#open(place)
       await this.#listenForSnoopers()
     } catch (error) {
       await this.close()
       throw error
     }
     if (this.#closed) return
-    for (const connector of this.#connectors) connector.start()
+    for (const { connector } of this.#places.values()) connector?.start()
+  }
+
+  /**
+   * Takes over other endpoints and settings. Connections of endpoints that stay are not touched, with two exceptions: the
+   * versions and the number of auxiliary connections concern the next connection, so for another number a controller is
+   * connected to anew. Rejects with SwitchError when TLS files are of no use or a listener cannot be had; then endpoints
+   * and settings are as before.
+   */
+  async reconfigure(change: ReconfigurableOptions): Promise<void> {
+    const options = { ...this.#options, ...change }
+    if (options.tls !== undefined && options.tls !== null) {
+      if (this.#tls === null) this.#tls = new TlsKeys(options.tls, options.log, this.#limitedLog)
+      else this.#tls.change(options.tls)
+    }
+    const wanted = new Map(placesOf(options).map((place) => [keyOf(place), place]))
+    const leaving = [...this.#places.values()].filter((place) => !wanted.has(keyOf(place)))
+    const coming = [...wanted.values()].filter((place) => !this.#places.has(keyOf(place)))
+    // An endpoint that only changes sides has to be free first.
+    await Promise.all(leaving.filter(({ name }) => coming.some((other) => other.name === name)).map((place) => this.#closePlace(place)))
+    const opened: Place[] = []
+    try {
+      for (const place of coming) {
+        await this.#open(place)
+        opened.push(place)
+      }
+    } catch (error) {
+      await Promise.all(opened.map((place) => this.#closePlace(place)))
+      throw error
+    }
+    this.#options = options
+    await Promise.all(leaving.map((place) => this.#closePlace(place)))
+    for (const place of this.#places.values()) this.#applySettings(place, wanted.get(keyOf(place))?.settings ?? {})
+    for (const { connector } of opened) connector?.start()
   }
 
   /** False when the message was not queued, see Connection.send. */
@@ -226,16 +173,16 @@ export class ChannelSet {
 
   /** Where the listeners really are: port 0 is replaced by the port that was given. */
   listening(): readonly Endpoint[] {
-    return this.#listeners.map(({ listener }) => listener.endpoint)
+    return [...this.#places.values()].flatMap(({ listener }) => listener?.endpoint ?? [])
   }
 
   status(): ChannelSetStatus {
     const now = monotonicNow()
     return {
-      endpoints: [
-        ...this.#connectors.map((c): EndpointStatus => ({ endpoint: c.name, kind: 'controller', state: c.state, lastError: c.lastError })),
-        ...this.#listeners.map(({ listener, kind }): EndpointStatus => ({ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening', lastError: null })),
-      ],
+      endpoints: [...this.#places.values()].flatMap(({ connector, listener, kind }): EndpointStatus[] => [
+        ...(connector === null ? [] : [{ endpoint: connector.name, kind, state: connector.state, lastError: connector.lastError }]),
+        ...(listener === null ? [] : [{ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening' as const, lastError: null }]),
+      ]),
       connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, auxiliary, openSince }) => (openSince === null ? [] : [{
         id, kind, peer, auxiliary, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, memory: connection.memory, counters: { ...connection.counters },
       }])),
@@ -246,8 +193,11 @@ export class ChannelSet {
   /** Ends everything; resolves when every socket is gone, after about half a second at the latest. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const connector of this.#connectors) connector.stop()
-    const listeners = this.#listeners.splice(0).map(({ listener }) => listener.close())
+    const listeners = [...this.#places.values()].map(({ connector, listener }) => {
+      connector?.stop()
+      return listener?.close()
+    })
+    this.#places.clear()
     for (const snooper of this.#snoopers) snooper.close()
     for (const { connection } of [...this.#entries.values()]) connection.close('the switch is shutting down')
     const lingering = setTimeout(() => { for (const socket of this.#accepted) socket.destroy() }, HANDSHAKE_LINGER_MS)
@@ -283,7 +233,7 @@ export class ChannelSet {
     return entry === undefined ? [] : [entry]
   }
 
-  #connectionOptions(settings: Omit<ControllerOptions, 'endpoint'>): ConnectionOptions {
+  #connectionOptions({ settings }: Place): ConnectionOptions {
     const { versions, greetingMs, inactivityProbeMs, packetInRate, packetInBurst } = this.#options
     return {
       versions: [...versions].sort((a, b) => a - b),
@@ -294,12 +244,43 @@ export class ChannelSet {
     }
   }
 
-  #connector(settings: ControllerOptions, endpoint: ActiveEndpoint): Connector {
-    const origin: Origin = { name: formatEndpoint(endpoint), kind: 'controller', transport: endpoint.transport, options: this.#connectionOptions(settings) }
+  /** Listens on it, or makes its connector, which is to be started. Rejects with SwitchError. */
+  async #open(place: Place): Promise<void> {
+    const { endpoint, name } = place
+    if (!endpoint.passive) place.connector = this.#connector(place, endpoint)
+    else {
+      const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(place) : null
+      place.listener = await listen(endpoint, (socket) => this.#onClient(socket, place, acceptor), (reason) =>
+        this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
+      this.#options.log.info({ listener: formatEndpoint(place.listener.endpoint) }, 'listening for OpenFlow connections')
+    }
+    this.#places.set(keyOf(place), place)
+  }
+
+  async #closePlace(place: Place): Promise<void> {
+    this.#places.delete(keyOf(place))
+    place.connector?.stop()
+    const closing = place.listener?.close()
+    for (const entry of [...this.#entries.values()]) if (entry.place === place) entry.connection.close('its endpoint is no longer in the configuration')
+    await closing
+  }
+
+  #applySettings(place: Place, settings: Place['settings']): void {
+    const reconnect = (place.settings.auxiliary ?? 0) !== (settings.auxiliary ?? 0)
+    place.settings = settings
+    place.connector?.setMaxBackoff(this.#maxBackoff(place))
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.place !== place) continue
+      if (reconnect && entry.auxiliary === null) entry.connection.close('the number of auxiliary connections has changed')
+      else entry.connection.configure(this.#connectionOptions(place))
+    }
+  }
+
+  #connector(place: Place, endpoint: ActiveEndpoint): Connector {
     let auxiliaries: Connector[] = []
-    const connector: Connector = new Connector(endpoint, this.#timing(settings), (socket, peer, onClosed) => this.#adopt(socket, peer, origin, (main) => {
+    const connector: Connector = new Connector(endpoint, this.#timing(place), (socket, peer, onClosed) => this.#adopt(socket, peer, { place }, (main) => {
       connector.noteOpen()
-      if (main.connection.version >= FIRST_WITH_AUXILIARIES) auxiliaries = this.#connectAuxiliaries(settings, endpoint, main)
+      if (main.connection.version >= FIRST_WITH_AUXILIARIES) auxiliaries = this.#connectAuxiliaries(place, endpoint, main)
     }, (reason) => {
       // At once, so that the controller does not bind them to the next main connection. OF 1.3.5 §6.3.6
       for (const auxiliary of auxiliaries) {
@@ -313,19 +294,18 @@ export class ChannelSet {
   }
 
   /** From the address of the main connection, and in its version. */
-  #connectAuxiliaries(settings: ControllerOptions, endpoint: ActiveEndpoint, main: Entry): Connector[] {
-    const options = { ...this.#connectionOptions(settings), versions: [main.connection.version] }
-    return Array.from({ length: settings.auxiliary ?? 0 }, (_, i) => {
-      const origin: Origin = { name: formatEndpoint(endpoint), kind: 'controller', transport: endpoint.transport, options, auxiliary: { auxiliaryId: i + 1, main } }
-      const connector: Connector = new Connector(endpoint, { ...this.#timing(settings), localAddress: main.localAddress }, (socket, peer, onClosed) =>
-        this.#adopt(socket, peer, origin, () => connector.noteOpen(), onClosed), this.#limitedLog)
+  #connectAuxiliaries(place: Place, endpoint: ActiveEndpoint, main: Entry): Connector[] {
+    return Array.from({ length: place.settings.auxiliary ?? 0 }, (_, i) => {
+      const connector: Connector = new Connector(endpoint, { ...this.#timing(place), localAddress: main.localAddress }, (socket, peer, onClosed) =>
+        this.#adopt(socket, peer, { place, auxiliary: { auxiliaryId: i + 1, main } }, () => connector.noteOpen(), onClosed), this.#limitedLog)
       connector.start()
       return connector
     })
   }
 
-  #timing({ maxBackoffMs }: ControllerOptions): ConnectorOptions {
-    return { maxBackoffMs: maxBackoffMs ?? this.#options.maxBackoffMs ?? 1000, connectMs: this.#options.greetingMs ?? GREETING_MS, tls: this.#tls }
+  #maxBackoff = ({ settings }: Place): Millis => settings.maxBackoffMs ?? this.#options.maxBackoffMs ?? 1000
+  #timing(place: Place): ConnectorOptions {
+    return { maxBackoffMs: this.#maxBackoff(place), connectMs: this.#options.greetingMs ?? GREETING_MS, tls: () => this.#tls }
   }
 
   /** Peers that ask much and read nothing must not fill the memory together either. */
@@ -339,9 +319,9 @@ export class ChannelSet {
     if (total > this.#limits.allOutputBytes) most?.close(`the peer does not read: ${most.outputSize} bytes wait for it, and ${total} for all`)
   }
 
-  #onClient(socket: Socket, origin: Origin, acceptor: TlsAcceptor | null): void {
-    const { name: listener, transport } = origin
-    const peer = peerName(socket, transport, listener)
+  #onClient(socket: Socket, place: Place, acceptor: TlsAcceptor | null): void {
+    const { name: listener, endpoint } = place
+    const peer = peerName(socket, endpoint.transport, listener)
     if (this.#closed || this.#passive >= this.#limits.connections) {
       this.#turnedAway++
       this.#limitedLog.log('warn', 'turned away', { peer, listener, limit: this.#limits.connections }, 'too many connections; a client was turned away')
@@ -351,7 +331,7 @@ export class ChannelSet {
     }
     this.#passive++
     socket.once('close', () => { this.#passive-- })
-    if (acceptor === null) return void this.#adopt(socket, peer, origin, () => {}, () => {})
+    if (acceptor === null) return void this.#adopt(socket, peer, { place }, () => {}, () => {})
     this.#sockets.add(socket)
     this.#accepted.add(socket)
     socket.once('close', () => {
@@ -361,28 +341,30 @@ export class ChannelSet {
     acceptor.accept(socket)
   }
 
-  #acceptor(origin: Origin): TlsAcceptor {
-    const { name: listener, options } = origin
+  #acceptor(place: Place): TlsAcceptor {
+    const { name: listener } = place
     if (this.#tls === null) throw new SwitchError('channel.tls', `${listener} needs a private key, a certificate and a CA certificate`)
-    return new TlsAcceptor(this.#tls, options.greetingMs, {
+    return new TlsAcceptor(this.#tls, this.#options.greetingMs ?? GREETING_MS, {
       onSecure: (socket) => {
         if (this.#closed) return void socket.destroy()
-        this.#adopt(socket, peerName(socket, 'ssl', listener), origin, () => {}, () => {})
+        this.#adopt(socket, peerName(socket, 'ssl', listener), { place }, () => {}, () => {})
       },
       onFailure: (socket, reason) =>
         this.#limitedLog.log('warn', `tls ${reason}`, { peer: peerName(socket, 'ssl', listener), listener, reason }, 'TLS client refused'),
     })
   }
 
-  #adopt(socket: Socket, peer: string, { kind, options, auxiliary: place }: Origin, onOpen: (entry: Entry) => void, onClosed: (reason: string) => void): Connection {
+  #adopt(socket: Socket, peer: string, { place, auxiliary: part }: Origin, onOpen: (entry: Entry) => void, onClosed: (reason: string) => void): Connection {
+    const { kind } = place
+    const options = this.#connectionOptions(place)
     const id = this.#nextId++
     const log = this.#options.log.child({ peer, conn: id })
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    const connection = new Connection(socket, options, {
+    const connection = new Connection(socket, part === undefined ? options : { ...options, versions: [part.main.connection.version] }, {
       onOpen: (version) => {
         entry.openSince = monotonicNow()
-        place?.main.connection.auxiliaries.push(connection)
+        part?.main.connection.auxiliaries.push(connection)
         onOpen(entry)
         // Management clients come and go by the second.
         log[kind === 'controller' ? 'info' : 'debug']({ version: versionName(version), kind, ...auxiliary }, 'OpenFlow connection open')
@@ -397,7 +379,7 @@ export class ChannelSet {
       },
       onClosed: (reason) => {
         this.#entries.delete(id)
-        if (place !== undefined) remove(place.main.connection.auxiliaries, connection)
+        if (part !== undefined) remove(part.main.connection.auxiliaries, connection)
         for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.close()
         onClosed(reason)
         const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
@@ -407,12 +389,23 @@ export class ChannelSet {
         for (const watcher of this.#watchers) watcher.onClose?.(id, reason)
       },
     }, log, this.#limitedLog)
-    const auxiliary = place === undefined ? null : { auxiliaryId: place.auxiliaryId, main: place.main.id }
-    const entry: Entry = { id, connection, kind, peer, localAddress: socket.localAddress, auxiliary, openSince: null }
+    const auxiliary = part === undefined ? null : { auxiliaryId: part.auxiliaryId, main: part.main.id }
+    const entry: Entry = { id, connection, place, kind, peer, localAddress: socket.localAddress, auxiliary, openSince: null }
     if (this.#paused) connection.pause()
     this.#entries.set(id, entry)
     return connection
   }
+}
+
+const keyOf = ({ kind, name }: Place): string => `${kind} ${name}`
+
+function placesOf({ controllers, listen: passive }: ChannelSetOptions): Place[] {
+  const place = (endpoint: Endpoint, kind: ConnectionKind, settings: Place['settings']): Place =>
+    ({ name: formatEndpoint(endpoint), kind, endpoint, settings, connector: null, listener: null })
+  return [
+    ...controllers.map(({ endpoint, ...settings }) => place(endpoint, 'controller', settings)),
+    ...passive.map((endpoint) => place(endpoint, 'service', {})),
+  ]
 }
 
 function remove<T>(from: T[], item: T): void {

@@ -68,7 +68,7 @@ export class Connection {
   /** Open ones of a main connection, over which its packet-ins are spread by port. OF 1.3.5 §6.3.6 */
   readonly auxiliaries: Connection[] = []
   readonly #socket: Socket
-  readonly #options: ConnectionOptions
+  #options: ConnectionOptions
   readonly #events: ConnectionEvents
   readonly #log: Logger
   readonly #limitedLog: LimitedLog
@@ -87,7 +87,7 @@ export class Connection {
   #timer: NodeJS.Timeout | null = null
   #lastActivity: Millis
   #probed = false
-  readonly #packetIns: PacketInScheduler
+  #packetIns: PacketInScheduler
   #packetInTimer: NodeJS.Timeout | null = null
 
   constructor(socket: Socket, options: ConnectionOptions, events: ConnectionEvents, log: Logger, limitedLog: LimitedLog) {
@@ -97,8 +97,7 @@ export class Connection {
     this.#log = log
     this.#limitedLog = limitedLog
     this.#lastActivity = monotonicNow()
-    const { packetInQueue, packetInQueueBytes } = options.limits
-    this.#packetIns = new PacketInScheduler(options.packetIns, { items: packetInQueue, bytes: packetInQueueBytes }, this.#lastActivity)
+    this.#packetIns = schedulerFor(options)
     this.#output = new Output(socket, () => this.#onProgress())
     const { version, hello } = ourHello(options.versions)
     this.#version = version
@@ -154,6 +153,24 @@ export class Connection {
     this.#paused = false
     this.#lastActivity = monotonicNow()
     this.#continueSoon()
+  }
+
+  /** Probes and rates of packet-ins; the rest of the options counts when a connection begins. */
+  configure(options: ConnectionOptions): void {
+    const { inactivityProbeMs, packetIns } = this.#options
+    this.#options = { ...this.#options, inactivityProbeMs: options.inactivityProbeMs, packetIns: options.packetIns }
+    if (options.packetIns.rate !== packetIns.rate || options.packetIns.burst !== packetIns.burst) {
+      const waiting = this.#packetIns
+      this.#packetIns = schedulerFor(this.#options)
+      for (const message of waiting.drain()) this.counters.droppedPacketIns += this.#packetIns.put(message)
+      this.#sendPacketIns()
+    }
+    if (options.inactivityProbeMs !== inactivityProbeMs && this.#state === 'open') {
+      this.#clearTimer()
+      this.#probed = false
+      this.#lastActivity = monotonicNow()
+      this.#arm(options.inactivityProbeMs)
+    }
   }
 
   /** What was sent before still leaves, if the peer takes it within half a second. */
@@ -426,6 +443,9 @@ export class Connection {
     this.#socket.resume()
   }
 }
+
+const schedulerFor = ({ packetIns, limits }: ConnectionOptions): PacketInScheduler =>
+  new PacketInScheduler(packetIns, { items: limits.packetInQueue, bytes: limits.packetInQueueBytes }, monotonicNow())
 
 /** The text of an OFPET_HELLO_FAILED, for the log. OF 1.3.5 §7.5.4.1 */
 function errorText(frame: Frame): string {

@@ -24,8 +24,8 @@ export interface ConnectorOptions {
   readonly maxBackoffMs: Millis
   /** For the system to connect, and for the TLS handshake. */
   readonly connectMs: Millis
-  /** For ssl endpoints, which there are none of without it. */
-  readonly tls: TlsKeys | null
+  /** Null where there are no ssl endpoints. */
+  readonly tls: () => TlsKeys | null
   /** To connect from; not for unix endpoints. */
   readonly localAddress?: string | undefined
 }
@@ -39,7 +39,8 @@ export class Connector {
   readonly #options: ConnectorOptions
   readonly #adopt: Adopt
   readonly #log: LimitedLog
-  readonly #backoff: Backoff
+  #maxBackoffMs: Millis
+  #backoff: Backoff
   #timer: NodeJS.Timeout | null = null
   #socket: Socket | null = null
   #connection: Connection | null = null
@@ -54,6 +55,7 @@ export class Connector {
     this.#options = options
     this.#adopt = adopt
     this.#log = log
+    this.#maxBackoffMs = options.maxBackoffMs
     this.#backoff = new Backoff(options.maxBackoffMs)
   }
 
@@ -81,6 +83,13 @@ export class Connector {
     if (this.#connection === null) this.#socket?.destroy()
   }
 
+  /** From the next pause on. */
+  setMaxBackoff(maxBackoffMs: Millis): void {
+    if (maxBackoffMs === this.#maxBackoffMs) return
+    this.#maxBackoffMs = maxBackoffMs
+    this.#backoff = new Backoff(maxBackoffMs)
+  }
+
   #again(lasted: Millis): void {
     if (this.#stopped) return
     const pause = this.#backoff.next(lasted)
@@ -88,7 +97,7 @@ export class Connector {
   }
 
   #attempt(): void {
-    const { tls } = this.#options
+    const tls = this.#options.tls()
     tls?.refresh()
     // Whoever can tell an authority is not verified, and not talked to either.
     const bootstrapping = this.#endpoint.transport === 'ssl' && tls?.isBootstrapping === true
@@ -135,7 +144,8 @@ export class Connector {
     const endpoint = this.#endpoint
     if (endpoint.transport === 'unix') return connect({ path: endpoint.path })
     const { host, port } = endpoint
-    const { tls, localAddress } = this.#options
+    const { localAddress } = this.#options
+    const tls = this.#options.tls()
     const from = localAddress === undefined ? {} : { localAddress }
     if (endpoint.transport === 'tcp') return connect({ host, port, ...from })
     if (tls === null) throw new SwitchError('bug.tls', `${this.name} without TLS keys`)

@@ -2,7 +2,8 @@
 export { ChannelSet } from './channel-set.js'
 export type {
   ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ConnectionStatus, ControllerOptions, EndpointStatus, OpenConnection,
-} from './channel-set.js'
+  ReconfigurableOptions,
+} from './channel-options.js'
 export { defaultLimits } from './limits.js'
 export type { ChannelLimits } from './limits.js'
 export type { ConnectionCounters } from './connection.js'

@@ -61,6 +61,11 @@ export class PacketInScheduler {
     return waits.length === 0 ? null : Math.min(...waits)
   }
 
+  /** Takes out all that wait. */
+  drain(): PacketIn[] {
+    return [this.#misses, this.#others].flatMap(({ queue }) => Array.from({ length: queue.length }, () => queue.shift()).filter((message) => message !== undefined))
+  }
+
   clear(): void {
     this.#misses.queue.clear()
     this.#others.queue.clear()

@@ -15,7 +15,7 @@ import { LEAST_TLS_VERSION, readTlsMaterial, tlsFilesStamp } from '../base/tls-m
 import type { TlsFiles, TlsMaterial } from '../base/tls-material.js'
 
 export class TlsKeys {
-  readonly files: TlsFiles
+  #files: TlsFiles
   readonly #log: Logger
   readonly #limitedLog: LimitedLog
   #material: TlsMaterial
@@ -25,7 +25,7 @@ export class TlsKeys {
 
   /** Throws SwitchError with everything that is wrong with the files. */
   constructor(files: TlsFiles, log: Logger, limitedLog: LimitedLog) {
-    this.files = files
+    this.#files = files
     this.#log = log
     this.#limitedLog = limitedLog
     this.#stamp = tlsFilesStamp(files)
@@ -35,6 +35,7 @@ export class TlsKeys {
     this.#warn()
   }
 
+  get files(): TlsFiles { return this.#files }
   /** Counts the times that other keys came into force. */
   get generation(): number { return this.#generation }
   /** No authority is known yet: nobody can be trusted, and the first peer we connect to is to tell one. */
@@ -51,6 +52,15 @@ export class TlsKeys {
     return this.#context
   }
 
+  /** Takes other files, or throws SwitchError and keeps to those before. */
+  change(files: TlsFiles): void {
+    const stamp = tlsFilesStamp(files)
+    const result = readTlsMaterial(files, Date.now())
+    if (!result.ok) throw new SwitchError('channel.tls', result.problems.map(({ reason }) => reason).join('; '))
+    this.#files = files
+    this.#take(result.material, stamp)
+  }
+
   /** Reads the files if they have changed; asked before each new connection. `again`: also those that were of no use. */
   refresh(again = false): void {
     const stamp = tlsFilesStamp(this.files)
@@ -61,10 +71,14 @@ export class TlsKeys {
       this.#limitedLog.log('error', 'tls files', { reasons: result.problems.map(({ reason }) => reason) }, 'the changed TLS files cannot be used; the ones before stay in force')
       return
     }
+    this.#take(result.material, stamp)
+  }
+
+  #take(material: TlsMaterial, stamp: string): void {
     this.#stamp = stamp
     const { key, cert, ca } = this.#material
-    this.#material = result.material
-    if (result.material.key === key && result.material.cert === cert && result.material.ca === ca) return
+    this.#material = material
+    if (material.key === key && material.cert === cert && material.ca === ca) return
     this.#context = null
     this.#generation++
     this.#log.info({ certificate: this.files.certificate, caCert: this.files.caCert }, 'the TLS files have changed and are in force for new connections')

@@ -5,10 +5,11 @@
  */
 import { SwitchError, messageOf } from '../base/errors.js'
 import { ConfigError, formatProblem, productVersion } from '../config/index.js'
-import { quickStartUsage, targetUsage, usage } from './usage.js'
+import { quickStartUsage, reloadUsage, targetUsage, usage } from './usage.js'
 
 const commands: Readonly<Record<string, { readonly usage: string; readonly run: (args: readonly string[]) => Promise<number> }>> = {
   'quick-start': { usage: quickStartUsage, run: async (args) => (await import('./quick-start.js')).quickStart(args) },
+  'reload': { usage: reloadUsage, run: async (args) => (await import('./reload.js')).reload(args) },
   'target': { usage: targetUsage, run: async (args) => (await import('./target.js')).target(args) },
 }
 

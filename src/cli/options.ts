@@ -35,6 +35,11 @@ export const quickStartOptions = {
   'help': {},
 } satisfies Record<string, OptionSpec | ConfigOption>
 
+export const reloadOptions = {
+  'pidfile': { value: 'FILE' },
+  'help': {},
+} satisfies Record<string, OptionSpec>
+
 export const targetOptions = {
   'listen': { value: 'HOST:PORT' },
   'device-id': switchOptions['device-id'],

@@ -27,8 +27,8 @@ function read(path: string): string | null {
   }
 }
 
-/** Another program may have got the number of a switch that is gone, hence the look at its command. */
-function runningProcess(path: string): number | null {
+/** Another program may have got the number of a switch that is gone, hence the look at its command. Null where there is none. */
+export function runningProcess(path: string): number | null {
   const text = read(path)
   if (text === null || !/^[0-9]{1,9}$/.test(text) || Number(text) === process.pid) return null
   try {

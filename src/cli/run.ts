@@ -6,6 +6,7 @@ import { optionSource, parseArguments, type Given } from './arguments.js'
 import { logCrashes, runUntilStopped, stopOnSignals } from './lifetime.js'
 import { switchOptions } from './options.js'
 import { writePidfile } from './pidfile.js'
+import { reloadOnHangup } from './reload.js'
 
 /** Resolves with the exit status; throws ConfigError. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -25,7 +26,11 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     const { startAgent } = await import('../agent/agent.js')
     const asked = new AbortController()
-    return await runUntilStopped(() => startAgent(config, log, { onExit: () => asked.abort('exit') }), AbortSignal.any([stop, asked.signal]), log)
+    return await runUntilStopped(() => {
+      const starting = startAgent(config, log, { onExit: () => asked.abort('exit') })
+      reloadOnHangup(starting, config, () => loadConfig(optionSource(given, switchOptions), file), log)
+      return starting
+    }, AbortSignal.any([stop, asked.signal]), log)
   } finally {
     removePidfile()
     await log.close()

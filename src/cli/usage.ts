@@ -5,6 +5,7 @@ export const usage = `ofswitchd: an OpenFlow switch that forwards through a P4Ru
 usage: ofswitchd [options]                run the switch
        ofswitchd quick-start [options]    try it: simulated hosts and an example controller; needs no root
        ofswitchd target [options]         run the embedded P4 target alone, as a P4Runtime server
+       ofswitchd reload --pidfile FILE    let a running switch read its configuration again (SIGHUP)
 
 options
   --target embedded|HOST:PORT   the P4 target: in this process, or a P4Runtime server (default embedded)
@@ -39,6 +40,12 @@ Runs a switch with the embedded target, four simulated hosts and an example cont
   --controller CONNECTION   a controller of yours that takes over once it is there (default tcp:127.0.0.1:6653)
   --listen CONNECTION       where ovs-ofctl can connect (default ptcp:6654:127.0.0.1, or the next free port)
   --log-level LEVEL         (default warn)
+`
+
+export const reloadUsage = `usage: ofswitchd reload --pidfile FILE
+
+Lets the running switch with this pidfile read its configuration again, as SIGHUP does: controllers, listeners and their
+settings, TLS files and the log level change; flows and connections that are not concerned stay.
 `
 
 export const targetUsage = `usage: ofswitchd target [--listen HOST:PORT] [--device-id NUMBER] [--port NUMBER@INTERFACE]… [--log-level LEVEL] [--pidfile FILE]

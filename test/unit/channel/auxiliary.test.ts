@@ -14,7 +14,7 @@ interface Stage { readonly set: ChannelSet; readonly events: Recorder; readonly 
 /** A switch and a controller that greets in `version`, or as `greet` says. */
 async function stage(context: { after(run: () => Promise<void>): void }, options: Partial<ControllerOptions>, greet: (nth: number) => Uint8Array | null = () => hello(4)): Promise<Stage> {
   const peers: Peer[] = []
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer((socket) => {
     const greeting = greet(peers.push(new Peer(socket)))
     if (greeting !== null) socket.write(greeting)
   })

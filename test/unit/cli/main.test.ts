@@ -44,7 +44,7 @@ test('the full set of options is accepted', () => {
 
 for (const [args, ...expected] of [
   [[], /^ofswitchd: an OpenFlow switch/],
-  [['frobnicate'], /^ofswitchd: 'frobnicate' is not a command; the commands are quick-start, target, or none$/m],
+  [['frobnicate'], /^ofswitchd: 'frobnicate' is not a command; the commands are quick-start, reload, target, or none$/m],
   [['--prot', '1@p1'], /^ofswitchd: --prot: unknown option$/m],
   [['-v'], /^ofswitchd: -v: unknown option$/m],
   [['--port'], /^ofswitchd: --port: needs a value: --port NUMBER@INTERFACE$/m],
