@@ -93,7 +93,8 @@ function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
 }
 
 const recordOf = (ctx: Context, id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod): FlowRecord =>
-  ({ id, tableId, priority, match, instructions: ctx.instructions.share(instructions), cookie, idleTimeout })
+  // The decoder's list has room for more fields, a million times over.
+  ({ id, tableId, priority, match: match.slice(), instructions: ctx.instructions.share(instructions), cookie, idleTimeout })
 
 /** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
 function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {

@@ -28,7 +28,7 @@ interface OneTable { readonly byKey: Map<string, Flow>; readonly byPriority: Map
 const fieldBit = new Map<OxmName, number>((Object.keys(OXM) as OxmName[]).map((name, index) => [name, index]))
 
 /** Equal for flows that are the same entry of a table. OF 1.3.5 §6.4 */
-export const flowKey = (priority: number, match: Match): string => `${priority}/${matchKey(match)}`
+export const flowKey = (priority: number, match: Match): string => String.fromCharCode(priority) + matchKey(match)
 
 /** The fields a match names as two 32-bit words. */
 export function fieldsOf(match: Match): { readonly low: number; readonly high: number } {

@@ -104,15 +104,24 @@ export function fieldOf(match: Match, field: OxmName): FieldValue | undefined {
   return undefined
 }
 
-/** Equal for equal matches and only for them; canonical matches only. */
+/**
+ * Equal for equal matches and only for them; canonical matches only. Not for people: 16 bits a character, each field as long
+ * as it is on the wire, because a switch keeps one for every flow.
+ */
 export function matchKey(match: Match): string {
   let key = ''
   for (const { field, value, mask } of match) {
-    key += mask === null
-      ? `${OXM[field].number}=${value.toString(36)};`
-      : `${OXM[field].number}=${value.toString(36)}/${mask.toString(36)};`
+    const { number, bytes } = OXM[field]
+    key += mask === null ? String.fromCharCode(number) + keyPart(value, bytes) : String.fromCharCode(0x8000 | number) + keyPart(value, bytes) + keyPart(mask, bytes)
   }
   return key
+}
+function keyPart(value: bigint, bytes: number): string {
+  if (bytes <= 2) return String.fromCharCode(Number(value))
+  if (bytes > 6) return keyPart(value >> 48n, bytes - 6) + keyPart(value & 0xffff_ffff_ffffn, 6)
+  const all = Number(value)
+  const low = all % 0x1_0000_0000
+  return bytes <= 4 ? String.fromCharCode(low >>> 16, low & 0xffff) : String.fromCharCode((all - low) / 0x1_0000_0000, low >>> 16, low & 0xffff)
 }
 
 /** Every packet that `specific` matches is matched by `general`. */

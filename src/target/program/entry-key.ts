@@ -44,11 +44,12 @@ export class KeyBuilder<E> {
   private readonly offsets: readonly number[]
   private readonly values: Int32Array
   private readonly masks: Int32Array
-  private readonly tupleOf: (active: readonly number[], masks: readonly number[]) => Tuple<E>
+  private readonly tupleOf: (masks: Int32Array) => Tuple<E>
   private ranges: RangeCheck[] | null = null
   private readonly prefixField: number
 
-  constructor(fields: readonly KeyField[], tupleOf: (active: readonly number[], masks: readonly number[]) => Tuple<E>) {
+  /** `tupleOf` gets the mask of each word of the key, 0 where nothing counts. */
+  constructor(fields: readonly KeyField[], tupleOf: (masks: Int32Array) => Tuple<E>) {
     this.fields = fields
     this.tupleOf = tupleOf
     let at = 0
@@ -98,21 +99,16 @@ export class KeyBuilder<E> {
   }
 
   finish(): EntryKey<E> {
-    const { values, masks, keyWords } = this
-    const active: number[] = []
-    const counted: number[] = []
-    const words: number[] = []
+    const tuple = this.tupleOf(this.masks)
+    const { active, masks } = tuple
+    const words = new Array<number>(active.length)
     let hash = 0
-    for (let at = 0; at < keyWords; at++) {
-      const mask = masks[at] as number
-      if (mask === 0) continue
-      const word = (values[at] as number) & mask
-      active.push(at)
-      counted.push(mask)
-      words.push(word)
+    for (let at = 0; at < active.length; at++) {
+      const word = (this.values[active[at] as number] as number) & (masks[at] as number)
+      words[at] = word
       hash = hashStep(hash, word)
     }
-    return new EntryKey(this.tupleOf(active, counted), hash, words, this.ranges)
+    return new EntryKey(tuple, hash, words, this.ranges)
   }
 
   /** The key of entries that the program itself has. */

@@ -28,10 +28,10 @@ export class Tuple<E> {
   private readonly ranks = new Map<number, number>()
   private staleRemovals = 0
 
-  constructor(hash: number, active: readonly number[], masks: readonly number[]) {
+  constructor(hash: number, active: Int32Array, masks: Int32Array) {
     this.hash = hash
-    this.active = Int32Array.from(active)
-    this.masks = Int32Array.from(masks)
+    this.active = active
+    this.masks = masks
   }
 
   rankAdded(rank: number): void {
@@ -70,7 +70,7 @@ export class MatchTable<E extends Ranked<E>> {
   /** `buildKey` writes the packet's key, field after field, each in its own words. */
   constructor(fields: readonly KeyField[], buildKey: (key: Int32Array) => void) {
     this.buildKey = buildKey
-    this.keys = new KeyBuilder<E>(fields, (active, masks) => this.tupleOf(active, masks))
+    this.keys = new KeyBuilder<E>(fields, (masks) => this.tupleOf(masks))
     this.key = new Int32Array(this.keys.keyWords)
   }
 
@@ -145,18 +145,24 @@ export class MatchTable<E extends Ranked<E>> {
   }
 
   /** The tuple of these masks: the one that holds entries, or one that does not yet. */
-  private tupleOf(active: readonly number[], masks: readonly number[]): Tuple<E> {
-    let hash = active.length
-    for (let at = 0; at < active.length; at++) hash = hashStep(hashStep(hash, active[at] as number), masks[at] as number)
-    return this.known(hash, active, masks) ?? new Tuple<E>(hash, active, masks)
-  }
-  private known(hash: number, active: ArrayLike<number>, masks: ArrayLike<number>): Tuple<E> | undefined {
-    return this.byHash.get(hash)?.find(tuple => sameWords(tuple.active, active) && sameWords(tuple.masks, masks))
+  private tupleOf(masks: Int32Array): Tuple<E> {
+    let hash = 0
+    let count = 0
+    for (let at = 0; at < masks.length; at++) {
+      const mask = masks[at] as number
+      if (mask === 0) continue
+      hash = hashStep(hashStep(hash, at), mask)
+      count++
+    }
+    const known = this.byHash.get(hash)?.find(tuple => tuple.active.length === count && tuple.active.every((at, index) => masks[at] === tuple.masks[index]))
+    if (known !== undefined) return known
+    const active = Int32Array.from([...masks.keys()].filter(at => masks[at] !== 0))
+    return new Tuple<E>(hash, active, active.map(at => masks[at] as number))
   }
 
   private register(tuple: Tuple<E>): Tuple<E> {
     if (tuple.count > 0) return tuple
-    const known = this.known(tuple.hash, tuple.active, tuple.masks)
+    const known = this.byHash.get(tuple.hash)?.find(other => sameWords(other.active, tuple.active) && sameWords(other.masks, tuple.masks))
     if (known !== undefined) return known
     tuple.best = -1
     tuple.buckets = new Array<EntryKey<E> | null>(8).fill(null)
