@@ -7,6 +7,9 @@ import type { Session } from '../p4runtime/index.js'
 import type { SwitchLoop } from './switch-loop.js'
 import type { Tracer } from './tracer.js'
 
+/** A switch that has just started gets this long to reach its target. */
+const SETTLE_MS = 5000
+
 export interface ControlledParts {
   readonly config: Config
   readonly log: Logger | (Logger & { readonly control: LogControl })
@@ -29,7 +32,7 @@ export function controlledSwitch({ config, log, loop, channels, session, tracer,
     targetPort: (portNo) => targetPorts.get(portNo) ?? null,
     groups: () => loop.datapath.groups(),
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
-    trace: (inPort, frame) => tracer.trace(inPort, frame),
+    trace: async (inPort, frame) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame) : null),
     inject: (inPort, frame) => loop.inject(inPort, frame),
     request: (message) => loop.client.request(message),
     exit,

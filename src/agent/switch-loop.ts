@@ -45,6 +45,7 @@ export class SwitchLoop {
   readonly #inputs: Input[] = []
   readonly #totals = new Map<string, number>()
   readonly #paused = new Set<number>()
+  readonly #settling = new Set<() => void>()
   #running = false
   #stopped = false
   #timer: NodeJS.Timeout | null = null
@@ -103,6 +104,21 @@ export class SwitchLoop {
   /** Inputs and effects so far, by kind. */
   totals(): Readonly<Record<string, number>> { return Object.fromEntries(this.#totals) }
 
+  /** Resolves when the target has everything that was asked for, or after so many milliseconds; false where it is not there then. */
+  async settled(withinMs: number): Promise<boolean> {
+    if (!this.#isSettled()) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs)
+        this.#settling.add(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
+    return this.#datapath.targetState === 'ready'
+  }
+  #isSettled(): boolean { return this.#datapath.targetState === 'ready' && this.#datapath.pendingChanges === 0 }
+
   /** Gives a frame to the pipeline as if it had come in on a port. */
   inject(inPort: number, frame: Uint8Array): void {
     this.#packets.inject(inPort, frame)
@@ -131,6 +147,9 @@ export class SwitchLoop {
     }
     this.#unthrottle()
     this.#schedule()
+    if (this.#settling.size === 0 || !this.#isSettled()) return
+    for (const tell of this.#settling) tell()
+    this.#settling.clear()
   }
 
   #perform(effect: Effect): void {

@@ -55,7 +55,10 @@ function portsSpec(config: Config): PortsSpec {
     const hosts = target.hosts.map(({ name, port, mac, ipv4 }) => ({ port: p4PortOf(config, port), name, mac, ip: ipv4 }))
     return { kind: 'simulated', hosts, pings: { intervalMs: 1000 } }
   }
-  return { kind: 'linux', interfaces: config.ports.map((port) => ({ port: port.p4Port, name: port.interface })) }
+  return {
+    kind: 'linux', interfaces: config.ports.map((port) => ({ port: port.p4Port, name: port.interface })),
+    capture: config.ports.flatMap(({ p4Port, pcap }) => (pcap === undefined ? [] : [{ port: p4Port, path: pcap }])),
+  }
 }
 
 async function simulatedPorts(config: Config, spawned: SpawnedTarget): Promise<PortSource> {

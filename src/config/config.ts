@@ -22,7 +22,7 @@ export type TargetConfig =
   | { readonly kind: 'remote'; readonly host: string; readonly port: number }
   | { readonly kind: 'simulated'; readonly hosts: readonly SimulatedHost[] }
 
-/** `number` is the OpenFlow number (LOCAL is 0xfffffffe), `p4Port` that of the target. */
+/** `number` is the OpenFlow number (LOCAL is 0xfffffffe), `p4Port` that of the target, `pcap` the absolute path of a capture file. */
 export type PortConfig = Readonly<PortChoice>
 
 /** Milliseconds and packets, where they differ from those of all controllers. */
@@ -75,7 +75,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     deviceId: values.deviceId,
     electionId: values.electionId ?? null,
     datapathId: values.datapathId,
-    ports: values.ports,
+    ports: values.ports.map((port) => (port.pcap === undefined ? port : { ...port, pcap: resolvePath(port.pcap, 'ports') })),
     controllers: values.controllers.map(withoutAbsent),
     listen: values.listen,
     tls: tlsFiles(values, resolvePath),

@@ -55,6 +55,7 @@ export function checkConfig(options: Source, file: Source | null, folder: string
   })
   config.ports.forEach((port, i) => {
     if (port.p4Port === config.cpuPort) problems.push(problem(['ports', i, 'p4Port'], 'value', `P4 port ${port.p4Port} is the CPU port`))
+    if (port.pcap !== undefined && config.target.kind === 'remote') problems.push(problem(['ports', i, 'pcap'], 'value', 'frames of a target in another process cannot be captured here'))
   })
   if (result.data.pipeline !== undefined) {
     for (const key of ['p4info', 'json'] as const) {

@@ -19,6 +19,7 @@ const port = z.strictObject({
     .describe('OpenFlow port number, or LOCAL'),
   interface: interfaceName.describe('Linux interface of the embedded target; also the name of the port in OpenFlow'),
   p4Port: z.int().min(1).max(MAX_P4_PORT).optional().describe('port number of the P4 target; the OpenFlow number where it is absent'),
+  pcap: z.string().min(1).optional().describe('capture file for everything the port receives and sends; embedded target only'),
 }).transform((given, context) => {
   const number = given.number === 'LOCAL' ? LOCAL_PORT : given.number
   const p4Port = given.p4Port ?? number
@@ -26,7 +27,7 @@ const port = z.strictObject({
     context.addIssue({ code: 'custom', path: ['number'], message: `${given.number} cannot be a port number of the P4 target too (1 to ${MAX_P4_PORT}); give p4Port` })
     return z.NEVER
   }
-  return { number, interface: given.interface, p4Port }
+  return { number, interface: given.interface, p4Port, ...(given.pcap === undefined ? {} : { pcap: given.pcap }) }
 })
 export type PortChoice = z.output<typeof port>
 

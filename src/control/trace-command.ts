@@ -22,7 +22,8 @@ import type { Command } from './unixctl-server.js'
 /** The part of a switch that traces need. */
 export interface TracedSwitch extends ControlledSwitch {
   flows(): Iterable<FlowRecord>
-  trace(inPort: number, frame: Uint8Array): Promise<TracedPacket>
+  /** Waits until the target has what was asked for; null where it is not there. */
+  trace(inPort: number, frame: Uint8Array): Promise<TracedPacket | null>
   /** Gives the packet to the pipeline as received on a port. */
   inject(inPort: number, frame: Uint8Array): void
 }
@@ -45,7 +46,7 @@ async function trace(sw: TracedSwitch, args: readonly string[]): Promise<string>
   if (!parsed.ok) return refuse(`Bad openflow flow syntax: ${parsed.reason}`)
   const frame = hex === undefined ? composeFrame(parsed.flow) : readPacket(hex)
   const packet = contextOf(parsed.flow, hex === undefined)
-  const traced = await sw.trace(packet.inPort, frame)
+  const traced = await sw.trace(packet.inPort, frame) ?? refuse('the target is not connected')
   const answer = describe(sw, packet, frame, traced)
   if (generate) sw.inject(packet.inPort, frame)
   return args.includes('--p4') ? `${answer}\nP4 pipeline:\n${traced.pipeline.map((line) => `  ${line}\n`).join('')}` : answer

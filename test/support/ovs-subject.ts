@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { must, onPath, until } from './netns-process.js'
+import type { Namespace } from './netns.js'
 import { ofctl } from './ovs-ofctl.js'
 import { DATAPATH_ID, LISTEN_PORT, type Subject } from './subject.js'
 
@@ -31,8 +32,9 @@ export const openVSwitchSubject: Subject = {
     const vsctl = (...args: string[]): Promise<string> => namespace.must('ovs-vsctl', [`--db=unix:${database}`, ...args], { env })
     await until(() => `ovsdb-server: ${server.log}`, async () =>
       (await namespace.run('ovs-vsctl', [`--db=unix:${database}`, '--no-wait', 'init'], { env })).code === 0)
-    const control = join(folder, 'vs.ctl')
-    const daemon = namespace.daemon('ovs-vswitchd', 'ovs-vswitchd', [`unix:${database}`, `--unixctl=${control}`, '-vconsole:info'], env)
+    const daemon = namespace.daemon('ovs-vswitchd', 'ovs-vswitchd', [`unix:${database}`, '--pidfile', '-vconsole:info'], env)
+    // Its own captures are for ports of a simulation only.
+    if (options.capture !== undefined) for (const port of options.ports) await capture(namespace, `p${port}`, join(options.capture, `p${port}.pcap`))
 
     const controllers = [`ptcp:${LISTEN_PORT}:127.0.0.1`, ...options.controllers ?? []]
     await vsctl('--no-wait', 'set', 'open_vswitch', '.', 'other_config:vlan-limit=2')
@@ -54,11 +56,16 @@ export const openVSwitchSubject: Subject = {
       listenPort: LISTEN_PORT,
       processes: [server, daemon],
       rundir: folder,
-      appctl: (args) => namespace.run('ovs-appctl', ['-t', control, ...args], { env }),
+      appctl: (args) => namespace.run('ovs-appctl', args, { env }),
       ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
       // Statistics live in the datapath's cache until the revalidator has collected them.
-      settle: async () => { await namespace.must('ovs-appctl', ['-t', control, 'revalidator/purge'], { env }) },
+      settle: async () => { await namespace.must('ovs-appctl', ['revalidator/purge'], { env }) },
       log: () => daemon.log,
     }
   },
+}
+
+async function capture(namespace: Namespace, name: string, file: string): Promise<void> {
+  const dump = namespace.daemon(`tcpdump on ${name}`, 'tcpdump', ['-Z', 'root', '-i', name, '-n', '-U', '--immediate-mode', '-w', file])
+  await until(() => `tcpdump to listen: ${dump.log}`, () => dump.log.includes('listening'))
 }

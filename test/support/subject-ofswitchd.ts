@@ -2,7 +2,7 @@
  * ofswitchd as a subject, in three arrangements: with the embedded target in its own process, with the embedded target
  * as a separate P4Runtime server, and with BMv2 as the P4Runtime server.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,8 +27,16 @@ export const ofswitchd = (namespace: Namespace, name: string, args: readonly str
 
 export const portArguments = (ports: readonly number[]): string[] => ports.flatMap((port) => ['--port', `${port}@p${port}`])
 
+/** What only a file can say; the ports in it are then those of the options, with their capture files. */
+function captureArguments(folder: string, { ports, capture }: SubjectOptions): string[] {
+  if (capture === undefined) return []
+  const file = join(folder, 'switch.yaml')
+  writeFileSync(file, `ports:\n${ports.map((port) => `  - { number: ${port}, interface: p${port}, pcap: ${join(capture, `p${port}.pcap`)} }\n`).join('')}`)
+  return ['--config', file]
+}
+
 export function agentArguments(target: string, options: SubjectOptions): string[] {
-  return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...portArguments(options.ports),
+  return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...(options.capture === undefined ? portArguments(options.ports) : []),
     ...(options.controllers ?? []).flatMap((controller) => ['--controller', controller]),
     '--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...(options.agentArguments ?? [])]
 }
@@ -44,7 +52,7 @@ async function startAgent(
   const processes: Daemon[] = []
   const log = (): string => processes.map((each) => `--- ${each.name}\n${each.log}`).join('\n')
   const startProcess = async (): Promise<void> => {
-    const agent = ofswitchd(namespace, 'ofswitchd', [...agentArguments(target, options), '--rundir', rundir])
+    const agent = ofswitchd(namespace, 'ofswitchd', [...agentArguments(target, options), ...captureArguments(rundir, options), '--rundir', rundir, '--control-name', 'ovs-vswitchd'])
     processes[0] = agent
     await until(() => `${subject.name} to listen\n${log()}`, async () => {
       if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
@@ -60,7 +68,7 @@ async function startAgent(
     listenPort: LISTEN_PORT,
     processes,
     rundir,
-    appctl: (args) => namespace.run('ovs-appctl', ['-t', 'ofswitchd', ...args], { env }),
+    appctl: (args) => namespace.run('ovs-appctl', args, { env }),
     ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
     settle: async () => { /* statistics are read from the target when they are asked for */ },
     log,
