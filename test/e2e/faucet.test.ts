@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { controllerAddress, Faucet, whyNoFaucet } from '../support/controllers.js'
 import { attachHosts, type Host, whyNoHosts } from '../support/netns-hosts.js'
-import { until } from '../support/netns-process.js'
+import { until, type Finished } from '../support/netns-process.js'
 import { Sandbox } from '../support/netns.js'
 import { controllerSubjects, skipReason } from '../support/subject-list.js'
 import type { RunningSwitch, Subject } from '../support/subject.js'
@@ -67,6 +67,35 @@ acls:
                 allow: 1
 ` : ''}`
 
+/** h1 may send 400 kb/s with a burst of as much; what Faucet itself sees is limited too. */
+const meterConfig = (rate: number): string => `
+meters:
+    slow:
+        meter_id: 7
+        entry:
+            flags: "KBPS"
+            bands: [{type: "DROP", rate: ${rate}}]
+acls:
+    slow:
+        - rule:
+            actions:
+                meter: slow
+                allow: 1
+dps:
+    switch-1:
+        dp_id: 0x1
+        hardware: "Open vSwitch"
+        packetin_pps: 100
+        slowpath_pps: 100
+        interfaces:
+            1:
+                native_vlan: 100
+                acl_in: slow
+            2: {native_vlan: 100}
+vlans:
+    100:
+`
+
 interface Network { readonly hosts: Map<number, Host>; readonly sw: RunningSwitch; readonly faucet: Faucet }
 
 async function build(sandbox: Sandbox, subject: Subject, config: string, addresses: Record<number, string>): Promise<Network> {
@@ -125,6 +154,45 @@ for (const subject of controllerSubjects) {
       assert.ok(await host(1).pings(host(2)))
       await until(() => `h2 to be learned again\n${network.faucet.log()}\n${network.sw.log().slice(-3000)}`, async () =>
         (await flowsOf(`dl_dst=${host(2).mac}`)).length > 0)
+    })
+
+    it('gave Faucet nothing to complain about', async () => { assert.deepEqual(await network.faucet.complaints(), []) })
+  })
+
+  describe(`Faucet, meters: ${subject.name}`, { skip }, () => {
+    const sandbox = new Sandbox()
+    let network: Network
+    const host = (port: number): Host => network.hosts.get(port)!
+    const meters = async (command: string): Promise<string> => (await network.sw.ofctl(['-O', 'OpenFlow13', command, 'TARGET'])).stdout
+    const dropped = async (): Promise<number> => {
+      await network.sw.settle()
+      return Number(/meter:7 [\s\S]*?0: packet_count:(\d+)/.exec(await meters('meter-stats'))?.[1] ?? -1)
+    }
+    const flood = (): Promise<Finished> => host(1).namespace.run('ping', ['-n', '-q', '-f', '-c', '400', '-s', '1000', host(2).ip])
+
+    before(async () => {
+      network = await build(sandbox, subject, meterConfig(400), { 1: '10.0.0.1/24', 2: '10.0.0.2/24' })
+    })
+    after(() => sandbox.close())
+
+    it('are set, those of packet-ins and of the slow path too', async () => {
+      const text = await meters('dump-meters')
+      for (const [name, band] of [['7 kbps', 'rate=400'], ['controller pktps', 'rate=100'], ['slowpath pktps', 'rate=100']] as const)
+        assert.match(text, new RegExp(`meter=${name} bands=\\s+type=drop ${band}`))
+    })
+
+    it('let through what is within the rate, and count what is not', async () => {
+      await until(() => `h1 to reach h2\n${network.sw.log().slice(-3000)}\n${network.faucet.log()}`, () => host(1).pings(host(2)), 30_000)
+      assert.equal(await dropped(), 0)
+      await flood()
+      const lost = await dropped()
+      assert.ok(lost > 100 && lost < 400, `${lost} of 400 frames exceeded the rate`)
+    })
+
+    it('change with the configuration', async () => {
+      await network.faucet.reload(meterConfig(100_000))
+      assert.match(await meters('dump-meters'), /meter=7 kbps bands=\s+type=drop rate=100000/)
+      // Faucet deletes the meter and adds it anew; the flows that went with it, also on an Open vSwitch, it does not add again.
     })
 
     it('gave Faucet nothing to complain about', async () => { assert.deepEqual(await network.faucet.complaints(), []) })

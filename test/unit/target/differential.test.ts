@@ -117,7 +117,7 @@ describe('embedded target and BMv2', { skip }, () => {
   test('actions: every action on random frames', () => withPair('actions', async pair => {
     const random = new Random(12)
     const table = pair.ours.table('choice')
-    // Left out: dice, meters (time), assertions (they end BMv2), and stack indices that may meet headers without value.
+    // Left out: dice, meters (below), assertions (they end BMv2), and stack indices that may meet headers without value.
     const left = new Set(['dice', 'dice_wrong', 'mark', 'volume', 'insist', 'suppose', 'pick', 'poke', 'say'])
     for (const { action } of table.actions) {
       const name = action.name.replace(/^.*\./, '')
@@ -132,6 +132,20 @@ describe('embedded target and BMv2', { skip }, () => {
         const options = tags === 15 ? hexOf(a, 1) + hex(random.bytes(a)) : hex(Uint8Array.from({ length: tags }, () => random.below(3)))
         return { port: 1 + random.below(8), frame: hexOf(op, 1) + hexOf(a, 1) + hexOf(random.bits(16), 2) + hexOf(random.bits(32), 4) + hexOf(random.bits(64), 8) + options + hex(random.bytes(random.below(6))) }
       }), `${name} with ${JSON.stringify(params, (_, value: unknown) => typeof value === 'bigint' ? `${value}` : value)}`)
+    }
+  }))
+
+  // Rates of 0, so that time does not count: a bucket starts full and is not filled again.
+  test('meters: colours of packets and bytes', () => withPair('actions', async pair => {
+    const random = new Random(16)
+    for (let round = 0; round < rounds * 2; round++) {
+      const [action, meter, cells, most] = random.pick([['mark', 'marks', 4, 20], ['volume', 'volumes', 2, 500]] as const)
+      const index = random.below(cells)
+      const config = random.chance(0.9) ? { config: { cir: 0, cburst: random.below(most), pir: 0, pburst: random.below(most) } } : {}
+      await pair.write([{ type: Type.MODIFY, entity: { meterEntry: { meterId: pair.ours.meterId(meter), index: { index }, ...config } } }])
+      await pair.both(client => client.setDefault('choice', [action, { i: index }]))
+      await pair.compare(Array.from({ length: batch }, () => ({ port: 1, frame: `00${'00'.repeat(15)}${hex(random.bytes(random.below(40)))}` })),
+        `round ${round}: ${meter}[${index}] ${JSON.stringify(config)}`)
     }
   }))
 
