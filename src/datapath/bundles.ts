@@ -61,7 +61,10 @@ export function handleBundleControl(ctx: Context, conn: Connection, asked: Bundl
       if (bundle === undefined) return unknown(bundleId)
       if (bundle.flags !== flags) return giveUp(conn, bundleId, 'OFPBFC_BAD_FLAGS', 'the flags are not those the bundle was opened with')
       if (asked.time !== null) return giveUp(conn, bundleId, 'OFPBFC_BAD_FLAGS', 'a time without OFPBF_TIME')
-      const outcome = commit(ctx, conn, bundle, requester, carryOut, () => { reply('commit_reply') })
+      const outcome = commit(ctx, conn, bundle, requester, carryOut, () => {
+        ctx.monitors.flush(ctx)
+        reply('commit_reply')
+      })
       if (outcome.kind !== 'wait') conn.bundles.delete(bundleId)
       else bundle.usedAt = ctx.now
       return outcome

@@ -9,6 +9,7 @@
 import { FlowFormat, NO_ASYNC, PacketInFormat } from '../openflow/index.js'
 import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
 import type { Bundle } from './bundles.js'
+import type { FlowMonitor } from './flow-monitors.js'
 import type { ConnId, ConnKind, Token } from './events.js'
 import type { Context } from './state.js'
 
@@ -50,6 +51,7 @@ export interface Connection {
   /** Parts of multipart requests by xid. */
   readonly parts: Map<number, Extract<Message, { type: 'stats_request' }>[]>
   readonly bundles: Map<number, Bundle>
+  readonly monitors: Map<number, FlowMonitor>
   /** What Open vSwitch's extensions have changed: how flows and packet-ins are told, where the table of a 1.0 flow-mod is. */
   readonly nicira: { flowFormat: number; packetInFormat: number; flowModTableId: boolean; controllerId: number }
 }
@@ -143,7 +145,7 @@ export class Connections {
     const main = auxiliary ? this.#conns.get(auxiliary.main) ?? null : null
     const own: Connection = {
       id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
-      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(),
+      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(), monitors: new Map(),
       nicira: { flowFormat: FlowFormat.OPENFLOW10, packetInFormat: PacketInFormat.STANDARD, flowModTableId: false, controllerId: 0 },
     }
     const conn = main === null ? own : sharing(own, main)

@@ -16,6 +16,7 @@ import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
 import { Expiry } from './expiry.js'
+import { FlowMonitors } from './flow-monitors.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
 import { MeterTable } from './meter-table.js'
@@ -52,7 +53,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(),
+      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(),
       emit: (effect) => { this.#effects.push(effect) },
     }
     // Planned now so that flows are checked against the ports; committed when the target is ready.
@@ -67,8 +68,10 @@ export class Datapath {
     expireFlows(ctx)
     expireBundles(ctx)
     this.#resync.tick(ctx)
+    ctx.monitors.flush(ctx)
     advance(ctx)
     this.#follow()
+    ctx.monitors.flush(ctx)
     const effects = this.#effects
     this.#effects = []
     return effects

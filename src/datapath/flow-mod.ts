@@ -75,7 +75,10 @@ function add(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Reques
     touches: [flow],
     family: 'flow',
     apply: () => { ctx.flows.insert(flow) },
-    settled: () => { rearm(ctx, flow) },
+    settled: () => {
+      rearm(ctx, flow)
+      ctx.monitors.report(ctx, 'added', flow, requester)
+    },
     undo: () => { ctx.flows.remove(flow) },
   }, requester)
 }
@@ -102,7 +105,7 @@ function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, r
   const { flags, hardTimeout } = flowMod
   const record = recordOf(ctx, flow.id, flowMod)
   const update = { flags, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
-  return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'restart'), requester)
+  return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'added', requester), requester)
 }
 
 function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
@@ -126,7 +129,7 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
     record: { ...flow.record, instructions, cookie: cookieOf(flow) },
     update: { flags: flow.flags, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
   }))
-  return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'go on'), requester)
+  return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'modified', requester), requester)
 }
 
 interface Part {
@@ -135,8 +138,8 @@ interface Part {
   readonly update: Pick<Flow, 'flags' | 'hardTimeout' | 'createdAt' | 'modifiedAt'>
 }
 
-/** New contents for flows that exist. `idleTime` says whether an idle report that crosses the change still counts. */
-function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, idleTime: 'restart' | 'go on'): Intent {
+/** New contents for flows that exist: in the place of an addition, after which an idle report that crosses it does not count, or of a modification. */
+function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, event: 'added' | 'modified', requester: Requester): Intent {
   const before = parts.map(({ flow: { record, flags, hardTimeout, createdAt, modifiedAt, base, last } }) =>
     ({ record, kept: { flags, hardTimeout, createdAt, modifiedAt, base, last } }))
   return {
@@ -151,11 +154,15 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
       }
     },
     settled: () => {
-      for (const { flow } of parts) {
+      parts.forEach(({ flow, record }, index) => {
+        const old = before[index]!.record
         ctx.flows.settle(flow)
-        if (idleTime === 'restart') flow.idle = false
+        if (event === 'added') flow.idle = false
         rearm(ctx, flow)
-      }
+        if (!ctx.monitors.isWatched(ctx)) return
+        const isNews = event === 'added' || record.cookie !== old.cookie || !sameInstructions(record.instructions, old.instructions)
+        if (isNews) ctx.monitors.report(ctx, event, flow, requester, null, old)
+      })
     },
     undo: () => {
       parts.forEach(({ flow }, index) => {
@@ -176,8 +183,12 @@ function remove(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   const locked = lastToken(flows)
   if (locked !== 0) return waitFor(locked)
   if (flows.length === 0) return DONE
-  return ctx.ops.submit(ctx, removal(ctx, flows.map((flow) => ({ flow, reason: 'delete' })), 'flow'), requester)
+  return ctx.ops.submit(ctx, removal(ctx, flows.map((flow) => ({ flow, reason: 'delete' })), 'flow', requester), requester)
 }
+
+/** Flow monitors are not told of a modification to what is there already, as by Open vSwitch. */
+const sameInstructions = (a: FlowRecord['instructions'], b: FlowRecord['instructions']): boolean => a === b || contentOf(a) === contentOf(b)
+const contentOf = (instructions: FlowRecord['instructions']): string => JSON.stringify(instructions, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
 
 function filterOf(flowMod: FlowMod, version: number, deletes: boolean): FlowFilter {
   const { tableId, match, cookie, cookieMask, outPort, outGroup, command, priority } = flowMod

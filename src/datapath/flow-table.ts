@@ -223,7 +223,11 @@ export class FlowTables {
   }
 }
 
-function passes({ record: { cookie, instructions } }: Flow, filter: FlowFilter): boolean {
+/** Whether a loose filter selects this record. */
+export const selects = (filter: FlowFilter, record: FlowRecord): boolean =>
+  (filter.tableId === Table.ALL || filter.tableId === record.tableId) && passes({ record }, filter) && matchSubsumes(filter.match, record.match)
+
+function passes({ record: { cookie, instructions } }: Pick<Flow, 'record'>, filter: FlowFilter): boolean {
   if (filter.cookieMask !== 0n && ((cookie ^ filter.cookie) & filter.cookieMask) !== 0n) return false
   if (filter.outPort !== Port.ANY && !outputsTo(instructions, filter.outPort)) return false
   return filter.outGroup === Group.ANY || groupsOf(instructions).includes(filter.outGroup)

@@ -6,10 +6,11 @@ import { FlowFormat, PacketInFormat, Table } from '../openflow/index.js'
 import type { FlowMod, NiciraMessage, NxFlowMod } from '../openflow/index.js'
 import type { Connection } from './connections.js'
 import { OF10 } from './connections.js'
+import { cancelMonitor } from './flow-monitors.js'
 import { DONE, fail } from './state.js'
 import type { Outcome } from './state.js'
 
-type Setting = Extract<NiciraMessage, { type: `nx_set_${string}` | 'nx_flow_mod_table_id' | 'nx_flow_age' }>
+type Setting = Extract<NiciraMessage, { type: `nx_set_${string}` | 'nx_flow_mod_table_id' | 'nx_flow_age' | 'nx_flow_monitor_cancel' }>
 
 export function configureExtensions(conn: Connection, message: Setting): Outcome {
   switch (message.type) {
@@ -27,6 +28,7 @@ export function configureExtensions(conn: Connection, message: Setting): Outcome
     case 'nx_set_controller_id':
       conn.nicira.controllerId = message.controllerId
       return DONE
+    case 'nx_flow_monitor_cancel': return cancelMonitor(conn, message.monitorId)
     // Ages are always told.
     case 'nx_flow_age': return DONE
   }

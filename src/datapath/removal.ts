@@ -11,7 +11,7 @@ import { hardDeadline } from './expiry.js'
 import type { Intent } from './operations.js'
 import type { Change, Counters } from './pipeline.js'
 import { addCounters } from './state.js'
-import type { Context, Flow } from './state.js'
+import type { Context, Flow, Requester } from './state.js'
 
 /** OF 1.3.5 §5.8: durations are given in seconds and nanoseconds. */
 export function durationOf(since: Millis, until: Millis): { readonly durationSec: number; readonly durationNsec: number } {
@@ -30,7 +30,7 @@ const RETRY_AFTER: Millis = 1000
 const BEHIND_AFTER: Millis = 20
 
 /** Removes flows, each for its reason. */
-export function removal(ctx: Context, flows: readonly { readonly flow: Flow; readonly reason: FlowRemovedReason }[], family: Intent['family']): Intent {
+export function removal(ctx: Context, flows: readonly { readonly flow: Flow; readonly reason: FlowRemovedReason }[], family: Intent['family'], requester: Requester | null = null): Intent {
   const decidedAt = ctx.now
   return {
     changes: flows.map(({ flow }) => deletionOf(flow)),
@@ -46,7 +46,7 @@ export function removal(ctx: Context, flows: readonly { readonly flow: Flow; rea
       for (const { flow, reason } of flows) {
         const final = counters.get(flow.id)
         if (final !== undefined) flow.last = addCounters(flow.base, final)
-        dropFlow(ctx, flow, reason, decidedAt)
+        dropFlow(ctx, flow, reason, decidedAt, requester)
       }
     },
     undo: () => {
@@ -68,10 +68,11 @@ export function rearm(ctx: Context, flow: Flow, notBefore: Millis = ctx.now): vo
 }
 
 /** Takes a flow out of the tables and tells who wants to know. */
-export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at: Millis = ctx.now): void {
+export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at: Millis = ctx.now, requester: Requester | null = null): void {
   ctx.expiry.forget(flow)
   if (ctx.flows.byId(flow.id) !== flow) return
   ctx.flows.remove(flow)
+  ctx.monitors.report(ctx, 'removed', flow, requester, reason)
   if (!wantsRemovedMessage(flow)) return
   const { cookie, priority, tableId, idleTimeout, match } = flow.record
   const counters: Counters = flow.last

@@ -47,7 +47,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
       const flowMod = tableOfExtended(conn, message)
       return flowMod === null ? fail('OFPFMFC_BAD_COMMAND', 'a table in the command, without NXT_FLOW_MOD_TABLE_ID') : handleFlowMod(ctx, conn, flowMod, requester)
     }
-    case 'nx_set_flow_format': case 'nx_flow_mod_table_id': case 'nx_set_packet_in_format': case 'nx_set_controller_id': case 'nx_flow_age':
+    case 'nx_set_flow_format': case 'nx_flow_mod_table_id': case 'nx_set_packet_in_format': case 'nx_set_controller_id': case 'nx_flow_age': case 'nx_flow_monitor_cancel':
       return configureExtensions(conn, message)
     case 'nx_role_request':
       ctx.conns.setRole(conn, message.role === 'nochange' ? conn.role : message.role)

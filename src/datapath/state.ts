@@ -11,6 +11,7 @@ import type { Capabilities } from './capabilities.js'
 import type { Connections } from './connections.js'
 import type { DatapathConfig, Effect, MeterCounters, Token } from './events.js'
 import type { Expiry } from './expiry.js'
+import type { FlowMonitors } from './flow-monitors.js'
 import type { FlowTables } from './flow-table.js'
 import type { GroupTable } from './group-table.js'
 import type { MeterTable } from './meter-table.js'
@@ -117,6 +118,7 @@ export interface Context {
   readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour
+  readonly monitors: FlowMonitors
   /** Of the step being carried out. */
   readonly now: Millis
   emit(effect: Effect): void

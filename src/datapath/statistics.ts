@@ -9,6 +9,7 @@ import type { FlowCounters, FlowStats, FlowStatsFilter, PortStats, StatsReplyBod
 import { OF10, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { CounterAnswer } from './events.js'
+import { requestMonitors } from './flow-monitors.js'
 import type { FlowFilter } from './flow-table.js'
 import { groupsInBuckets } from './group-table.js'
 import { meterStats, selectMeters, unknownMeter } from './meter-statistics.js'
@@ -72,7 +73,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     case 'flow_stats': return selectFlows(ctx, conn, body, requester, (flows) => {
       reply({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) })
     })
-    case 'flow_monitor': case 'controller_status': case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
+    case 'flow_monitor': return requestMonitors(ctx, conn, body.monitors, requester)
+    case 'controller_status': case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
     case 'experimenter': return refuseExperimenter(body)
   }
 }

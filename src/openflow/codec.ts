@@ -11,6 +11,7 @@ import { type ExtensionRow, extensionAt } from './schema/extensions.js'
 import { encodeError } from './schema/hello.js'
 import { type MessageRow, MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from './schema/messages.js'
 import { niciraMessages, readTabledFlowMod } from './schema/nicira.js'
+import { earlyMonitors } from './schema/nicira-monitors.js'
 import { niciraStats } from './schema/nicira-stats.js'
 import { onfMessages } from './schema/onf.js'
 import { isItemList, type ItemList, STATS, type StatsRow } from './schema/stats.js'
@@ -89,7 +90,7 @@ function decodeBody(r: Reader, type: number, at: number, end: number, common: bo
   return row.body.decode(r, at, end)
 }
 
-const ALL_STATS: readonly StatsRow[] = [...STATS, ...niciraStats]
+const ALL_STATS: readonly StatsRow[] = [...STATS, ...niciraStats, ...earlyMonitors]
 
 /** Id and type; 1.0 pads them to 8 bytes with its own header. */
 const extensionHeader = (version: number): number => version === 1 ? 12 : 8

@@ -17,6 +17,7 @@ export type NiciraMessage =
   | { readonly type: 'nx_set_packet_in_format'; readonly format: number }
   | { readonly type: 'nx_set_controller_id'; readonly controllerId: number }
   | { readonly type: 'nx_flow_age' }
+  | { readonly type: 'nx_flow_monitor_cancel'; readonly monitorId: number }
   | { readonly type: 'nx_role_request'; readonly role: Role } | { readonly type: 'nx_role_reply'; readonly role: Role }
   | NxFlowMod
   | (Omit<FlowRemoved, 'type'> & { readonly type: 'nx_flow_removed' })

@@ -9,7 +9,7 @@ import type { Counters, DatapathConfig, Effect, FlowId, Input, MeterCounters } f
 import { FakePipeline } from './fake-pipeline.js'
 import type { FakePlan } from './fake-pipeline.js'
 
-export const VERSION = { '1.0': 1, '1.1': 2, '1.2': 3, '1.3': 4 } as const
+export const VERSION = { '1.0': 1, '1.1': 2, '1.2': 3, '1.3': 4, '1.4': 5, '1.5': 6 } as const
 
 export const match = (fields: Partial<Record<OxmName, number | bigint | readonly [number | bigint, number | bigint]>>): Match =>
   Object.entries(fields).map(([field, given]) => {
