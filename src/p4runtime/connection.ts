@@ -8,7 +8,7 @@
 import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toUint64 } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
-import type { P4RuntimeService, P4RuntimeStream } from '../p4proto/service.js'
+import type { EntryCounter, P4RuntimeService, P4RuntimeStream } from '../p4proto/service.js'
 import { codeName, codes } from '../p4proto/codes.js'
 
 export interface ElectionId { readonly high: bigint; readonly low: bigint }
@@ -98,6 +98,11 @@ export class Connection {
 
   read(entities: p4.v1.IEntity[]): Promise<p4.v1.IEntity[]> {
     return this.#service.read({ deviceId: this.#deviceId, entities })
+  }
+
+  /** Null where the service has no shorter way than a read. */
+  readCounters(tableId: number): Promise<readonly EntryCounter[]> | null {
+    return this.#service.readCounters?.(this.#options.deviceId, tableId) ?? null
   }
 
   push(p4info: p4.config.v1.IP4Info, p4DeviceConfig: Uint8Array, cookie: bigint): Promise<void> {

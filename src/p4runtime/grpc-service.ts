@@ -9,8 +9,10 @@
 import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import type { p4 } from '../p4proto/generated.js'
+import { toUint64 } from '../p4proto/int64.js'
+import { decodeCounters } from '../p4proto/read-counters.js'
 import { RpcError } from '../p4proto/service.js'
-import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
+import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
 import { codeName, codes } from '../p4proto/codes.js'
 import { methods } from './methods.js'
 import type { Method } from './methods.js'
@@ -53,15 +55,26 @@ export class GrpcService implements P4RuntimeService {
   }
 
   read(request: p4.v1.IReadRequest): Promise<p4.v1.IEntity[]> {
-    const { path, encodeRequest, decodeResponse } = methods.read
+    return this.#read<p4.v1.IEntity>(request, (bytes) => {
+      const { entities }: p4.v1.ReadResponse = methods.read.decodeResponse(bytes)
+      return entities
+    })
+  }
+
+  readCounters(deviceId: bigint, tableId: number): Promise<readonly EntryCounter[]> {
+    return this.#read({ deviceId: toUint64(deviceId), entities: [{ tableEntry: { tableId, counterData: {} } }] }, decodeCounters)
+  }
+
+  #read<T>(request: p4.v1.IReadRequest, decode: (bytes: Uint8Array) => readonly T[]): Promise<T[]> {
+    const { path, encodeRequest } = methods.read
     return new Promise((resolve, reject) => {
-      const entities: p4.v1.IEntity[] = []
-      const call = this.#client.makeServerStreamRequest(path, encodeRequest, decodeResponse, request, new Metadata(), this.#deadline(this.#timeoutMs))
-      call.on('data', (response: p4.v1.ReadResponse) => {
-        for (const entity of response.entities) entities.push(entity)
+      const found: T[] = []
+      const call = this.#client.makeServerStreamRequest(path, encodeRequest, decode, request, new Metadata(), this.#deadline(this.#timeoutMs))
+      call.on('data', (part: readonly T[]) => {
+        for (const one of part) found.push(one)
       })
       call.on('error', (error: ServiceError) => reject(toRpcError(error)))
-      call.on('end', () => resolve(entities))
+      call.on('end', () => resolve(found))
     })
   }
 

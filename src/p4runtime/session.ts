@@ -169,7 +169,7 @@ export class Session implements Southbound {
   readTableCounters(table: string): Promise<readonly DirectCounter[]> {
     const info = this.#pipeline.index.tables.get(table)
     if (info === undefined) throw new SwitchError('bug.name', `there is no table '${table}'`)
-    return this.#read(`counters of table '${table}'`, (connection) => readTable((entities) => connection.read(entities), info))
+    return this.#read(`counters of table '${table}'`, async (connection) => await connection.readCounters(info.id) ?? readTable((entities) => connection.read(entities), info))
   }
 
   readEntryCounters(entries: readonly NamedEntity[]): Promise<readonly DirectCounter[]> {
@@ -229,7 +229,7 @@ export class Session implements Southbound {
   }
 
   /** In the order of the queue; [] when the target is lost or refuses the Read. */
-  async #read<T>(what: string, run: (connection: Connection) => Promise<T[]>): Promise<T[]> {
+  async #read<T>(what: string, run: (connection: Connection) => Promise<readonly T[]>): Promise<readonly T[]> {
     const ready = this.#ready
     if (ready === null) return []
     try {

@@ -153,6 +153,26 @@ export class EmbeddedTarget implements P4RuntimeService {
     return { dropped, failed, lastFailure, packetsIn: this.packetsIn, packetsInDropped: this.packetsInDropped + unread }
   }
 
+  /**
+   * controller_metadata, packets and bytes of each entry of a table that has the first, one after another; null: there is
+   * no such table.
+   */
+  entryCounters(tableId: number): Float64Array | null {
+    const bound = this.loaded?.pipeline.tables.get(tableId)
+    if (bound === undefined) return null
+    const { entries } = bound.table
+    const numbers = new Float64Array(entries.size * 3)
+    let at = 0
+    for (const { controllerMetadata, packets, bytes } of entries.values()) {
+      const id = Number(controllerMetadata)
+      if (id === 0 || !Number.isSafeInteger(id)) continue
+      numbers[at++] = id
+      numbers[at++] = packets
+      numbers[at++] = bytes
+    }
+    return numbers.slice(0, at)
+  }
+
   private notify(message: p4.v1.IStreamMessageResponse): void { this.arbitration.primary?.push(message) }
 
   // ——— P4Runtime ———

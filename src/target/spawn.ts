@@ -9,7 +9,7 @@ import type { Logger } from '../base/logger.js'
 import { silentLogger } from '../base/logger.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
-import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
+import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
 import type { TargetStatistics } from './embedded-target.js'
 import type { PortCounters, PortDriver } from './ports/port-driver.js'
 import type { PortsSpec } from './ports/spec.js'
@@ -42,6 +42,7 @@ export interface SpawnedTarget extends P4RuntimeService {
 }
 
 const unavailable = 14
+const notFound = 5
 /** A thread that does not stop when asked is ended by force. */
 const stopMs = 2000
 
@@ -51,7 +52,7 @@ export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedT
   const ports = 'start' in options.ports ? null : options.ports
   const settings: WorkerSettings = { ports, deviceId: BigInt(options.deviceId ?? 1), cpuPort: options.cpuPort ?? 510 }
   const worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: settings, name: 'p4-target' })
-  const link = new WorkerLink(worker, options.log ?? silentLogger, local)
+  const link = new WorkerLink(worker, settings.deviceId, options.log ?? silentLogger, local)
   await link.ready
   if (local !== null) await local.start((port, frame) => link.frame(port, frame))
   const main = link.connect()
@@ -80,6 +81,7 @@ class WorkerLink {
   readonly ready: Promise<void>
   readonly failed: Promise<Error>
   private readonly worker: Worker
+  private readonly deviceId: bigint
   private readonly log: Logger
   private readonly local: PortDriver | null
   private readonly waiting = new Map<number, Waiting>()
@@ -92,8 +94,9 @@ class WorkerLink {
   private onFailed: (error: Error) => void = () => undefined
   private readonly exited: Promise<void>
 
-  constructor(worker: Worker, log: Logger, local: PortDriver | null) {
+  constructor(worker: Worker, deviceId: bigint, log: Logger, local: PortDriver | null) {
     this.worker = worker
+    this.deviceId = deviceId
     this.log = log
     this.local = local
     this.ready = new Promise((resolve, reject) => { this.onReady = { resolve, reject } })
@@ -114,6 +117,12 @@ class WorkerLink {
       capabilities: () => Promise.resolve('1.4.0'),
       write: async request => { await this.call('write', p4.v1.WriteRequest.encode(request).finish()) },
       read: async request => p4.v1.ReadResponse.decode(await this.call('read', p4.v1.ReadRequest.encode(request).finish())).entities,
+      readCounters: async (deviceId, tableId) => {
+        if (deviceId !== this.deviceId) throw new RpcError(notFound, `there is no device ${deviceId} here`)
+        const numbers = await this.ask({ what: 'entryCounters', tableId })
+        if (numbers === null) throw new RpcError(notFound, `there is no table with id ${tableId}`)
+        return Array.from({ length: numbers.length / 3 }, (_, index) => counterAt(numbers, index * 3))
+      },
       setForwardingPipelineConfig: async request => {
         await this.call('setForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish())
       },
@@ -237,4 +246,6 @@ class WorkerLink {
   }
 }
 
+const counterAt = (numbers: Float64Array, at: number): EntryCounter =>
+  ({ controllerMetadata: numbers[at] ?? 0, packets: BigInt(numbers[at + 1] ?? 0), bytes: BigInt(numbers[at + 2] ?? 0) })
 const toError = (failure: Failure): RpcError => new RpcError(failure.code, failure.message, failure.updateStatuses)

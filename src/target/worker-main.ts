@@ -109,6 +109,7 @@ const start = async (): Promise<void> => {
     switch (question.what) {
       case 'links': return driver.links()
       case 'counters': return driver.counters(question.port)
+      case 'entryCounters': return target.entryCounters(question.tableId)
       case 'statistics': {
         const statistics = target.statistics()
         const dropped = [...streams.values()].reduce((sum, { messages }) => sum + messages.dropped, droppedBefore)

@@ -18,12 +18,14 @@ export type CallMethod = (typeof callMethods)[number]
 export type Question =
   | { readonly what: 'links' | 'statistics' | 'stop' }
   | { readonly what: 'counters'; readonly port: number }
+  | { readonly what: 'entryCounters'; readonly tableId: number }
   | { readonly what: 'trace'; readonly port: number; readonly frame: Uint8Array; readonly packetOut: Readonly<Record<string, bigint>> | null }
 export interface Answers {
   links: ReadonlyMap<number, boolean>
   statistics: TargetStatistics
   stop: null
   counters: PortCounters | null
+  entryCounters: Float64Array | null
   trace: TraceStep[]
 }
 

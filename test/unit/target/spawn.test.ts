@@ -43,6 +43,29 @@ describe('target in a thread', () => {
     }
   })
 
+  test('the counters of a table are those that a read tells', async () => {
+    const driver = new MemoryPortDriver([1, 2])
+    const target = await spawnTarget({ ports: driver, deviceId: 1 })
+    try {
+      const service = target.connect()
+      const client = new Client(service, loadProgram('paths'))
+      await client.arbitrate()
+      await client.push()
+      await client.insert({ ...to(1, 2), more: { controllerMetadata: 7 } }, { ...to(2, 2), more: { controllerMetadata: 9 } }, to(3, 2))
+      for (let at = 0; at < 3; at++) driver.inject(1, unhex('01 00 00 00 aa'))
+      await client.until(() => driver.take().length > 0)
+      const { id: tableId } = client.table('ingress_end')
+      const read = (await client.read({ tableEntry: { tableId, counterData: {} } })).flatMap(({ tableEntry: entry }) => Number(entry?.controllerMetadata ?? 0) !== 0
+        ? [{ controllerMetadata: Number(entry?.controllerMetadata), packets: BigInt(String(entry?.counterData?.packetCount ?? 0)), bytes: BigInt(String(entry?.counterData?.byteCount ?? 0)) }] : [])
+      assert.equal(read.length, 2)
+      assert.deepEqual(await service.readCounters?.(1n, tableId), read)
+      assert.equal(await codeOf(service.readCounters?.(2n, tableId) ?? Promise.resolve()), 5)
+      assert.equal(await codeOf(service.readCounters?.(1n, 1) ?? Promise.resolve()), 5)
+    } finally {
+      await target.close()
+    }
+  })
+
   test('a flood of packet-ins does not pile up in front of a busy client', async () => {
     const driver = new MemoryPortDriver([1])
     const target = await spawnTarget({ ports: driver })
