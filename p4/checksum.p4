@@ -45,6 +45,10 @@ control Checksums(inout headers_t h, in metadata_t m) {
         CHANGED(pseudo, h.was_ipv6.src, h.ipv6.src, SUM128)
         CHANGED(pseudo, h.was_ipv6.dst, h.ipv6.dst, SUM128)
       }
+      // The protocol number is part of the pseudo header, but not of ICMP for IPv4, which has none.
+      bit<16> was_protocol = 8w0 ++ m.was_ip_proto;
+      bit<16> protocol = 8w0 ++ m.ip_proto;
+      CHANGED(pseudo, was_protocol, protocol, SUM16)
       if (h.tcp.isValid()) {
         CHANGED(own, h.was_tcp.src, h.tcp.src, SUM16)
         CHANGED(own, h.was_tcp.dst, h.tcp.dst, SUM16)

@@ -101,6 +101,7 @@ struct metadata_t {
   bit<16>   l4_length;                  // bytes of the transport segment; set by the parser
   bit<1>    saved;                      // the was_* headers hold what arrived
   bit<8>    was_inner_ttl;
+  bit<8>    was_ip_proto;
 }
 
 // Bits of `extensions`: the low nine are OXM_OF_IPV6_EXTHDR (OF 1.3.5 §7.2.3.7), the others help to find repetition and order.

@@ -174,6 +174,7 @@ control Originals(inout headers_t h, inout metadata_t m) {
       h.was_nd_sll = h.nd_sll;
       h.was_nd_tll = h.nd_tll;
       m.was_inner_ttl = h.inner_ipv4.ttl;
+      m.was_ip_proto = m.ip_proto;
     }
   }
 }

@@ -49,6 +49,7 @@ export class FrameEditor {
     if (where === null) return
     const bits = mask ?? ones(where.width)
     if (field === 'sctp_src' || field === 'sctp_dst') this.#writeSctp(where, value, bits, p)
+    else if (field === 'ip_proto') this.#writeProtocol(where, value, bits, p)
     else this.#write(where, value, bits, this.#checksumsOf(field, p))
     if (shapingFields.has(field)) this.#parsed = null
   }
@@ -214,13 +215,24 @@ export class FrameEditor {
     writeField(this.#frame, where, value, mask)
     const after = this.#frame.slice(start, end)
     if (before.every((byte, i) => byte === after[i])) return
-    for (const at of checksums) {
-      const old = get16(this.#frame, at)
-      const isUdp = p.l4 === 'udp' && at === p.l4At + l4ChecksumOffset.udp
-      if (isUdp && old === 0) continue
-      const updated = updateChecksum(old, before, after)
-      put16(this.#frame, at, isUdp && updated === 0 ? 0xffff : updated)
-    }
+    for (const at of checksums) this.#adjust(at, before, after, p)
+  }
+
+  #adjust(at: number, before: Uint8Array, after: Uint8Array, p: ParsedFrame): void {
+    const old = get16(this.#frame, at)
+    const isUdp = p.l4 === 'udp' && at === p.l4At + l4ChecksumOffset.udp
+    if (isUdp && old === 0) return
+    const updated = updateChecksum(old, before, after)
+    put16(this.#frame, at, isUdp && updated === 0 ? 0xffff : updated)
+  }
+
+  /** In the pseudo header the number stands alone in a word, in the headers beside something else. ICMP for IPv4 has no pseudo header. */
+  #writeProtocol(where: FieldPlace, value: bigint, mask: bigint, p: ParsedFrame): void {
+    const before = this.#frame[where.at]!
+    this.#write(where, value, mask, p.l3 === 'ipv4' ? [p.l3At + 10] : [])
+    const after = this.#frame[where.at]!
+    if (before === after || p.l4 === null || p.l4 === 'sctp' || p.l4 === 'icmpv4') return
+    this.#adjust(p.l4At + l4ChecksumOffset[p.l4], Uint8Array.of(0, before), Uint8Array.of(0, after), p)
   }
 
   #writeSctp(where: FieldPlace, value: bigint, mask: bigint, p: ParsedFrame): void {
@@ -238,7 +250,7 @@ export class FrameEditor {
   #checksumsOf(field: OxmName, p: ParsedFrame): number[] {
     const checksums: number[] = []
     const isAddress = addressFields.has(field)
-    if (p.l3 === 'ipv4' && (isAddress || field === 'ip_dscp' || field === 'ip_ecn' || field === 'ip_proto')) checksums.push(p.l3At + 10)
+    if (p.l3 === 'ipv4' && (isAddress || field === 'ip_dscp' || field === 'ip_ecn')) checksums.push(p.l3At + 10)
     const inPseudoHeader = isAddress && p.l4 !== 'icmpv4' && !(field === 'ipv6_dst' && p.segmentsLeft)
     if ((inPseudoHeader || l4Fields.has(field)) && p.l4 !== null && p.l4 !== 'sctp') checksums.push(p.l4At + l4ChecksumOffset[p.l4])
     return checksums
