@@ -130,7 +130,7 @@ describe('the whole switch', () => {
       flowMod(2, 1, [exact('eth_type', 0x88b5n)], { apply: [output(3)] }),
       flowMod(0, 1, [exact('eth_type', 0x88b5n)], { write: [setField('eth_type', 0x800n), output(4)] }))
     const plain = Buffer.from(udp).toString('hex')
-    const changed = plain.replace('08004500', '88b54500').replace('401166cb', '400666d6')
+    const changed = plain.replace('08004500', '88b54500').replace('401166cb', '400666d6').replace('33e2', '33ed')
     assert.deepEqual(await rig.exchange(1, udp, 2), [`2 ${changed}`, `3 ${changed}`])
     assert.deepEqual(await rig.exchange(1, hex(changed), 1), [`4 ${changed.replace('88b5', '0800')}`])
   })
