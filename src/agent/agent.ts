@@ -15,7 +15,7 @@ import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
-import { channelOptions, needRestart } from './reload.js'
+import { channelOptions, checkFailMode, failModeOf, needRestart } from './reload.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
 import { Tracer } from './tracer.js'
@@ -89,8 +89,10 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   return {
     channels, target, failed: target.failed, restartTarget: (reason) => session.restart(reason),
     reload: async (wanted) => {
+      checkFailMode(wanted, compiler)
       await channels.reconfigure(channelOptions(wanted))
       channels.reloadKeys()
+      loop.feed({ kind: 'fail_mode', config: failModeOf(wanted) })
       return needRestart(config, wanted)
     },
     close: async () => {

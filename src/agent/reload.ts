@@ -1,15 +1,29 @@
 /** What of a configuration a running switch takes over, and what only a restart does. */
 import { join } from 'node:path'
 import type { Endpoint } from '../base/endpoint.js'
+import { SwitchError } from '../base/errors.js'
 import type { ControllerOptions, ReconfigurableOptions } from '../channel/index.js'
 import type { Config, ControllerConfig } from '../config/index.js'
+import { whyNotStandalone } from '../datapath/index.js'
+import type { FailModeConfig, Pipeline } from '../datapath/index.js'
 
 type Key = keyof Config
 
-/** The rest is taken over: by the channels (channelOptions), and logLevel by whoever owns the log. */
+/** The rest is taken over: by the channels (channelOptions), by the datapath (failModeOf), and logLevel by whoever owns the log. */
 const restartKeys: readonly Key[] = [
-  'target', 'deviceId', 'electionId', 'datapathId', 'ports', 'failMode', 'pipeline', 'cpuPort', 'description', 'rundir', 'bridge', 'controlName',
+  'target', 'deviceId', 'electionId', 'datapathId', 'ports', 'pipeline', 'cpuPort', 'description', 'rundir', 'bridge', 'controlName',
 ]
+
+export const failModeOf = ({ failMode, controllers, inactivityProbe }: Config): FailModeConfig => ({
+  mode: failMode, hasControllers: controllers.length > 0,
+  probeMs: Math.max(0, ...controllers.map((controller) => controller.inactivityProbe ?? inactivityProbe)),
+})
+
+/** Throws SwitchError where the pipeline cannot do what the fail mode needs. */
+export function checkFailMode({ failMode }: Config, pipeline: Pipeline): void {
+  const reasons = failMode === 'standalone' ? whyNotStandalone(pipeline) : null
+  if (reasons !== null) throw new SwitchError('config.failMode', `fail mode 'standalone' needs a pipeline that can do NORMAL: ${reasons.join('; ')}; use 'secure'`)
+}
 
 /** Keys that differ and are not taken over. */
 export const needRestart = (running: Config, wanted: Config): readonly Key[] => restartKeys.filter((key) => text(running[key]) !== text(wanted[key]))

@@ -16,6 +16,7 @@ import { LocalClient } from './local-client.js'
 import { PacketInAdmission } from './packet-in-admission.js'
 import { PacketIo } from './packet-io.js'
 import type { PortSource } from './port-monitor.js'
+import { failModeOf } from './reload.js'
 
 export interface SwitchLoopOptions {
   readonly config: Config
@@ -57,7 +58,7 @@ export class SwitchLoop {
     this.#log = log.child({ component: 'switch' })
     const { description } = config
     this.#datapath = new Datapath({
-      datapathId: config.datapathId, ports: ports.ports(),
+      datapathId: config.datapathId, ports: ports.ports(), failMode: failModeOf(config),
       description: {
         mfrDesc: description.manufacturer, hwDesc: description.hardware, swDesc: description.software,
         serialNum: description.serialNumber, dpDesc: description.datapath,
@@ -78,9 +79,9 @@ export class SwitchLoop {
         this.#log.warn({ conn, xid, error, reason }, 'request refused: it could not be decoded')
         this.feed({ kind: 'refused', conn, xid, error, raw })
       },
-      onClose: (conn) => {
+      onClose: (conn, _reason, silentMs) => {
         this.#paused.delete(conn)
-        this.feed({ kind: 'disconnected', conn })
+        this.feed({ kind: 'disconnected', conn, silentMs })
       },
     }
   }

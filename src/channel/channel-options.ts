@@ -65,7 +65,8 @@ export interface ChannelSetEvents {
   /** A message that could not be decoded; the owner answers it, in order with its other replies. */
   onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
   /** Exactly once for every onOpen. */
-  onClose(id: number, reason: string): void
+  /** `silentMs`: how long nothing had been received on it. */
+  onClose(id: number, reason: string, silentMs: Millis): void
 }
 
 export interface EndpointStatus {

@@ -385,8 +385,8 @@ export class ChannelSet {
         const level = entry.openSince === null ? 'warn' : kind === 'controller' ? 'info' : 'debug'
         this.#limitedLog.log(level, `closed ${kind} ${reason}`, { peer, conn: id, reason, ...connection.counters }, 'OpenFlow connection closed')
         if (entry.openSince === null) return
-        this.#events.onClose(id, reason)
-        for (const watcher of this.#watchers) watcher.onClose?.(id, reason)
+        this.#events.onClose(id, reason, connection.silentFor)
+        for (const watcher of this.#watchers) watcher.onClose?.(id, reason, connection.silentFor)
       },
     }, log, this.#limitedLog)
     const auxiliary = part === undefined ? null : { auxiliaryId: part.auxiliaryId, main: part.main.id }

@@ -122,6 +122,10 @@ export class Connection {
   get outputSize(): number {
     return this.#output.size
   }
+  /** Since something was last received. */
+  get silentFor(): Millis {
+    return monotonicNow() - this.#lastActivity
+  }
   /** Bytes kept for this peer in either direction; the system's buffers and one incomplete message (64 KiB) come on top. */
   get memory(): number {
     return this.#output.size + this.#packetIns.bytes + this.#held.bytes

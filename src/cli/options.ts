@@ -19,7 +19,7 @@ export const switchOptions = {
   'rundir': config({ value: 'DIR', key: 'rundir', read: readText }),
   'control-name': config({ value: 'NAME', key: 'controlName', read: readText }),
   'protocols': config({ value: 'OpenFlow10,OpenFlow13', key: 'protocols', read: readText, list: 'split' }),
-  'fail-mode': config({ value: 'secure', key: 'failMode', read: readText }),
+  'fail-mode': config({ value: 'secure|standalone', key: 'failMode', read: readText }),
   'log-level': config({ value: 'LEVEL', key: 'logLevel', read: readText }),
   'config': { value: 'FILE' },
   'check-config': {},

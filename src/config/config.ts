@@ -52,7 +52,7 @@ export interface Config {
   readonly controlName: string
   /** Wire versions, ascending: 1 = OpenFlow 1.0, 4 = OpenFlow 1.3. */
   readonly protocols: readonly number[]
-  readonly failMode: 'secure'
+  readonly failMode: 'secure' | 'standalone'
   /** Milliseconds; 0 = no probes. */
   readonly inactivityProbe: number
   readonly maxBackoff: number

@@ -83,12 +83,8 @@ export const protocol = z.string().transform((text, context): ProtocolName =>
       ? `${text} is not supported; supported are ${Object.keys(wireVersions).join(' and ')}`
       : `'${text}' is not a protocol; supported are ${Object.keys(wireVersions).join(' and ')}`))
 
-export const failMode = z.string().transform((text, context): 'secure' => {
-  if (text === 'secure') return 'secure'
-  return fail(context, text === 'standalone'
-    ? "fail mode 'standalone' is not supported yet; use 'secure' (flows stay as they are while no controller is connected)"
-    : `'${text}' is not a fail mode; expected 'secure'`)
-})
+export const failMode = z.string().transform((text, context): 'secure' | 'standalone' =>
+  text === 'secure' || text === 'standalone' ? text : fail(context, `'${text}' is not a fail mode; expected 'secure' or 'standalone'`))
 
 /** A description string of `size` bytes on the wire, the closing zero included. OF 1.3.5 §7.3.5.1 */
 export const wireText = (size: number) => z.string()

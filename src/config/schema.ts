@@ -79,7 +79,7 @@ export const configSchema = z.strictObject({
   controlName: bridgeName.default('ofswitchd').describe('target name for ovs-appctl -t: <name>.pid and <name>.<process id>.ctl in rundir'),
   protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow13'])
     .describe('OpenFlow versions that are negotiated: OpenFlow10, OpenFlow13'),
-  failMode: failMode.prefault('secure').describe("'secure': flows stay as they are while no controller is connected"),
+  failMode: failMode.prefault('secure').describe("while no controller is there: 'secure', flows stay as they are; 'standalone', the switch forwards as an ordinary one"),
   inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
   maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),
   packetInRate: packets.optional().describe('packet-ins a second for each controller, misses and others each; no limit where it is absent'),

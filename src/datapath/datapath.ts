@@ -16,6 +16,7 @@ import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
 import { Expiry } from './expiry.js'
+import type { FailModeConfig } from './fail-mode.js'
 import { FlowMonitors } from './flow-monitors.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
@@ -30,6 +31,7 @@ import { Reads } from './reads.js'
 import { expireFlows, noteIdle } from './removal.js'
 import { Resync } from './resync.js'
 import { SharedInstructions } from './shared-instructions.js'
+import { Standalone } from './standalone-flow.js'
 import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
 
@@ -54,6 +56,7 @@ export class Datapath {
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(),
+      standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
     // Planned now so that flows are checked against the ports; committed when the target is ready.
@@ -81,7 +84,7 @@ export class Datapath {
   nextWakeup(): Millis | null {
     const ctx = this.#ctx
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
-    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), this.#resync.nextRetry(ctx), nextBundleExpiry(ctx)].filter((time) => time !== null)
+    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundleExpiry(ctx)].filter((time) => time !== null)
     return times.length === 0 ? null : Math.min(...times)
   }
 
@@ -91,6 +94,8 @@ export class Datapath {
   /** Changes the target has not acknowledged. */
   get pendingChanges(): number { return this.#ctx.ops.pendingCount }
   get targetState(): 'lost' | 'syncing' | 'ready' { return this.#ctx.ops.target }
+  /** No controller controls the switch, and it forwards as an ordinary one. */
+  get isOnItsOwn(): boolean { return this.#ctx.standalone.failMode.isOnItsOwn }
   get missToController(): boolean { return this.#ctx.miss.toController }
 
   /** Flows of one table, or of all; without those whose removal is under way. */
@@ -111,13 +116,17 @@ export class Datapath {
     switch (input.kind) {
       case 'connected':
         ctx.conns.open(input.conn, input.version, input.connKind, input.auxiliary)
+        if (input.connKind === 'controller' && !input.auxiliary) ctx.standalone.failMode.connected(input.conn, ctx.now)
         return
       case 'disconnected':
+        ctx.standalone.failMode.disconnected(input.conn, input.silentMs ?? 0, ctx.now)
         close(ctx, input.conn)
         return
       case 'message': case 'refused': {
         const conn = ctx.conns.get(input.conn)
-        if (conn !== undefined) receive(ctx, conn, input)
+        if (conn === undefined) return
+        if (input.kind === 'message') ctx.standalone.failMode.heard(conn.main?.id ?? conn.id, input.message)
+        receive(ctx, conn, input)
         return
       }
       case 'committed':
@@ -153,6 +162,9 @@ export class Datapath {
         ctx.ops.atomic = input.atomic === true
         this.#resync.ready(ctx, input.fresh)
         return
+      case 'fail_mode':
+        ctx.standalone.configure(ctx, input.config)
+        return
       case 'tick':
     }
   }
@@ -165,5 +177,8 @@ export class Datapath {
   #follow(): void {
     this.#ctx.ports.follow(this.#ctx)
     this.#ctx.miss.update(this.#ctx)
+    this.#ctx.standalone.run(this.#ctx)
   }
 }
+
+const secure: FailModeConfig = { mode: 'secure', hasControllers: false, probeMs: 0 }

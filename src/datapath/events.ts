@@ -14,9 +14,11 @@
  * - `rejected` means that nothing of the plan is left in the target: what had already been written was taken back.
  * - The bytes of `raw` must not change afterwards (no buffer reuse): they are kept until the request is acknowledged.
  */
+import type { Millis } from '../base/clock.js'
 import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
+import type { FailModeConfig } from './fail-mode.js'
 import type { Counters, FlowId, GroupRecord, MeterRecord, Plan } from './pipeline.js'
 
 /** Chosen by the agent, unique for the life of the process. */
@@ -38,6 +40,8 @@ export interface DatapathConfig {
   readonly datapathId: bigint
   readonly description: Description
   readonly ports: readonly PortDesc[]
+  /** Secure where it is absent. */
+  readonly failMode?: FailModeConfig
   /** How many changes may wait for a target that is lost before further ones are refused. Default 16384. */
   readonly maxHeldChanges?: number
 }
@@ -93,7 +97,8 @@ export type Input =
     /** Absent or null for a main connection; `main` is connected. OF 1.3.5 §6.3.6 */
     readonly auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null
   }
-  | { readonly kind: 'disconnected'; readonly conn: ConnId }
+  /** `silentMs`: how long nothing had been received on it; 0 where it is absent. */
+  | { readonly kind: 'disconnected'; readonly conn: ConnId; readonly silentMs?: Millis }
   | { readonly kind: 'message'; readonly conn: ConnId; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
   /** The codec could not or would not decode a request: the error is answered in its turn. */
   | { readonly kind: 'refused'; readonly conn: ConnId; readonly xid: number; readonly error: ErrorName; readonly raw: Uint8Array }
@@ -119,6 +124,8 @@ export type Input =
    * `atomic`: it can carry out a whole plan between two packets.
    */
   | { readonly kind: 'target_ready'; readonly fresh: boolean; readonly atomic?: boolean }
+  /** Controllers or the fail mode have changed. */
+  | { readonly kind: 'fail_mode'; readonly config: FailModeConfig }
   /** At nextWakeup(), or whenever. */
   | { readonly kind: 'tick' }
 

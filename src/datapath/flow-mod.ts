@@ -69,6 +69,18 @@ function add(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Reques
       return other.token !== 0 ? waitFor(other.token) : fail('OFPFMFC_OVERLAP', `overlaps flow ${other.id}`)
     }
   }
+  return insertNew(ctx, flowMod, key, requester)
+}
+
+/** A flow of the switch's own, which was not asked for and is not checked. One that is there already is left alone. */
+export function addOwnFlow(ctx: Context, flowMod: FlowMod): Outcome {
+  const key = flowKey(flowMod.priority, flowMod.match)
+  const existing = ctx.flows.get(flowMod.tableId, key)
+  if (existing === undefined) return insertNew(ctx, flowMod, key, null)
+  return existing.token === 0 ? DONE : waitFor(existing.token)
+}
+
+function insertNew(ctx: Context, flowMod: FlowMod, key: string, requester: Requester | null): Outcome {
   const flow = newFlow(ctx, flowMod, key)
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'add_flow', flow: flow.record }],

@@ -78,10 +78,10 @@ export class FlowTables {
 
   get tableCount(): number { return this.#tables.length }
 
-  /** An id that no flow has. Ids are reused only after 2^32-1 others. */
+  /** An id that no flow has. Ids are reused only after 2^32-2 others; the last one belongs to standalone-flow.ts. */
   nextId(): FlowId {
     do {
-      this.#lastId = this.#lastId >= 0xffffffff ? 1 : this.#lastId + 1
+      this.#lastId = this.#lastId >= 0xfffffffe ? 1 : this.#lastId + 1
     } while (this.#byId.has(this.#lastId))
     return this.#lastId
   }

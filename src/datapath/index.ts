@@ -2,4 +2,6 @@
 export { Datapath } from './datapath.js'
 export type { ConnectionView, FlowView } from './datapath.js'
 export * from './events.js'
+export type { FailModeConfig } from './fail-mode.js'
+export { whyNotStandalone } from './standalone-flow.js'
 export * from './pipeline.js'

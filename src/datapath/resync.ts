@@ -185,6 +185,7 @@ function wholeState(ctx: Context): Change[] {
     ...[...ctx.meters.all()].filter((meter) => !meter.deleting).map(({ record }): Change => ({ op: 'add_meter', meter: record })),
     ...groups.map((group): Change => ({ op: 'add_group', group })),
     ...flows.map((flow): Change => ({ op: 'add_flow', flow: flow.record })),
+    ...ctx.standalone.wholeState(),
   ]
   ctx.ports.written()
   ctx.miss.written()
@@ -193,6 +194,7 @@ function wholeState(ctx: Context): Change[] {
 
 /** The change as the state now has it; null when its object is gone. */
 function currentForm(ctx: Context, change: Change): Change | null {
+  if (ctx.standalone.owns(change)) return change
   if (change.op === 'add_flow') {
     const flow = ctx.flows.byId(change.flow.id)
     return flow === undefined || flow.deleting ? null : { op: 'add_flow', flow: flow.record }

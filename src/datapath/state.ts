@@ -21,6 +21,7 @@ import type { Counters, FlowId, FlowRecord, GroupRecord, MeterRecord, Pipeline }
 import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
 import type { SharedInstructions } from './shared-instructions.js'
+import type { Standalone } from './standalone-flow.js'
 import type { TableTally } from './table-tally.js'
 
 /** Something that has at most one unacknowledged change. */
@@ -119,6 +120,7 @@ export interface Context {
   readonly expiry: Expiry
   readonly miss: MissBehaviour
   readonly monitors: FlowMonitors
+  readonly standalone: Standalone
   /** Of the step being carried out. */
   readonly now: Millis
   emit(effect: Effect): void

@@ -48,6 +48,12 @@ describe('start-up', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => 
     assert.equal(await ends(daemon), 2, daemon.log)
   })
 
+  it('refuses standalone with status 2 where the pipeline cannot do NORMAL', async () => {
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', '--fail-mode', 'standalone', ...listen])
+    assert.equal(await ends(daemon), 2, daemon.log)
+    assert.match(daemon.log, /fail mode 'standalone' needs a pipeline that can do NORMAL: .*NORMAL/)
+  })
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     it(`ends with status 0 after ${signal}`, async () => {
       const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', ...listen])

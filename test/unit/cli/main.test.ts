@@ -65,7 +65,7 @@ for (const [args, ...expected] of [
   [['--controller', 'tcp:a', '--controller', 'tcp:b:x'], /^ofswitchd: --controller tcp:b:x: /m],
   [['--listen', 'tcp:1.2.3.4'], /^ofswitchd: --listen tcp:1\.2\.3\.4: .*does not listen/m],
   [['--protocols', 'OpenFlow13,OpenFlow15'], /^ofswitchd: --protocols OpenFlow13,OpenFlow15: OpenFlow15 is not supported/m],
-  [['--fail-mode', 'standalone'], /^ofswitchd: --fail-mode standalone: .*not supported yet/m],
+  [['--fail-mode', 'open'], /^ofswitchd: --fail-mode open: 'open' is not a fail mode/m],
   [['--log-level', 'loud'], /^ofswitchd: --log-level loud: "loud" is not one of trace/m],
   [['--config', 'absent.yaml'], /^ofswitchd: absent\.yaml: cannot be read: ENOENT/m],
   [['--device-id', 'x', '--fail-mode', 'y'], /--device-id x/, /--fail-mode y/],
@@ -83,7 +83,7 @@ for (const [args, ...expected] of [
 }
 
 test('a mistake in the file is told with file, line, column and reason', () => {
-  writeFileSync(join(folder, 'c.yaml'), 'deviceId: 1\nports:\n  - { number: 1, interface: a }\n  - { number: 1, interface: b }\nfailMode: standalone\nspeed: 3\n')
+  writeFileSync(join(folder, 'c.yaml'), 'deviceId: 1\nports:\n  - { number: 1, interface: a }\n  - { number: 1, interface: b }\nfailMode: open\nspeed: 3\n')
   const { status, stderr } = run('--config', 'c.yaml', '--check-config')
   assert.equal(status, 2)
   assert.deepEqual(stderr.split('\n').slice(0, 3).map((line) => line.split(': ').slice(0, 3).join(': ')), [
@@ -92,7 +92,7 @@ test('a mistake in the file is told with file, line, column and reason', () => {
 })
 
 test('an option replaces what the file says', () => {
-  writeFileSync(join(folder, 'd.yaml'), 'failMode: standalone\ncontrollers: [tcp:1.2.3.4]\nports: [{ number: 1, interface: a }]\n')
+  writeFileSync(join(folder, 'd.yaml'), 'failMode: open\ncontrollers: [tcp:1.2.3.4]\nports: [{ number: 1, interface: a }]\n')
   const { status, stdout } = run('--config', 'd.yaml', '--check-config', '--fail-mode', 'secure', '--controller', 'tcp:h')
   assert.equal(status, 0)
   assert.equal(stdout, 'd.yaml is valid: 1 ports, controllers tcp:h:6653, listening on none\n')

@@ -130,7 +130,7 @@ for (const [what, yaml, expected] of [
   ['OpenFlow 1.4', 'protocols: [OpenFlow13, OpenFlow14]', /^c\.yaml:1:25: protocols\[1\]: OpenFlow14 is not supported; supported are OpenFlow10 and OpenFlow13$/],
   ['a word for a protocol', 'protocols: [toString]', /'toString' is not a protocol/],
   ['no protocol', 'protocols: []', /protocols: must not be empty/],
-  ['standalone', 'failMode: standalone', /^c\.yaml:1:11: failMode: fail mode 'standalone' is not supported yet/],
+  ['an unknown fail mode', 'failMode: open', /^c\.yaml:1:11: failMode: 'open' is not a fail mode; expected 'secure' or 'standalone'$/],
   ['a duration without a unit', 'inactivityProbe: 5', /^c\.yaml:1:18: inactivityProbe: '5' is not a duration; expected a number and its unit, such as 5s or 500ms, or 0 for never$/],
   ['no back-off', 'maxBackoff: 0', /'0' is not a duration/],
   ['a log level', 'logLevel: loud', /^c\.yaml:1:11: logLevel: "loud" is not one of trace, debug/],

@@ -1,0 +1,129 @@
+/**
+ * The flows by which the switch forwards on its own (fail-mode.ts): a hidden one that is above all flows of controllers
+ * and seen by none of them, and an ordinary one of the lowest priority. Also the flush that goes before either.
+ */
+import type { Millis } from '../base/clock.js'
+import { Group, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../openflow/index.js'
+import type { FlowMod, Instructions } from '../openflow/index.js'
+import { FailMode } from './fail-mode.js'
+import type { FailModeConfig } from './fail-mode.js'
+import { addOwnFlow } from './flow-mod.js'
+import type { Change, FlowRecord, Pipeline } from './pipeline.js'
+import { removal } from './removal.js'
+import type { Context, Flow, Lockable } from './state.js'
+
+/** Never given to a flow of a controller, see FlowTables.nextId. */
+export const HIDDEN_FLOW_ID = 0xffffffff
+/** Open vSwitch's FAIL_OPEN_PRIORITY; OpenFlow's priorities have 16 bits. */
+const HIDDEN_PRIORITY = 0xf0f0f0
+const RETRY_AFTER: Millis = 1000
+
+const normal: Instructions = { ...NO_INSTRUCTIONS, apply: [{ type: 'output', port: Port.NORMAL, maxLen: 0 }] }
+const hiddenFlow: FlowRecord = { id: HIDDEN_FLOW_ID, tableId: 0, priority: HIDDEN_PRIORITY, match: [], instructions: normal, cookie: 0n, idleTimeout: 0 }
+const ordinaryFlow: FlowMod = {
+  type: 'flow_mod', command: 'add', tableId: 0, priority: 0, match: [], cookie: 0n, cookieMask: 0n, idleTimeout: 0, hardTimeout: 0,
+  bufferId: NO_BUFFER, outPort: Port.ANY, outGroup: Group.ANY, flags: 0, importance: 0, instructions: normal,
+}
+
+/** Why this pipeline cannot forward as an ordinary switch does; null where it can. */
+export function whyNotStandalone(pipeline: Pipeline): readonly string[] | null {
+  const plan = pipeline.plan([{ op: 'add_flow', flow: hiddenFlow }])
+  if (plan.refused) return plan.reasons
+  pipeline.undo(plan)
+  return null
+}
+
+export class Standalone implements Lockable {
+  token = 0
+  readonly failMode: FailMode
+  /** What the target has, or will have once `token` is acknowledged. */
+  #isThere = false
+  #flushing: Set<Flow> | null = null
+  #wantsOrdinary: boolean
+  #retryAt: Millis = 0
+
+  constructor(config: FailModeConfig, now: Millis) {
+    this.failMode = new FailMode(config, now)
+    this.#wantsOrdinary = this.failMode.isUnmanaged
+  }
+
+  configure(ctx: Context, config: FailModeConfig): void {
+    if (this.failMode.configure(config, ctx.now)) this.#flush(ctx)
+  }
+
+  /** Part of every step. */
+  run(ctx: Context): void {
+    switch (this.failMode.run(ctx.now)) {
+      case 'opened':
+        ctx.emit({ kind: 'log', level: 'warn', text: 'no controller controls the switch; it forwards on its own as an ordinary switch' })
+        this.#flush(ctx)
+        break
+      case 'closed':
+        ctx.emit({ kind: 'log', level: 'warn', text: 'a controller controls the switch again' })
+        break
+      case null:
+    }
+    if (ctx.ops.target === 'syncing' || ctx.now < this.#retryAt) return
+    this.#retryAt = 0
+    this.#goOnFlushing(ctx)
+    this.#addOrdinary(ctx)
+    this.#follow(ctx)
+  }
+
+  next(ctx: Context): Millis | null {
+    const times = [this.failMode.next(), this.#retryAt === 0 || ctx.ops.target === 'syncing' ? null : this.#retryAt].filter((time) => time !== null)
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
+  /** Its part of the whole state, which is about to be written. */
+  wholeState(): Change[] {
+    this.#isThere = this.failMode.isOnItsOwn
+    return this.#isThere ? [{ op: 'add_flow', flow: hiddenFlow }] : []
+  }
+  /** Whether this is its flow, and still wanted. */
+  owns(change: Change): boolean { return change.op === 'add_flow' && change.flow.id === HIDDEN_FLOW_ID && this.#isThere }
+
+  #flush(ctx: Context): void {
+    this.#flushing = new Set(ctx.flows.all())
+    this.#wantsOrdinary = this.failMode.isUnmanaged
+  }
+
+  /** Flows with a change in flight follow when that is answered; flows that are added meanwhile stay. */
+  #goOnFlushing(ctx: Context): void {
+    if (this.#flushing === null) return
+    const left = [...this.#flushing].filter((flow) => ctx.flows.byId(flow.id) === flow && !flow.deleting)
+    const free = left.filter((flow) => flow.token === 0)
+    const outcome = free.length === 0 ? null : ctx.ops.submit(ctx, removal(ctx, free.map((flow) => ({ flow, reason: 'delete' })), 'own'), null)
+    if (outcome?.kind === 'error') return this.#retry(ctx, outcome.reasons)
+    const busy = left.filter((flow) => !free.includes(flow))
+    this.#flushing = busy.length === 0 ? null : new Set(busy)
+  }
+
+  #addOrdinary(ctx: Context): void {
+    if (!this.#wantsOrdinary || this.#flushing !== null) return
+    const outcome = addOwnFlow(ctx, ordinaryFlow)
+    if (outcome.kind === 'error') this.#retry(ctx, outcome.reasons)
+    this.#wantsOrdinary = outcome.kind !== 'done'
+  }
+
+  #follow(ctx: Context): void {
+    const wanted = this.failMode.isOnItsOwn
+    if (wanted === this.#isThere || this.token !== 0) return
+    const outcome = ctx.ops.submit(ctx, {
+      changes: [wanted ? { op: 'add_flow', flow: hiddenFlow } : { op: 'delete_flow', flow: hiddenFlow, wantCounters: false }],
+      touches: [this], family: 'own',
+      apply: () => { this.#isThere = wanted },
+      settled: () => {},
+      undo: () => {
+        this.#isThere = !wanted
+        this.#retryAt = ctx.now + RETRY_AFTER
+      },
+    }, null)
+    if (outcome.kind === 'error') this.#retry(ctx, outcome.reasons)
+  }
+
+  #retry(ctx: Context, reasons: readonly string[]): void {
+    ctx.emit({ kind: 'log', level: 'error', text: 'the flows by which the switch forwards on its own cannot be changed', detail: { reasons } })
+    this.#retryAt = ctx.now + RETRY_AFTER
+  }
+}
