@@ -6,6 +6,7 @@ import { Random } from '../e2e/differential/random.js'
 import { BucketId, NO_INSTRUCTIONS, PortConfig, type Message } from '../../src/openflow/index.js'
 import { flowMod } from '../support/switch-rig.js'
 import { FlowGenerator } from './flows.js'
+import { withMeters, type ModelMeter } from './meters.js'
 import { randomFeatures, randomFrame, type ModelPacket } from './packets.js'
 import type { ModelFlow, ModelGroup, ModelPort, ModelSwitch } from './switch.js'
 
@@ -20,10 +21,12 @@ export function generateCase(seed: number, packetCount: number, ports: readonly 
   const packets = Array.from({ length: packetCount }, () => ({ inPort: random.pick(ports), frame: randomFrame(random, features) }))
   const generator = new FlowGenerator(random, features, packets, ports)
   const flags = [0, 0, PortConfig.DOWN, PortConfig.NO_RECV, PortConfig.NO_FWD, PortConfig.NO_PACKET_IN]
+  const groups = generator.groups()
+  const { meters, flows: metered } = withMeters(random, generator.flows())
   return {
     about: [...features].join(', '),
     ports: ports.map((portNo) => ({ portNo, config: features.has('port flags') ? random.pick(flags) : 0, linkUp: true })),
-    groups: generator.groups(), flows: generator.flows(), packets,
+    groups, meters, flows: metered, packets,
   }
 }
 
@@ -38,16 +41,16 @@ const shortFlow = (flow: ModelFlow): unknown =>
 
 const wide = /^0x[0-9a-f]+$/
 /** One line for each port, group, flow and packet. */
-export function caseToText({ about, ports, groups, flows, packets }: ModelCase): string {
+export function caseToText({ about, ports, groups, meters = [], flows, packets }: ModelCase): string {
   const line = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `0x${each.toString(16)}` : each))
   const list = (values: readonly unknown[]): string => (values.length === 0 ? '[]' : `[\n    ${values.map(line).join(',\n    ')}\n  ]`)
   const shortPackets = packets.map(({ inPort, frame }) => ({ inPort, frame: Buffer.from(frame).toString('hex') }))
-  return `{\n  "about": ${line(about)},\n  "ports": ${list(ports)},\n  "groups": ${list(groups)},\n  "flows": ${list(flows.map(shortFlow))},\n  "packets": ${list(shortPackets)}\n}\n`
+  return `{\n  "about": ${line(about)},\n  "ports": ${list(ports)},\n  "groups": ${list(groups)},\n${meters.length === 0 ? '' : `  "meters": ${list(meters)},\n`}  "flows": ${list(flows.map(shortFlow))},\n  "packets": ${list(shortPackets)}\n}\n`
 }
 
 export function caseFromText(text: string): ModelCase {
   const read = JSON.parse(text, (key, value: unknown) => (typeof value === 'string' && key !== 'frame' && wide.test(value) ? BigInt(value) : value)) as
-    { about: string; ports: ModelPort[]; groups: ModelGroup[]; flows: ModelFlow[]; packets: { inPort: number; frame: string }[] }
+    { about: string; ports: ModelPort[]; groups: ModelGroup[]; meters?: ModelMeter[]; flows: ModelFlow[]; packets: { inPort: number; frame: string }[] }
   return {
     ...read, flows: read.flows.map((flow) => ({ ...flow, instructions: { ...NO_INSTRUCTIONS, ...flow.instructions } })),
     packets: read.packets.map(({ inPort, frame }) => ({ inPort, frame: new Uint8Array(Buffer.from(frame, 'hex')) })),

@@ -2,8 +2,9 @@
  * One case on the model and on the switch: what leaves each port, what is sent to the controller, and what was counted must
  * be the same. What the switch refuses is left out of the model, if refusing it is the switch's right (limits.ts).
  */
-import { PortConfig, type GroupFeatures, type Message, type PacketIn } from '../../src/openflow/index.js'
+import { Meter, PortConfig, type GroupFeatures, type Message, type PacketIn } from '../../src/openflow/index.js'
 import { flowMessage, groupMessage, type ModelCase } from './case.js'
+import { meterMessage } from './meters.js'
 import { beyondFeatures, partsOfFlow, partsOfGroup, referredGroups } from './limits.js'
 import type { ModelPacket } from './packets.js'
 import { emptySwitch, type ModelRig } from './rig.js'
@@ -71,9 +72,10 @@ const isReceived = (sw: ModelSwitch, inPort: number): boolean => sw.ports.some((
 /** Replaces everything in the switch by the case; returns what of it the switch has taken. */
 async function install(rig: ModelRig, wanted: ModelCase, tally: Tally): Promise<{ sw: ModelSwitch } | Difference> {
   const portMods = rig.portMods(wanted.ports)
-  const messages: Message[] = [...emptySwitch, ...portMods, ...wanted.groups.map(groupMessage), ...wanted.flows.map(flowMessage)]
+  const meters = wanted.meters ?? []
+  const messages: Message[] = [...emptySwitch, ...portMods, ...meters.map(meterMessage), ...wanted.groups.map(groupMessage), ...wanted.flows.map(flowMessage)]
   const errors = await rig.send(messages)
-  const before = emptySwitch.length + portMods.length
+  const before = emptySwitch.length + portMods.length + meters.length
   for (let i = 0; i < before; i++) if (errors.has(i)) return { kind: 'refused', packet: null, text: `${messages[i]?.type} refused: ${errors.get(i)}` }
   const groups: ModelGroup[] = []
   const isMissing = (groupId: number): boolean => !groups.some((group) => group.groupId === groupId)
@@ -101,7 +103,7 @@ async function install(rig: ModelRig, wanted: ModelCase, tally: Tally): Promise<
     if (beyond.length === 0 && !dependsOnRefused && !isLimit(error)) return { kind: `flow refused ${error}`, packet: null, text: `the flow table=${flow.tableId} priority=${flow.priority} is refused with ${error}, and asks for nothing that the table features do not have` }
     for (const part of beyond.length > 0 ? beyond : dependsOnRefused ? ['(refers to a refused group)'] : ['(limit)']) tally.refuse(part, error)
   }
-  return { sw: { ports: wanted.ports, groups, flows } }
+  return { sw: { ports: wanted.ports, groups, flows, meters } }
 }
 
 /** OFPFMFC_TABLE_FULL, OFPGMFC_OUT_OF_GROUPS, OUT_OF_BUCKETS, CHAINING_UNSUPPORTED: a size, which no feature tells. */
@@ -127,6 +129,8 @@ async function compareCounters(rig: ModelRig, sw: ModelSwitch, chosen: readonly 
     const expected = count((outcome) => outcome.flows, flow)
     if (counted !== BigInt(expected)) return { kind: 'flow counter', packet: null, text: `flow table=${flow.tableId} priority=${flow.priority}: ${expected} packets, counted ${counted}` }
   }
+  const meters = await compareMeters(rig, sw, count)
+  if (meters !== null) return meters
   if (sw.groups.length === 0 || !areGroupsKnown) return null
   const { groups } = await rig.client.stats({ kind: 'group', groupId: 0xfffffffc })
   for (const { groupId, buckets } of sw.groups) {
@@ -137,6 +141,18 @@ async function compareCounters(rig: ModelRig, sw: ModelSwitch, chosen: readonly 
       const inBucket = count((outcome) => outcome.buckets, `${groupId}/${index}`)
       if (counted.buckets[index]?.packetCount !== BigInt(inBucket)) return { kind: 'bucket counter', packet: null, text: `bucket ${index} of group ${groupId}: ${inBucket} packets, counted ${counted.buckets[index]?.packetCount}` }
     }
+  }
+  return null
+}
+
+async function compareMeters(rig: ModelRig, sw: ModelSwitch, count: <T>(of: (outcome: Outcome) => readonly T[], wanted: T) => number): Promise<Difference | null> {
+  if (sw.meters === undefined || sw.meters.length === 0) return null
+  const { meters } = await rig.client.stats({ kind: 'meter', meterId: Meter.ALL })
+  for (const { meterId, bands } of sw.meters) {
+    const counted = meters.find((meter) => meter.meterId === meterId)
+    const expected = [count(({ meters: used }) => used, meterId), ...bands.map((_, index) => count(({ bands: used }) => used, `${meterId}/${index}`))]
+    const actual = [counted?.packetInCount, ...counted?.bands.map(({ packetCount }) => packetCount) ?? []]
+    if (!same(expected.map(String), actual.map(String))) return { kind: 'meter counter', packet: null, text: `meter ${meterId} and its bands: ${expected.join(', ')} packets, counted ${actual.join(', ')}` }
   }
   return null
 }

@@ -1,8 +1,9 @@
 /** The model itself, against cases worked out by hand from the text. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Group, NO_INSTRUCTIONS, Port, type Action, type FieldValue, type Instructions, type OxmName } from '../../src/openflow/index.js'
+import { Group, NO_INSTRUCTIONS, Port, type Action, type FieldValue, type Instructions, type MeterBand, type OxmName } from '../../src/openflow/index.js'
 import { hex } from '../support/switch-rig.js'
+import { raisedPrecedence } from './meters.js'
 import { valueOf } from './fields.js'
 import { parse } from './headers.js'
 import * as rewrite from './rewrite.js'
@@ -109,6 +110,17 @@ describe('the model switches', () => {
   it('to the controller where a TTL has run out, and nothing after it', () => {
     const [outcome] = run({ flows: [flow(0, 7, [], { apply: [{ type: 'set_nw_ttl', ttl: 1 }, output(2), { type: 'dec_nw_ttl' }, output(3)], write: [output(4)] })] })
     assert.deepEqual([portsOf(outcome), outcome?.packetIns.map(({ reason, cookie }) => [reason, cookie])], [[2], [['invalid_ttl', 7n]]])
+  })
+
+  it('through a meter first: of the bands that are exceeded the first of the highest rate drops or remarks', () => {
+    const band = (type: 'drop' | 'dscp_remark', rate: number, precLevel = 0): MeterBand => ({ type, rate, precLevel, burstSize: 0 })
+    const through = (...bands: readonly MeterBand[]): Outcome | undefined => run({
+      meters: [{ meterId: 5, flags: 2, bands }], flows: [flow(0, 1, [], { meter: 5, write: [output(2)], gotoTable: 1 }), flow(1, 1, [], {})] })[0]
+    assert.deepEqual([portsOf(through()), portsOf(through(band('drop', 9))), portsOf(through(band('drop', 0)))], [[2], [2], []])
+    const outcome = through(band('drop', 9), band('dscp_remark', 0, 1), band('drop', 0))
+    assert.deepEqual([portsOf(outcome), outcome?.meters, outcome?.bands], [[2], [5], ['5/1']])
+    assert.deepEqual([[10n, 1], [10n, 2], [14n, 1], [36n, 3], [0n, 1], [46n, 1], [8n, 1], [11n, 1]].map(([dscp, level]) => raisedPrecedence(BigInt(dscp!), Number(level))),
+      [12n, 14n, 14n, 38n, 0n, 46n, 8n, 11n])
   })
 
   it('a packet-in of a table-miss flow says so, if the flow sends it itself', () => {

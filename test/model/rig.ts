@@ -10,7 +10,7 @@ import { DriverPortMonitor } from '../../src/agent/port-monitor.js'
 import { monotonicNow } from '../../src/base/clock.js'
 import { silentLogger } from '../../src/base/logger.js'
 import { checkConfig, noSource, type Config } from '../../src/config/index.js'
-import { BucketId, Group, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
+import { BucketId, Group, Meter, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
 import { flowMod, OpenFlowClient } from '../support/switch-rig.js'
 import type { ModelPort } from './switch.js'
@@ -106,4 +106,5 @@ const PORT_FLAGS = 0x65
 export const emptySwitch: readonly Message[] = [
   flowMod(0xff, 0, [], {}, { command: 'delete' }),
   { type: 'group_mod', command: 'delete', groupType: 'all', groupId: Group.ALL, buckets: [], commandBucketId: BucketId.ALL },
+  { type: 'meter_mod', command: 'delete', flags: 0, meterId: Meter.ALL, bands: [] },
 ]

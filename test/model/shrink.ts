@@ -46,6 +46,8 @@ function* smaller(failing: ModelCase): Generator<ModelCase> {
     for (const [index, bucket] of group.buckets.entries())
       for (const actions of without(bucket.actions)) yield withBuckets(group.buckets.map((each, other) => (other === index ? { ...bucket, actions } : each)))
   }
+  for (const [at, meter] of (failing.meters ?? []).entries())
+    for (const bands of without(meter.bands)) yield { ...failing, meters: (failing.meters ?? []).map((each, other) => (other === at ? { ...meter, bands } : each)) }
   for (const [at, flow] of failing.flows.entries())
     for (const candidate of smallerFlows(flow)) yield { ...failing, flows: failing.flows.map((each, other) => (other === at ? candidate : each)) }
   if (failing.ports.some(({ config }) => config !== 0)) yield { ...failing, ports: failing.ports.map((port) => ({ ...port, config: 0 })) }
@@ -57,6 +59,7 @@ function* smallerFlows(flow: ModelFlow): Generator<ModelFlow> {
   for (const name of lists)
     for (const list of [null, ...shorter<Action>(instructions[name] ?? [])])
       if (instructions[name] !== null) yield { ...flow, instructions: { ...instructions, [name]: list } }
+  if (instructions.meter !== null) yield { ...flow, instructions: { ...instructions, meter: null } }
   if (instructions.clear) yield { ...flow, instructions: { ...instructions, clear: false } }
   if (instructions.writeMetadata !== null) yield { ...flow, instructions: { ...instructions, writeMetadata: null } }
   if (instructions.gotoTable !== null) yield { ...flow, instructions: { ...instructions, gotoTable: null } }

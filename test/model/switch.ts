@@ -8,6 +8,7 @@
 import { Group, Port, PortConfig, type Action, type Bucket, type GroupType, type Instructions, type Match, type PacketInReason } from '../../src/openflow/model.js'
 import { type PipelineFields, valueOf } from './fields.js'
 import { parse } from './headers.js'
+import { appliedBand, raisedPrecedence, type ModelMeter } from './meters.js'
 import * as rewrite from './rewrite.js'
 
 export interface ModelFlow { readonly tableId: number; readonly priority: number; readonly match: Match; readonly cookie: bigint; readonly instructions: Instructions }
@@ -16,7 +17,7 @@ export type ModelBucket = Omit<Bucket, 'bucketId'>
 export interface ModelGroup { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly ModelBucket[] }
 /** `config` has the bits of OFPPC_*. */
 export interface ModelPort { readonly portNo: number; readonly config: number; readonly linkUp: boolean }
-export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[] }
+export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[]; readonly meters?: readonly ModelMeter[] }
 
 export interface SentFrame { readonly port: number; readonly frame: Uint8Array; readonly queueId: number | null }
 export interface SentPacketIn {
@@ -26,10 +27,12 @@ export interface SentPacketIn {
 export interface Outcome {
   readonly sent: readonly SentFrame[]
   readonly packetIns: readonly SentPacketIn[]
-  /** Each time a flow, a group or a bucket (`group/index`) was used. */
+  /** Each time a flow, a group, a bucket (`group/index`), a meter or a band (`meter/index`) was used. */
   readonly flows: readonly ModelFlow[]
   readonly groups: readonly number[]
   readonly buckets: readonly string[]
+  readonly meters: readonly number[]
+  readonly bands: readonly string[]
 }
 
 /** More than these permissible outcomes are not looked at: null. */
@@ -80,6 +83,8 @@ class Run implements Outcome {
   readonly flows: ModelFlow[] = []
   readonly groups: number[] = []
   readonly buckets: string[] = []
+  readonly meters: number[] = []
+  readonly bands: string[] = []
   /** Choices that have not been followed. */
   readonly open: number[][] = []
   readonly #sw: ModelSwitch
@@ -101,9 +106,10 @@ class Run implements Outcome {
       const flow = this.#lookup(table, packet)
       if (flow === undefined) return // dropped, without its action set. OF 1.3.5 §5.4
       this.flows.push(flow)
-      const { apply, clear, write, writeMetadata, gotoTable } = flow.instructions
+      const { meter, apply, clear, write, writeMetadata, gotoTable } = flow.instructions
       const origin: Origin = { tableId: table, cookie: flow.cookie, isMiss: isTableMiss(flow) }
       // In this order, whatever the order in the message. OF 1.3.5 §5.9
+      if (meter !== null && !this.#measure(packet, meter)) return
       // A packet whose TTL has run out is rejected: nothing more becomes of it (docs/adr/0015).
       if (apply !== null && !this.#execute(packet, apply, origin, false)) return
       if (clear) set.clear()
@@ -112,6 +118,22 @@ class Run implements Outcome {
       if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), { ...origin, isMiss: false }, true)
       table = gotoTable
     }
+  }
+
+  /** False: the packet is dropped. OF 1.3.5 §5.7 */
+  #measure(packet: Packet, meterId: number): boolean {
+    const meter = this.#sw.meters?.find((each) => each.meterId === meterId)
+    if (meter === undefined) throw new Error(`there is no meter ${meterId}`)
+    this.meters.push(meterId)
+    const index = appliedBand(meter)
+    const band = meter.bands[index]
+    if (band === undefined) return true
+    this.bands.push(`${meterId}/${index}`)
+    if (band.type === 'drop') return false
+    const dscp = valueOf(packet.frame, parse(packet.frame), { inPort: this.#inPort, metadata: packet.metadata, tunnelId: packet.tunnelId }, 'ip_dscp')
+    const raised = raisedPrecedence(dscp, band.precLevel)
+    if (raised !== dscp) packet.frame = rewrite.setField(packet.frame, 'ip_dscp', raised, null)
+    return true
   }
 
   #lookup(table: number, packet: Packet): ModelFlow | undefined {
