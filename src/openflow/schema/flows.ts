@@ -34,6 +34,7 @@ export const flowMod: Layout<FlowMod> = layout('OFPT_FLOW_MOD', {
   '1.4+': [...fixed11, f('importance', u16), nested('match', oxmMatch), nested('instructions', instructions)],
 }, { constants: { type: 'flow_mod' }, drop: ['tableId'] })
 
+const OF11 = 2
 const isDelete = (mod: FlowMod): boolean => mod.command === 'delete' || mod.command === 'delete_strict'
 
 const FLAGS10 = { SEND_FLOW_REM: 1, CHECK_OVERLAP: 2, EMERG: 4 } as const
@@ -42,6 +43,8 @@ const FLAGS: Ranges<number> = { '1.1': 3, '1.2': 7, '1.3+': 0x1f }
 
 export function liftFlowMod(mod: FlowMod, r: Reader): FlowMod {
   if (r.version !== 1) {
+    // All tables at once came with 1.2. OF 1.1 §A.3.4.1
+    if (r.version === OF11 && mod.tableId === Table.ALL) throw new Fault('OFPFMFC_BAD_TABLE_ID', 'no table 255')
     if ((mod.flags & ~(pick(FLAGS, r.version) ?? 0)) !== 0) throw new Fault('OFPFMFC_BAD_FLAGS', `flags 0x${mod.flags.toString(16)}`)
     return mod
   }
@@ -60,6 +63,7 @@ export function liftFlowMod(mod: FlowMod, r: Reader): FlowMod {
 
 export function lowerFlowMod(mod: FlowMod, version: number): FlowMod {
   if (version !== 1) {
+    if (version === OF11 && mod.tableId === Table.ALL) throw new Unencodable('OFPT_FLOW_MOD', 'tableId', version, 'no table 255')
     if ((mod.flags & ~(pick(FLAGS, version) ?? 0)) !== 0) throw new Unencodable('OFPT_FLOW_MOD', 'flags', version, `0x${mod.flags.toString(16)}`)
     return mod
   }

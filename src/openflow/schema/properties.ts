@@ -13,6 +13,8 @@ import { inRange } from '../versions.js'
 
 const HEADER = 4
 const EXPERIMENTER = 0xffff
+/** Where there are two, for slaves or table-miss entries and for the others. */
+const FIRST_EXPERIMENTER = 0xfffe
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -55,7 +57,7 @@ export function propertyList<V extends object>(empty: V, rows: readonly Property
           row.decode(r, at + HEADER, at + length, value)
           if (r.at !== at + length) throw new Fault(errors.length, `property ${code} has ${length} bytes`)
         } else if (!r.loose) {
-          throw new Fault(code === EXPERIMENTER ? errors.experimenter : errors.type, `property type ${code}`)
+          throw new Fault(code >= FIRST_EXPERIMENTER ? errors.experimenter : errors.type, `property type ${code}`)
         }
         at += padded
       }

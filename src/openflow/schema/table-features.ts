@@ -138,6 +138,10 @@ const NOTHING: Properties = {
   packetTypes: [],
 }
 
+const OF13 = 4
+/** For entries and for table-miss entries. */
+const EXPERIMENTERS = 0xfffe
+
 const properties: Codec<Properties> = {
   empty: NOTHING,
   decode(r, at, end) {
@@ -149,11 +153,11 @@ const properties: Codec<Properties> = {
       const length = r.view.getUint16(at + 2)
       const padded = (length + 7) & ~7
       if (length < 4 || padded > end - at) throw bad(`property ${code} says it has ${length} bytes, ${end - at} are left`)
-      if (seen.has(code)) throw new Fault('OFPTFFC_BAD_ARGUMENT', `property ${code} twice`)
-      seen.add(code)
       const row = PROPERTIES.find((candidate) => inRange(candidate.since, r.version) && (candidate.code === code || (candidate.miss !== null && candidate.code + 1 === code)))
+      if (row !== undefined && seen.has(code)) throw new Fault(r.version === OF13 ? 'OFPTFFC_BAD_ARGUMENT' : 'OFPBPC_DUP_TYPE', `property ${code} twice`)
+      seen.add(code)
       if (row !== undefined) assign(found, row.code === code ? row.name : row.miss, row.read(r, at + 4, at + length))
-      else if (!r.loose) throw new Fault('OFPTFFC_BAD_TYPE', `property type ${code}`)
+      else if (!r.loose) throw new Fault(code >= EXPERIMENTERS ? 'OFPBPC_BAD_EXPERIMENTER' : 'OFPTFFC_BAD_TYPE', `property type ${code}`)
       at += padded
     }
     for (const { code, name, miss } of PROPERTIES) if (miss !== null && !seen.has(code + 1)) assign(found, miss, found[name])

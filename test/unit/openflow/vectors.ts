@@ -38,15 +38,18 @@ export const fromJson = (text: string): unknown => JSON.parse(text, (_, item: un
 export const parseHex = (text: string): Uint8Array =>
   new Uint8Array(Buffer.from(text.split('\n').map((line) => line.replace(/#.*/, '')).join('').replace(/\s+/g, ''), 'hex'))
 
-export function readVectors(folder: 'of10' | 'of13'): readonly Vector[] {
+/** Folder of each wire version's vectors. */
+const FOLDERS = { of10: 1, of11: 2, of12: 3, of13: 4, of14: 5, of15: 6 } as const
+
+export function readVectors(folder: keyof typeof FOLDERS): readonly Vector[] {
   const directory = join(process.cwd(), 'test', 'vectors', folder)
   return readdirSync(directory).filter((name) => name.endsWith('.vec')).sort().map((name) => {
     const [hex = '', json = '', text = ''] = readFileSync(join(directory, name), 'utf8').split(/^---\n/m)
     return {
-      file: `${folder}/${name}`, version: folder === 'of10' ? 1 : 4, bytes: parseHex(hex), message: fromJson(json) as Message,
+      file: `${folder}/${name}`, version: FOLDERS[folder], bytes: parseHex(hex), message: fromJson(json) as Message,
       text: text.trim(), oneWay: hex.includes('# one way:'),
     }
   })
 }
 
-export const allVectors = (): readonly Vector[] => [...readVectors('of10'), ...readVectors('of13')]
+export const allVectors = (): readonly Vector[] => (Object.keys(FOLDERS) as (keyof typeof FOLDERS)[]).flatMap(readVectors)
