@@ -18,7 +18,7 @@ export const switchOptions = {
   'bridge': config({ value: 'NAME', key: 'bridge', read: readText }),
   'rundir': config({ value: 'DIR', key: 'rundir', read: readText }),
   'control-name': config({ value: 'NAME', key: 'controlName', read: readText }),
-  'protocols': config({ value: 'OpenFlow10,OpenFlow13', key: 'protocols', read: readText, list: 'split' }),
+  'protocols': config({ value: 'OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15', key: 'protocols', read: readText, list: 'split' }),
   'fail-mode': config({ value: 'secure|standalone', key: 'failMode', read: readText }),
   'log-level': config({ value: 'LEVEL', key: 'logLevel', read: readText }),
   'config': { value: 'FILE' },

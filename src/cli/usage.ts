@@ -21,7 +21,7 @@ options
   --rundir DIR                  sockets for ovs-ofctl NAME and ovs-appctl go there (default $OVS_RUNDIR, else none)
   --bridge NAME                 what they call the switch (default br0)
   --control-name NAME           and what ovs-appctl -t calls the program (default ofswitchd)
-  --protocols LIST              OpenFlow versions to offer (default OpenFlow10,OpenFlow13)
+  --protocols LIST              OpenFlow versions to offer (default OpenFlow10 to OpenFlow15, all)
   --fail-mode MODE              while no controller is there: secure keeps the flows (default), standalone forwards as an
                                 ordinary switch, with a pipeline that can (p4/main.p4 cannot yet)
   --config FILE                 YAML file with these settings and more; an option replaces the file's key

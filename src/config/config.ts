@@ -50,7 +50,7 @@ export interface Config {
   /** Absolute; null = no sockets by the name of the bridge, no control socket. */
   readonly rundir: string | null
   readonly controlName: string
-  /** Wire versions, ascending: 1 = OpenFlow 1.0, 4 = OpenFlow 1.3. */
+  /** Wire versions, ascending: 1 = OpenFlow 1.0, 6 = OpenFlow 1.5. */
   readonly protocols: readonly number[]
   readonly failMode: 'secure' | 'standalone'
   /** Milliseconds; 0 = no probes. */

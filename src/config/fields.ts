@@ -74,14 +74,14 @@ export const interfaceName = z.string().regex(/^[!-.0-~]{1,15}$/, 'not an interf
 /** What becomes part of a file name in the run directory. */
 export const bridgeName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'not a name (letters, digits, _ - and ., 64 at most)')
 
-export const wireVersions = { OpenFlow10: 1, OpenFlow13: 4 } as const
+export const wireVersions = { OpenFlow10: 1, OpenFlow11: 2, OpenFlow12: 3, OpenFlow13: 4, OpenFlow14: 5, OpenFlow15: 6 } as const
 export type ProtocolName = keyof typeof wireVersions
 export const protocol = z.string().transform((text, context): ProtocolName =>
   Object.hasOwn(wireVersions, text)
     ? (text as ProtocolName)
-    : fail(context, /^OpenFlow1[0-5]$/.test(text)
-      ? `${text} is not supported; supported are ${Object.keys(wireVersions).join(' and ')}`
-      : `'${text}' is not a protocol; supported are ${Object.keys(wireVersions).join(' and ')}`))
+    : fail(context, /^OpenFlow1[0-9]$/.test(text)
+      ? `${text} is not supported; supported are ${Object.keys(wireVersions).join(', ')}`
+      : `'${text}' is not a protocol; supported are ${Object.keys(wireVersions).join(', ')}`))
 
 export const failMode = z.string().transform((text, context): 'secure' | 'standalone' =>
   text === 'secure' || text === 'standalone' ? text : fail(context, `'${text}' is not a fail mode; expected 'secure' or 'standalone'`))

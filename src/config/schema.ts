@@ -77,8 +77,8 @@ export const configSchema = z.strictObject({
   bridge: bridgeName.default('br0').describe('name of the switch for ovs-ofctl and ovs-appctl'),
   rundir: z.string().min(1).optional().describe('folder for <bridge>.mgmt, <bridge>.snoop, the control socket and its pidfile; none of them where it is absent'),
   controlName: bridgeName.default('ofswitchd').describe('target name for ovs-appctl -t: <name>.pid and <name>.<process id>.ctl in rundir'),
-  protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow13'])
-    .describe('OpenFlow versions that are negotiated: OpenFlow10, OpenFlow13'),
+  protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'])
+    .describe('OpenFlow versions that are negotiated: OpenFlow10 to OpenFlow15'),
   failMode: failMode.prefault('secure').describe("while no controller is there: 'secure', flows stay as they are; 'standalone', the switch forwards as an ordinary one"),
   inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
   maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),

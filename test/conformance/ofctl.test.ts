@@ -1,12 +1,14 @@
 /**
  * ovs-ofctl at a switch: the same commands are given to Open vSwitch and to ofswitchd, and what they print is compared,
- * apart from the differences listed (with their reasons) in ofctl/differences.ts.
+ * apart from the differences listed (with their reasons) in ofctl/differences.ts. Every version with the embedded target;
+ * with BMv2 two, because a version ends in the codec.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Wire } from '../support/netns-frames.js'
 import { Sandbox } from '../support/netns.js'
 import { oracle, ownSubjects, skipReason } from '../support/subject-list.js'
+import { bmv2Subject } from '../support/subject-ofswitchd.js'
 import type { RunningSwitch } from '../support/subject.js'
 import { hideDifferences } from './ofctl/differences.js'
 import { claims, type Entry, runScript } from './ofctl/script.js'
@@ -31,8 +33,9 @@ for (const subject of compared)
     })
     after(async () => { for (const sandbox of sandboxes) await sandbox.close() })
 
+    const versions = subject === bmv2Subject ? ['OpenFlow10', 'OpenFlow13'] : subject.versions
     for (const script of scripts)
-      for (const version of script.versions.filter((each) => subject.versions.includes(each)))
+      for (const version of script.versions.filter((each) => versions.includes(each)))
         it(`${script.name} (${version})`, async (test) => {
           if (!await claims(benches[1]!.sw, script.needs)) return test.skip(`the switch has no ${script.needs}`)
           const [expected, actual] = await Promise.all(benches.map(({ sw, wire }) => runScript(script, version, sw, wire)))

@@ -17,7 +17,7 @@ export const TARGET_PORT = 19_559
 const CPU_PORT = 510
 
 /** What --protocols offers by default. */
-const versions = ['OpenFlow10', 'OpenFlow13'] as const
+const versions = ['OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
 
 const whyNotBuilt = (): string | undefined => existsSync(main) ? undefined : 'ofswitchd is not built (src/cli)'
 

@@ -205,9 +205,13 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    // Open vSwitch has the form of 1.3 in 1.5 as well, which lacks the `features` of OF 1.5.1 §7.3.5.14.
+    name: 'meter features', versions: ['OpenFlow13', 'OpenFlow14'], needs: 'meters', steps: ['ofctl meter-features TARGET'],
+  },
+  {
     name: 'meters', versions: since13, needs: 'meters',
     steps: [
-      'ofctl dump-meters TARGET', 'ofctl meter-features TARGET',
+      'ofctl dump-meters TARGET',
       'ofctl add-meter TARGET meter=1,kbps,band=type=drop,rate=100', 'ofctl add-meter TARGET meter=2,pktps,burst,stats,band=type=drop,rate=50,burst_size=10',
       'ofctl add-meter TARGET meter=1,kbps,band=type=drop,rate=100', 'ofctl dump-meters TARGET', 'ofctl dump-meters TARGET meter=2',
       'ofctl add-flow TARGET in_port=1,actions=meter:1,output:2', 'ofctl add-flow TARGET in_port=2,actions=meter:9,output:2', dump,

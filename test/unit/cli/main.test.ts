@@ -64,7 +64,7 @@ for (const [args, ...expected] of [
   [['--controller', 'ssl:10.0.0.1'], /^ofswitchd: --controller ssl:10\.0\.0\.1: TLS needs privateKey, certificate, caCert too/m],
   [['--controller', 'tcp:a', '--controller', 'tcp:b:x'], /^ofswitchd: --controller tcp:b:x: /m],
   [['--listen', 'tcp:1.2.3.4'], /^ofswitchd: --listen tcp:1\.2\.3\.4: .*does not listen/m],
-  [['--protocols', 'OpenFlow13,OpenFlow15'], /^ofswitchd: --protocols OpenFlow13,OpenFlow15: OpenFlow15 is not supported/m],
+  [['--protocols', 'OpenFlow13,OpenFlow16'], /^ofswitchd: --protocols OpenFlow13,OpenFlow16: OpenFlow16 is not supported/m],
   [['--fail-mode', 'open'], /^ofswitchd: --fail-mode open: 'open' is not a fail mode/m],
   [['--log-level', 'loud'], /^ofswitchd: --log-level loud: "loud" is not one of trace/m],
   [['--config', 'absent.yaml'], /^ofswitchd: absent\.yaml: cannot be read: ENOENT/m],

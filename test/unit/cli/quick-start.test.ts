@@ -39,7 +39,7 @@ test('the quick start: pings succeed, another controller takes over and gives ba
   assert.match(out, new RegExp(`controller  example learning switch on tcp:127\\.0\\.0\\.1:\\d+\n +yours is welcome on tcp:127\\.0\\.0\\.1:${port}`))
 
   const hello = await new Promise<Buffer>((resolve, reject) => connect(socket).once('data', resolve).once('error', reject))
-  assert.equal(hello[0], 4, 'somebody listens for ovs-ofctl')
+  assert.equal(hello[0], 6, 'somebody listens for ovs-ofctl')
 
   let taken = false
   const user = new LearningController({ cookie: 0x77n, onSwitch: () => { taken = true } })

@@ -27,7 +27,7 @@ test('an empty file gives the defaults', () => {
     assert.deepEqual(config.target, { kind: 'embedded' })
     assert.deepEqual(
       [config.deviceId, config.electionId, config.datapathId, config.ports, config.controllers, config.listen, config.protocols],
-      [1, null, 1n, [], [], [], [1, 4]])
+      [1, null, 1n, [], [], [], [1, 2, 3, 4, 5, 6]])
     assert.deepEqual(
       [config.failMode, config.inactivityProbe, config.maxBackoff, config.packetInRate, config.cpuPort, config.logLevel],
       ['secure', 5000, 1000, null, 510, 'info'])
@@ -127,7 +127,7 @@ for (const [what, yaml, expected] of [
   ['an unknown setting of a controller', 'controllers: [{ connection: tcp:1.2.3.4, rate: 5 }]', /^c\.yaml:1:42: controllers\[0\]\.rate: unknown key; the keys are connection, inactivityProbe/],
   ['auxiliary connections to whoever connects to us', 'controllers: [{ connection: "ptcp:1", auxiliary: 1 }]', /^c\.yaml:1:50: controllers\[0\]\.auxiliary: a controller that connects to us/],
   ['a controller outside a list', 'controllers: tcp:1.2.3.4', /^c\.yaml:1:14: controllers: expected a list, not "tcp:1\.2\.3\.4"$/],
-  ['OpenFlow 1.4', 'protocols: [OpenFlow13, OpenFlow14]', /^c\.yaml:1:25: protocols\[1\]: OpenFlow14 is not supported; supported are OpenFlow10 and OpenFlow13$/],
+  ['OpenFlow 1.6', 'protocols: [OpenFlow13, OpenFlow16]', /^c\.yaml:1:25: protocols\[1\]: OpenFlow16 is not supported; supported are OpenFlow10, OpenFlow11, OpenFlow12, OpenFlow13, OpenFlow14, OpenFlow15$/],
   ['a word for a protocol', 'protocols: [toString]', /'toString' is not a protocol/],
   ['no protocol', 'protocols: []', /protocols: must not be empty/],
   ['an unknown fail mode', 'failMode: open', /^c\.yaml:1:11: failMode: 'open' is not a fail mode; expected 'secure' or 'standalone'$/],
