@@ -125,7 +125,7 @@ function introduce(config: Config, examplePort: number, listenPort: number | nul
   const others = config.controllers.slice(1).map(({ endpoint }) => formatEndpoint(endpoint))
   const [listener] = config.listen.map(formatEndpoint)
   const dpid = config.datapathId.toString(16).padStart(16, '0')
-  say(`switch      datapath ${dpid}, OpenFlow 1.0 and 1.3, on the embedded P4 target`)
+  say(`switch      datapath ${dpid}, OpenFlow 1.0 to 1.5, on the embedded P4 target`)
   for (const { name, port, ipv4 } of hosts) say(`            port ${port}: simulated host ${name} ${ipv4}`)
   say(`controller  example learning switch on tcp:127.0.0.1:${examplePort}`)
   for (const other of others) say(`            yours is welcome on ${other}: start Faucet, os-ken … and it takes over`)

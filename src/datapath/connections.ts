@@ -41,6 +41,8 @@ export interface Connection {
   readonly auxiliaryId: number
   role: 'equal' | 'master' | 'slave'
   missSendLen: number
+  /** By which the controller wants to be called, 0 = none. OF 1.5.1 §7.3.8 */
+  shortId: number
   /** OFPC_INVALID_TTL_TO_CONTROLLER, versions before 1.3. */
   invalidTtl: boolean
   async: AsyncConfig | null
@@ -103,10 +105,15 @@ function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boole
   return (masks[conn.role === 'slave' ? 1 : 0] & bit) !== 0
 }
 
+/** Bit of OFPCRR_MASTER_REQUEST. OF 1.4.1 §7.4.4 */
+const ROLE_BY_REQUEST = 1
 /** What 1.4 made finer reasons of is one to earlier versions. OF 1.4.1 §7.4.1 */
 const FINER = PacketInBit.action_set | PacketInBit.group | PacketInBit.packet_out
 export const receivesPacketIn = (conn: Connection, bit: number): boolean =>
   receives(conn, 'packetIn', conn.version < OF14 && (bit & FINER) !== 0 ? PacketInBit.action : bit)
+export const receivesRoleStatus = (conn: Connection): boolean => receives(conn, 'roleStatus', ROLE_BY_REQUEST)
+export const receivesRequest = (conn: Connection, type: 'group_mod' | 'meter_mod'): boolean =>
+  conn.version >= OF14 && receives(conn, 'requestForward', type === 'group_mod' ? 1 : 2)
 export const receivesPortStatus = (conn: Connection, reason: PortStatus['reason']): boolean =>
   receives(conn, 'portStatus', portStatusBit[reason])
 /** Before 1.4 a flow that goes with its meter or is evicted counts, and is reported, as deleted. */
@@ -145,7 +152,7 @@ export class Connections {
     const main = auxiliary ? this.#conns.get(auxiliary.main) ?? null : null
     const own: Connection = {
       id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
-      invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(), monitors: new Map(),
+      shortId: 0, invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(), monitors: new Map(),
       nicira: { flowFormat: FlowFormat.OPENFLOW10, packetInFormat: PacketInFormat.STANDARD, flowModTableId: false, controllerId: 0 },
     }
     const conn = main === null ? own : sharing(own, main)
@@ -170,14 +177,13 @@ export class Connections {
     for (const [id, conn] of this.#draining) if (conn.queue.length === 0) this.#draining.delete(id)
   }
 
-  /** A new master makes a slave of the previous one; the role of the others stays. OF 1.3.5 §6.3 */
-  setRole(conn: Connection, role: 'equal' | 'master' | 'slave'): void {
-    if (role === 'master') {
-      for (const other of [...this.#conns.values(), ...this.#draining.values()]) {
-        if (other !== conn && other.main === null && other !== conn.main && other.role === 'master') other.role = 'slave'
-      }
-    }
+  /** A new master makes a slave of the previous one; the role of the others stays. OF 1.3.5 §6.3. Returns who lost it. */
+  setRole(conn: Connection, role: 'equal' | 'master' | 'slave'): readonly Connection[] {
+    const all = role === 'master' ? [...this.#conns.values(), ...this.#draining.values()] : []
+    const former = all.filter((other) => other !== conn && other.main === null && other !== conn.main && other.role === 'master')
+    for (const other of former) other.role = 'slave'
     conn.role = role
+    return former
   }
 
   /** Whether a request with this generation id is not older than the newest; remembers it. OF 1.3.5 §7.3.9 */

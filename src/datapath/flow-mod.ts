@@ -101,7 +101,7 @@ function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
   const id = ctx.flows.nextId()
   return {
     id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(ctx, id, flowMod), previous: null, deleting: false, flags: flowMod.flags,
+    record: recordOf(ctx, id, flowMod), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
     hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
     base: NO_COUNTERS, last: NO_COUNTERS,
   }
@@ -114,9 +114,9 @@ const recordOf = (ctx: Context, id: number, { tableId, priority, match, instruct
 /** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
 function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {
   const resetCounters = conn.version < OF12 || (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
-  const { flags, hardTimeout } = flowMod
+  const { flags, importance, hardTimeout } = flowMod
   const record = recordOf(ctx, flow.id, flowMod)
-  const update = { flags, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
+  const update = { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
   return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'added', requester), requester)
 }
 
@@ -139,7 +139,7 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   const parts = flows.map((flow): Part => ({
     flow,
     record: { ...flow.record, instructions, cookie: cookieOf(flow) },
-    update: { flags: flow.flags, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
+    update: { flags: flow.flags, importance: flow.importance, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
   }))
   return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'modified', requester), requester)
 }
@@ -147,13 +147,13 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
 interface Part {
   readonly flow: Flow
   readonly record: FlowRecord
-  readonly update: Pick<Flow, 'flags' | 'hardTimeout' | 'createdAt' | 'modifiedAt'>
+  readonly update: Pick<Flow, 'flags' | 'importance' | 'hardTimeout' | 'createdAt' | 'modifiedAt'>
 }
 
 /** New contents for flows that exist: in the place of an addition, after which an idle report that crosses it does not count, or of a modification. */
 function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, event: 'added' | 'modified', requester: Requester): Intent {
-  const before = parts.map(({ flow: { record, flags, hardTimeout, createdAt, modifiedAt, base, last } }) =>
-    ({ record, kept: { flags, hardTimeout, createdAt, modifiedAt, base, last } }))
+  const before = parts.map(({ flow: { record, flags, importance, hardTimeout, createdAt, modifiedAt, base, last } }) =>
+    ({ record, kept: { flags, importance, hardTimeout, createdAt, modifiedAt, base, last } }))
   return {
     changes: parts.map(({ flow, record }): Change => ({ op: 'modify_flow', flow: record, previous: flow.record, resetCounters })),
     touches: parts.map(({ flow }) => flow),

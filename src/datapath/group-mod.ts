@@ -12,6 +12,7 @@ import { duplicateBucket, insertBuckets, removeBuckets } from './buckets.js'
 import { groupsInBuckets } from './group-table.js'
 import type { Change, GroupRecord } from './pipeline.js'
 import { removal } from './removal.js'
+import { forwardRequest } from './request-forward.js'
 import { DONE, fail, lastToken, waitFor } from './state.js'
 import type { Context, GroupEntry, Outcome, Requester } from './state.js'
 import { checkActions } from './validate-actions.js'
@@ -45,7 +46,7 @@ function add(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
     touches: [group],
     family: 'group',
     apply: () => { ctx.groups.insert(group) },
-    settled: () => {},
+    settled: () => { forwardRequest(ctx, groupMod, requester) },
     undo: () => { ctx.groups.remove(group) },
   }, requester)
 }
@@ -60,10 +61,11 @@ function changeBuckets(ctx: Context, groupMod: GroupMod, requester: Requester): 
   if (groupMod.command === 'remove_bucket' && groupMod.buckets.length > 0) return fail('OFPGMFC_BAD_BUCKET', 'buckets to remove are named by their id')
   const changed = groupMod.command === 'insert_bucket' ? insertBuckets(buckets, groupMod.buckets, commandBucketId) : removeBuckets(buckets, commandBucketId)
   if ('error' in changed) return fail(changed.error, changed.reason)
-  return modify(ctx, { ...groupMod, command: 'modify', groupType, buckets: changed.buckets, commandBucketId: BucketId.ALL }, requester)
+  return modify(ctx, { ...groupMod, command: 'modify', groupType, buckets: changed.buckets, commandBucketId: BucketId.ALL }, requester, groupMod)
 }
 
-function modify(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
+/** `asked`: the request itself, which may be about a bucket of the group only. */
+function modify(ctx: Context, groupMod: GroupMod, requester: Requester, asked = groupMod): Outcome {
   const group = ctx.groups.get(groupMod.groupId)
   if (group !== undefined && group.token !== 0) return waitFor(group.token)
   const problem = checkGroup(ctx, groupMod)
@@ -79,7 +81,10 @@ function modify(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome
     touches: [group],
     family: 'group',
     apply: () => { Object.assign(group, { record, previous }) },
-    settled: () => { group.previous = null },
+    settled: () => {
+      group.previous = null
+      forwardRequest(ctx, asked, requester)
+    },
     undo: () => { Object.assign(group, { record: previous, previous: null }) },
   }, requester)
 }
@@ -113,6 +118,7 @@ function remove(ctx: Context, conn: Connection, groupMod: GroupMod, requester: R
     settled: (counters) => {
       ofFlows.settled(counters)
       for (const group of groups) ctx.groups.remove(group)
+      forwardRequest(ctx, groupMod, requester)
     },
     undo: () => {
       setDeleting(false)

@@ -10,6 +10,7 @@ import type { MeterMod } from '../openflow/index.js'
 import { noMeterCounters } from './meter-table.js'
 import type { Change, MeterRecord } from './pipeline.js'
 import { removal } from './removal.js'
+import { forwardRequest } from './request-forward.js'
 import { DONE, fail, lastToken, waitFor } from './state.js'
 import type { Context, MeterEntry, Outcome, Requester } from './state.js'
 
@@ -39,7 +40,7 @@ function add(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome {
     touches: [meter],
     family: 'meter',
     apply: () => { ctx.meters.insert(meter) },
-    settled: () => {},
+    settled: () => { forwardRequest(ctx, meterMod, requester) },
     undo: () => { ctx.meters.remove(meter) },
   }, requester)
 }
@@ -58,13 +59,14 @@ function modify(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome
     touches: [meter],
     family: 'meter',
     apply: () => { Object.assign(meter, { record, base: { total: base.total, bands }, last: { total: last.total, bands } }) },
-    settled: () => {},
+    settled: () => { forwardRequest(ctx, meterMod, requester) },
     undo: () => { Object.assign(meter, { record: previous, base, last }) },
   }, requester)
 }
 
 /** Deleting a meter that does not exist is no error. OF 1.3.5 §6.6 */
-function remove(ctx: Context, { meterId }: MeterMod, requester: Requester): Outcome {
+function remove(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome {
+  const { meterId } = meterMod
   const one = ctx.meters.get(meterId)
   const meters = meterId === Meter.ALL ? [...ctx.meters.all()] : one === undefined ? [] : [one]
   const flows = meters.flatMap((meter) => [...ctx.flows.metered(meter.meterId)])
@@ -84,6 +86,7 @@ function remove(ctx: Context, { meterId }: MeterMod, requester: Requester): Outc
     settled: (counters) => {
       ofFlows.settled(counters)
       for (const meter of meters) ctx.meters.remove(meter)
+      forwardRequest(ctx, meterMod, requester)
     },
     undo: () => {
       setDeleting(false)

@@ -55,9 +55,12 @@ function pipelineFields({ inPort, inPhyPort, metadata, tunnelId }: PacketInInput
 }
 
 export function handlePacketOut(ctx: Context, conn: Connection, packetOut: PacketOut, requester: Requester): Outcome {
-  const { inPort, bufferId, actions, data } = packetOut
+  const { inPort, bufferId, match, actions, data } = packetOut
   const noPort = inPort === Port.CONTROLLER || inPort === Port.ANY || inPort === Port.LOCAL
   if (!noPort && (inPort === 0 || inPort > LAST_PLAIN_PORT)) return fail('OFPBRC_BAD_PORT', `no packet comes in on port ${inPort}`)
+  // What a packet that comes in has anyway may be said of it; nothing else is carried to the tables. OF 1.5.1 §7.3.6
+  const unusual = match.find(({ value }) => value !== 0n)
+  if (unusual !== undefined) return fail('OFPBMC_BAD_VALUE', `no packet-out with ${unusual.field} 0x${unusual.value.toString(16)}`)
   if (bufferId !== NO_BUFFER) return fail('OFPBRC_BUFFER_UNKNOWN', `no buffer ${bufferId}`)
   for (const action of actions) {
     const locked = action.type === 'group' ? ctx.groups.get(action.groupId)?.token ?? 0 : 0

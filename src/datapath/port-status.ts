@@ -22,6 +22,7 @@ export function handlePortMod(ctx: Context, conn: Connection, portMod: PortMod, 
   const port = ctx.ports.get(portMod.portNo)?.desc
   if (port === undefined) return fail('OFPPMFC_BAD_PORT', `no port ${portMod.portNo}`)
   if (port.hwAddr !== portMod.hwAddr) return fail('OFPPMFC_BAD_HW_ADDR', 'the hardware address is another')
+  if (portMod.properties.length > 0) return fail('OFPBPC_BAD_TYPE', 'the port is not optical')
   const settable = conn.version === OF10 ? SETTABLE_10 : SETTABLE
   if ((portMod.mask & ~settable) !== 0) return fail('OFPPMFC_BAD_CONFIG', `no config bits 0x${(portMod.mask & ~settable).toString(16)}`)
   if (portMod.advertise !== 0 && portMod.advertise !== port.advertised) return fail('OFPPMFC_BAD_ADVERTISE', 'what is advertised cannot be changed')

@@ -3,10 +3,10 @@
  * OF 1.3.5 §6.1.1, §7.3.1 to §7.3.3, §7.3.6, §7.3.8 to §7.3.10.
  */
 import { Port, Table } from '../openflow/index.js'
-import type { Action, AsyncChange, AsyncKind, AsyncMasks, Message, SwitchConfig } from '../openflow/index.js'
+import type { Action, AsyncChange, AsyncKind, AsyncMasks, Message, RoleRequest, SwitchConfig } from '../openflow/index.js'
 import { handleBundleAdd, handleBundleControl } from './bundles.js'
 import type { Connection } from './connections.js'
-import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, sendTo } from './connections.js'
+import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, receivesRoleStatus, sendTo } from './connections.js'
 import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
 import { handleMeterMod } from './meter-mod.js'
@@ -50,7 +50,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'nx_set_flow_format': case 'nx_flow_mod_table_id': case 'nx_set_packet_in_format': case 'nx_set_controller_id': case 'nx_flow_age': case 'nx_flow_monitor_cancel':
       return configureExtensions(conn, message)
     case 'nx_role_request':
-      ctx.conns.setRole(conn, message.role === 'nochange' ? conn.role : message.role)
+      takeRole(ctx, conn, message.role === 'nochange' ? conn.role : message.role)
       return reply({ type: 'nx_role_reply', role: conn.role })
     case 'group_mod': return handleGroupMod(ctx, conn, message, requester)
     case 'port_mod': return handlePortMod(ctx, conn, message, requester)
@@ -118,12 +118,24 @@ function setConfig(conn: Connection, { flags, missSendLen }: SwitchConfig): Outc
 }
 
 /** Generation ids only count in requests for master and slave. OF 1.3.5 §7.3.9 */
-function setRole(ctx: Context, conn: Connection, { role, generationId }: Extract<Message, { type: 'role_request' }>, reply: (message: Message) => Outcome): Outcome {
+function setRole(ctx: Context, conn: Connection, { role, generationId, shortId }: RoleRequest, reply: (message: Message) => Outcome): Outcome {
   if ((role === 'master' || role === 'slave') && !ctx.conns.acceptGeneration(generationId)) {
     return fail('OFPRRFC_STALE', `generation ${generationId} is older than ${ctx.conns.generationId}`)
   }
-  if (role !== 'nochange') ctx.conns.setRole(conn, role)
-  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION, shortId: 0 })
+  if (shortId !== 0 && [...ctx.conns.all()].some((other) => other !== conn && other.shortId === shortId)) {
+    return fail('OFPRRFC_ID_IN_USE', `another controller is called ${shortId}`)
+  }
+  if (shortId !== 0) conn.shortId = shortId
+  if (role !== 'nochange') takeRole(ctx, conn, role)
+  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION, shortId: conn.shortId })
+}
+
+/** Who was master is told that it no longer is, where it wants to know. OF 1.4.1 §7.4.4 */
+function takeRole(ctx: Context, conn: Connection, role: Connection['role']): void {
+  for (const former of ctx.conns.setRole(conn, role)) {
+    if (former.version < OF14 || !receivesRoleStatus(former)) continue
+    sendTo(ctx, former.id, 0, { type: 'role_status', role: 'slave', reason: 'master_request', generationId: ctx.conns.generationId ?? NO_GENERATION })
+  }
 }
 
 /** A bit for each reason. Vacancy events are the bits 3 and 4. OF 1.3.5 §7.3.10, OF 1.4.1 §7.3.10, OF 1.5.1 §7.3.10 */

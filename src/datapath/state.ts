@@ -56,6 +56,8 @@ export interface Flow extends Lockable {
   deleting: boolean
   /** Of the flow-mod that added it, all of them: statistics report what was asked for, as Open vSwitch's do. */
   flags: number
+  /** OF 1.4.1 §7.3.4.1: which flows are evicted last; what a modification says of it does not count, as in Open vSwitch. */
+  importance: number
   hardTimeout: number
   createdAt: Millis
   /** When the hard timeout began to run: creation or last modification. */

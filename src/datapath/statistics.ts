@@ -107,7 +107,7 @@ function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows'
 function flowStats(ctx: Context, flow: Flow): FlowStats {
   const { tableId, priority, idleTimeout, cookie, match, instructions } = flow.record
   return {
-    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags, importance: 0,
+    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags, importance: flow.importance,
     cookie, packetCount: flow.last.packets, byteCount: flow.last.bytes, match, instructions,
   }
 }

@@ -54,6 +54,7 @@ function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRu
 function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {
   const lacks = (name: string): ActionProblem => bad('OFPBIC_UNSUP_INST', `the table has no ${name}`)
   if (instructions.meter !== null && !can.has('meter')) return lacks('meter')
+  if (instructions.statTrigger !== null && !can.has('stat_trigger')) return lacks('stat_trigger')
   if (instructions.apply !== null && !can.has('apply_actions')) return lacks('apply_actions')
   if (instructions.clear && !can.has('clear_actions')) return lacks('clear_actions')
   if (instructions.write !== null && !can.has('write_actions')) return lacks('write_actions')
