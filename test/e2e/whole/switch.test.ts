@@ -222,6 +222,8 @@ describe('a small pipeline, unchanged agent', () => {
       ['write-actions', flowMod(0, 1, [], { write: [output(1)] }), '3/1'],
       ['metadata', flowMod(0, 1, [], { writeMetadata: { value: 1n, mask: 1n }, gotoTable: 1 }), '3/1'],
       ['a table it does not have', flowMod(3, 1, [], { apply: [output(1)] }), '5/2'],
+      ['a meter', { type: 'meter_mod', command: 'add', flags: 1, meterId: 1, bands: [] }, '12/10'],
+      ['a flow with a meter', flowMod(0, 1, [], { meter: 1, apply: [output(1)] }), '3/1'],
       ['a goto backwards', flowMod(1, 1, [], { gotoTable: 0 }), '3/2'],
       ['a group', { type: 'group_mod', command: 'add', groupType: 'all', groupId: 1, buckets: [], commandBucketId: BucketId.ALL }, '6/10'],
       ['going on after an output', flowMod(0, 1, [], { apply: [output(1)], gotoTable: 1 }), '2/11'],

@@ -5,11 +5,11 @@
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { Group, Table } from '../../../src/openflow/index.js'
-import type { FlowMod, GroupMod, Match, Message } from '../../../src/openflow/index.js'
+import { Group, Meter, Table } from '../../../src/openflow/index.js'
+import type { FlowMod, GroupMod, Match, Message, MeterMod } from '../../../src/openflow/index.js'
 import type { Change, Effect, Token } from '../../../src/datapath/index.js'
 import type { FakePlan } from '../../support/fake-pipeline.js'
-import { Rig, apply, bucket, flowMod, groupMod, match, output, toGroup } from '../../support/datapath-rig.js'
+import { Rig, apply, band, bucket, flowMod, groupMod, match, meterMod, output, toGroup } from '../../support/datapath-rig.js'
 
 function generator(seed: number): (below: number) => number {
   let state = seed >>> 0
@@ -30,15 +30,21 @@ const contains = (wide: Match, narrow: Match): boolean => {
 }
 
 interface PlainFlow { tableId: number; priority: number; match: Match; cookie: bigint; out: string }
-const outOf = (mod: FlowMod): string => JSON.stringify(mod.instructions.apply?.map((action) => action.type === 'output' ? action.port : action.type === 'group' ? `g${action.groupId}` : ''))
+/** What is done to a packet: the meter, then outputs and groups. */
+const outOf = ({ instructions: { meter, apply: list } }: Pick<FlowMod, 'instructions'>): string => JSON.stringify(
+  [...meter === null ? [] : [`m${meter}`], ...(list ?? []).map((action) => action.type === 'output' ? action.port : action.type === 'group' ? `g${action.groupId}` : '')])
 const same = (a: Match, b: Match): boolean => contains(a, b) && contains(b, a)
 
 class Model {
   flows: PlainFlow[] = []
   groups = new Set<number>()
+  /** Rate of the one band, by number. */
+  meters = new Map<number, number>()
 
   flowMod(mod: FlowMod): string | null {
     const out = outOf(mod)
+    const { meter } = mod.instructions
+    if (!mod.command.startsWith('delete') && meter !== null && !this.meters.has(meter)) return 'OFPMMFC_INVALID_METER'
     const group = /g(\d+)/.exec(out)?.[1]
     if (!mod.command.startsWith('delete') && group !== undefined && !this.groups.has(Number(group))) return 'OFPBAC_BAD_OUT_GROUP'
     const strict = mod.command.endsWith('_strict')
@@ -69,15 +75,33 @@ class Model {
     return null
   }
 
+  meterMod({ command, meterId, bands }: MeterMod): string | null {
+    if (command === 'add' && this.meters.has(meterId)) return 'OFPMMFC_METER_EXISTS'
+    if (command === 'modify' && !this.meters.has(meterId)) return 'OFPMMFC_UNKNOWN_METER'
+    if (command !== 'delete') {
+      this.meters.set(meterId, bands[0]!.rate)
+      return null
+    }
+    const gone = meterId === Meter.ALL ? [...this.meters.keys()] : [meterId]
+    for (const id of gone) this.meters.delete(id)
+    this.flows = this.flows.filter((flow) => !gone.some((id) => flow.out.includes(`"m${id}"`)))
+    return null
+  }
+
   carryOut(message: Message): string | null {
-    return message.type === 'flow_mod' ? this.flowMod(message) : message.type === 'group_mod' ? this.groupMod(message) : null
+    switch (message.type) {
+      case 'flow_mod': return this.flowMod(message)
+      case 'group_mod': return this.groupMod(message)
+      case 'meter_mod': return this.meterMod(message)
+      default: return null
+    }
   }
 }
 
 function randomMessage(random: (below: number) => number): Message {
   const fields = [{}, { in_port: 1 + random(2) }, { eth_dst: [random(8) & 6, 6] as const }, { eth_dst: random(8) }, { in_port: 1, eth_dst: [random(8) & 1, 1] as const }] as const
-  const instructions = apply(random(3) === 0 ? toGroup(1 + random(3)) : output(1 + random(3)))
-  const kind = random(20)
+  const instructions = { ...apply(random(3) === 0 ? toGroup(1 + random(3)) : output(1 + random(3))), meter: random(3) === 0 ? 1 + random(3) : null }
+  const kind = random(24)
   const base = { tableId: random(2), priority: random(3), match: sortedMatch(fields[random(fields.length)]!), cookie: BigInt(random(4)), instructions }
   const filter = random(2) === 0 ? { cookieMask: 1n } : {}
   if (kind < 9) return flowMod({ ...base, flags: random(5) === 0 ? 2 : 0 })
@@ -88,6 +112,9 @@ function randomMessage(random: (below: number) => number): Message {
   if (kind < 17) return groupMod({ groupId: 1 + random(3), buckets: [bucket({ actions: [output(1)] })] })
   if (kind < 18) return groupMod({ groupId: random(4) === 0 ? Group.ALL : 1 + random(3), command: 'delete' })
   if (kind < 19) return groupMod({ groupId: 1 + random(3), command: 'modify', buckets: [bucket({ actions: [output(2)] })] })
+  if (kind < 21) return meterMod({ meterId: 1 + random(3), bands: [band(random(5))] })
+  if (kind < 22) return meterMod({ meterId: random(4) === 0 ? Meter.ALL : 1 + random(3), command: 'delete' })
+  if (kind < 23) return meterMod({ meterId: 1 + random(3), command: 'modify', bands: [band(random(5))] })
   return { type: 'barrier_request' }
 }
 const sortedMatch = (fields: Parameters<typeof match>[0]): Match => [...match(fields)].sort((a, b) => a.field === 'in_port' ? -1 : b.field === 'in_port' ? 1 : 0)
@@ -95,14 +122,16 @@ const sortedMatch = (fields: Parameters<typeof match>[0]): Match => [...match(fi
 /** What a target holds, by the commits it has carried out. */
 class Target {
   flows = new Map<number, string>()
+  meters = new Map<number, number>()
   commit(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.op === 'add_flow' || change.op === 'modify_flow') this.flows.set(change.flow.id, outText(change.flow.instructions.apply))
+      if (change.op === 'add_flow' || change.op === 'modify_flow') this.flows.set(change.flow.id, outOf(change.flow))
       else if (change.op === 'delete_flow') this.flows.delete(change.flow.id)
+      else if (change.op === 'add_meter' || change.op === 'modify_meter') this.meters.set(change.meter.meterId, change.meter.bands[0]!.rate)
+      else if (change.op === 'delete_meter') this.meters.delete(change.meter.meterId)
     }
   }
 }
-const outText = (list: FlowMod['instructions']['apply']): string => outOf(flowMod({ instructions: { ...apply(), apply: list } }))
 
 function run(seed: number): void {
   const random = generator(seed)
@@ -173,17 +202,20 @@ function run(seed: number): void {
       continue
     }
     // The code of a refusing target: the request never happened. Anything else must be what the model says.
-    if (answer === 'OFPFMFC_UNKNOWN' || answer === 'OFPGMFC_EPERM') continue
+    if (answer === 'OFPFMFC_UNKNOWN' || answer === 'OFPGMFC_EPERM' || answer === 'OFPMMFC_UNKNOWN') continue
     assert.equal(model.carryOut(message), answer, `seed ${seed}, request ${xid}`)
   }
   assert.deepEqual(order, [...order].sort((a, b) => a - b))
   const text = (flow: { tableId: number; priority: number; match: Match; cookie: bigint }, out: string): string =>
     `${flow.tableId} ${flow.priority} ${flow.match.map(({ field, value, mask }) => `${field}=${value}/${mask}`).join(',')} ${flow.cookie} ${out}`
-  const got = [...r.datapath.flows()].map(({ record }) => text(record, outText(record.instructions.apply))).sort()
+  const got = [...r.datapath.flows()].map(({ record }) => text(record, outOf(record))).sort()
   assert.deepEqual(got, model.flows.map((flow) => text(flow, flow.out)).sort(), `seed ${seed}`)
-  assert.deepEqual([...r.pipeline.flows.values()].map((record) => text(record, outText(record.instructions.apply))).sort(), got, `seed ${seed}: pipeline`)
-  assert.deepEqual([...target.flows].sort((a, b) => a[0] - b[0]), [...r.datapath.flows()].map(({ id, record }) => [id, outText(record.instructions.apply)]).sort((a, b) => (a[0] as number) - (b[0] as number)), `seed ${seed}: target`)
+  assert.deepEqual([...r.pipeline.flows.values()].map((record) => text(record, outOf(record))).sort(), got, `seed ${seed}: pipeline`)
+  assert.deepEqual([...target.flows].sort((a, b) => a[0] - b[0]), [...r.datapath.flows()].map(({ id, record }) => [id, outOf(record)]).sort((a, b) => (a[0] as number) - (b[0] as number)), `seed ${seed}: target`)
   assert.deepEqual(new Set(r.datapath.groups().map((group) => group.groupId)), model.groups)
+  const byId = (meters: Iterable<readonly [number, number]>) => [...meters].sort((a, b) => a[0] - b[0])
+  assert.deepEqual(byId([...r.pipeline.meters].map(([id, { bands }]) => [id, bands[0]!.rate])), byId(model.meters), `seed ${seed}: meters`)
+  assert.deepEqual(byId(target.meters), byId(model.meters), `seed ${seed}: meters of the target`)
   assert.deepEqual([r.datapath.pendingChanges, r.datapath.backlog(1), r.datapath.connections()[0]?.outstanding], [0, 0, 0])
 }
 
