@@ -3,7 +3,7 @@
  * with a directive: send it on a port, start it at table 0, or give it to a group. OF 1.3.5 §7.3.7, §7.4.1
  */
 import { Port, PortConfig, type PacketInReason, type PacketOut, type PortDesc } from '../openflow/model.js'
-import type { Contract } from '../compiler/index.js'
+import { targetGroup, type Contract } from '../compiler/index.js'
 import type { Input } from '../datapath/index.js'
 import { executeActions, type Execution } from '../packet/index.js'
 import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
@@ -50,7 +50,7 @@ export class PacketIo {
   }
 
   #carryOut(step: Execution, inPort: number): void {
-    if (step.kind === 'group') return this.#send(Directive.GROUP, step.groupId, inPort, step)
+    if (step.kind === 'group') return this.#send(Directive.GROUP, targetGroup(step.groupId), inPort, step)
     switch (step.port) {
       case Port.CONTROLLER: return this.#toController(inPort, 'action', step.maxLen, step)
       case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step)

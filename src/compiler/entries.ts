@@ -11,6 +11,9 @@ export function tableEntry(table: string, match: readonly NamedMatch[], action: 
 
 export const exactly = (field: string, value: number): readonly NamedMatch[] => [{ field, kind: 'exact', value: BigInt(value) }]
 
+/** The number of a group in the pipeline, where 0 means none; OpenFlow's own numbers begin at 0. OF 1.3.5 §7.3.4.2 */
+export const targetGroup = (groupId: number): number => groupId + 1
+
 /** What a role gets where nothing else is said. */
 export type Defaults = Readonly<Record<string, bigint>>
 /** Roles that act by being there at all, so an action with one is chosen only when it is wanted. */

@@ -13,6 +13,7 @@ import type { Handle } from './interned.js'
 import type { Step, Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import { acquireProgram, type Program } from './programs.js'
+import { targetGroup } from './entries.js'
 import { fitRound, isDecrement, supports, uncovers, type RewriteOp } from './rounds.js'
 import type { SharedState } from './shared-state.js'
 
@@ -119,7 +120,7 @@ export class Executions {
       }
       case 'controller': return new Map([['port', BigInt(contract.cpuPort)], ['max_len', BigInt(target.maxLen)], ['reason', 1n]])
       case 'in_port': return new Map([['to_in_port', 1n]])
-      case 'group': return contract.group === null ? null : new Map([['group', BigInt(target.groupId)]])
+      case 'group': return contract.group === null ? null : new Map([['group', BigInt(targetGroup(target.groupId))]])
       default: return null
     }
   }

@@ -8,7 +8,7 @@ import type { GroupRecord } from '../datapath/pipeline.js'
 import { rowsOf, type Row } from './choices.js'
 import type { ChoiceTable, Contract, GroupTable } from './contract.js'
 import { bucketLeaves, type Emissions } from './emission.js'
-import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
+import { actionCall, chooseAction, exactly, tableEntry, targetGroup } from './entries.js'
 import { groupKey, isGroup } from './holds.js'
 import { contentKey, release, type Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
@@ -113,7 +113,7 @@ export class GroupTables {
     const cells = this.#acquireCells(planning, record)
     planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
-    const entry = tableEntry(table.table, exactly(table.key, groupId), this.#action(table, record, multicasts))
+    const entry = tableEntry(table.table, exactly(table.key, targetGroup(groupId)), this.#action(table, record, multicasts))
     const generation = after(kept.generation)
     const rows = this.#rows(planning, record, multicasts, generation)
     planning.put(this.#entries, groupId, { entry, multicasts, cells, rows, generation })
@@ -231,7 +231,7 @@ function emit(actions: GroupTable['actions'], multicast: Handle | undefined): Na
 
 function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: number, multicast: Handle | undefined): NamedTableEntry {
   const anything = row.by.kind === 'ternary' && row.by.mask === 0n
-  const match = [...exactly(table.key, groupId), ...(anything ? [] : [row.by])]
+  const match = [...exactly(table.key, targetGroup(groupId)), ...(anything ? [] : [row.by])]
   return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
 }
 const watchesGroup = ({ buckets }: GroupRecord): boolean => buckets.some(({ watchGroup }) => watchGroup <= Group.MAX)

@@ -2,4 +2,5 @@
 export { Compiler, type CompilerOptions } from './compiler.js'
 export { ContractError, type Contract } from './contract.js'
 export type { CompiledPlan, PlannedUpdate, Subject } from './planning.js'
+export { targetGroup } from './entries.js'
 export { readContract } from './read-contract.js'

@@ -4,7 +4,7 @@
 import type { Action } from '../openflow/model.js'
 import type { Contract, StageAction, WriteTable } from './contract.js'
 import type { Emissions } from './emission.js'
-import { exactly, tableEntry } from './entries.js'
+import { exactly, tableEntry, targetGroup } from './entries.js'
 import { contentKey, type Handle } from './interned.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
@@ -30,7 +30,7 @@ export function acquireWrite(contract: Contract, state: SharedState, emissions: 
 
 function outputRoles(contract: Contract, emissions: Emissions, planning: Planning, target: Target, roles: Map<string, bigint>, uses: Handle[]): void {
   if (target.kind === 'group') {
-    roles.set('group', BigInt(target.groupId))
+    roles.set('group', BigInt(targetGroup(target.groupId)))
     return
   }
   roles.set('write_output', 1n)

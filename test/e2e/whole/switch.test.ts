@@ -97,6 +97,18 @@ describe('the whole switch', () => {
     assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [], commandBucketId: BucketId.ALL }), [])
   })
 
+  it('knows a group with the number 0', async () => {
+    const bucket = (...actions: Action[]) => ({ bucketId: 0, weight: 0, watchPort: Port.ANY, watchGroup: 0xffffffff, actions })
+    const emit: Action = { type: 'group', groupId: 0 }
+    await program(
+      { type: 'group_mod', command: 'add', groupType: 'all', groupId: 0, buckets: [bucket(output(2))], commandBucketId: BucketId.ALL },
+      flowMod(0, 1, [exact('in_port', 1n)], { apply: [emit] }), flowMod(0, 1, [exact('in_port', 3n)], { write: [emit] }))
+    const plain = Buffer.from(udp).toString('hex')
+    assert.deepEqual(await rig.exchange(1, udp, 1), [`2 ${plain}`])
+    assert.deepEqual(await rig.exchange(3, udp, 1), [`2 ${plain}`])
+    assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0, buckets: [], commandBucketId: BucketId.ALL }), [])
+  })
+
   it('shares packets among the buckets of a SELECT group by weight, and fails over to the first live port', async () => {
     const bucket = (weight: number, watchPort: number, ...actions: Action[]) => ({ bucketId: 0, weight, watchPort, watchGroup: 0xffffffff, actions })
     await program(
