@@ -70,7 +70,7 @@ export class SwitchLoop {
     this.client = new LocalClient((input) => this.feed(input))
     this.#packetIns = new PacketInAdmission((packet) => this.#packets.packetIn(packet), limitRepeats(this.#log))
     this.channelEvents = {
-      onOpen: ({ id, version, kind, auxiliary }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind, auxiliary }),
+      onOpen: ({ id, version, peer, kind, auxiliary }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind, auxiliary, uri: peer }),
       onMessage: (conn, xid, message, raw) => {
         this.feed({ kind: 'message', conn, xid, message, raw })
         this.#throttle(conn)

@@ -7,7 +7,9 @@
  * with its group is not reported to versions that lack the reason.
  */
 import { FlowFormat, NO_ASYNC, PacketInFormat } from '../openflow/index.js'
-import type { AsyncConfig, FlowRemovedReason, Message, PortStatus } from '../openflow/index.js'
+import type {
+  AsyncConfig, ControllerStatusReason, FlowRemovedReason, Message, PortStatus, TableStatusReason,
+} from '../openflow/index.js'
 import type { Bundle } from './bundles.js'
 import type { FlowMonitor } from './flow-monitors.js'
 import type { ConnId, ConnKind, Token } from './events.js'
@@ -52,6 +54,8 @@ export interface Connection {
   outstanding: number
   /** Parts of multipart requests by xid. */
   readonly parts: Map<number, Extract<Message, { type: 'stats_request' }>[]>
+  /** Where it is, if that is known. */
+  readonly uri: string | null
   readonly bundles: Map<number, Bundle>
   readonly monitors: Map<number, FlowMonitor>
   /** What Open vSwitch's extensions have changed: how flows and packet-ins are told, where the table of a 1.0 flow-mod is. */
@@ -95,7 +99,11 @@ export function asyncConfigOf(conn: Connection): AsyncConfig {
   if (conn.async !== null) return conn.async
   const finer = conn.version >= OF14 ? PacketInBit.action_set | PacketInBit.group | PacketInBit.packet_out : 0
   const packetIn = PacketInBit.no_match | PacketInBit.action | finer | (conn.invalidTtl ? PacketInBit.invalid_ttl : 0)
-  return { ...NO_ASYNC, packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF14 ? 63 : conn.version >= OF13 ? 15 : 7, 0] }
+  // Open vSwitch sends role-status without counting it among these.
+  return {
+    ...NO_ASYNC, roleStatus: [7, 7], tableStatus: [conn.version >= OF14 ? 0x18 : 0, 0], controllerStatus: [conn.version >= OF15 ? 0x7f : 0, conn.version >= OF15 ? 0x7f : 0],
+    packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF14 ? 63 : conn.version >= OF13 ? 15 : 7, 0],
+  }
 }
 
 function receives(conn: Connection, kind: keyof AsyncConfig, bit: number): boolean {
@@ -119,6 +127,12 @@ export const receivesPortStatus = (conn: Connection, reason: PortStatus['reason'
 /** Before 1.4 a flow that goes with its meter or is evicted counts, and is reported, as deleted. */
 export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason): boolean =>
   receives(conn, 'flowRemoved', flowRemovedBit[(reason === 'meter_delete' || reason === 'eviction') && conn.version < OF14 ? 'delete' : reason])
+const tableStatusBit: Record<TableStatusReason, number> = { vacancy_down: 8, vacancy_up: 16 }
+export const receivesTableStatus = (conn: Connection, reason: TableStatusReason): boolean => receives(conn, 'tableStatus', tableStatusBit[reason])
+const controllerStatusBit: Record<ControllerStatusReason, number> =
+  { request: 1, channel_status: 2, role: 4, controller_added: 8, controller_removed: 16, short_id: 32, experimenter: 64 }
+export const receivesControllerStatus = (conn: Connection, reason: ControllerStatusReason): boolean =>
+  receives(conn, 'controllerStatus', controllerStatusBit[reason])
 /** A packet that no flow matched: before 1.3 that goes to the controller, since 1.3 it is dropped. OF 1.3.5 §5.4 */
 export const receivesMisses = (conn: Connection): boolean =>
   conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)
@@ -148,11 +162,11 @@ export class Connections {
     if (conn !== undefined) conn.outstanding += by
   }
 
-  open(id: ConnId, version: number, connKind: ConnKind, auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null): Connection {
+  open(id: ConnId, version: number, connKind: ConnKind, auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null, uri: string | null = null): Connection {
     const main = auxiliary ? this.#conns.get(auxiliary.main) ?? null : null
     const own: Connection = {
       id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
-      shortId: 0, invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), bundles: new Map(), monitors: new Map(),
+      shortId: 0, invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), uri, bundles: new Map(), monitors: new Map(),
       nicira: { flowFormat: FlowFormat.OPENFLOW10, packetInFormat: PacketInFormat.STANDARD, flowModTableId: false, controllerId: 0 },
     }
     const conn = main === null ? own : sharing(own, main)

@@ -14,6 +14,7 @@ import { advance, close, receive } from './barrier.js'
 import { expireBundles, nextBundleExpiry } from './bundles.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
+import { closed, opened } from './controllers.js'
 import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
 import { Expiry } from './expiry.js'
 import type { FailModeConfig } from './fail-mode.js'
@@ -32,6 +33,7 @@ import { expireFlows, noteIdle } from './removal.js'
 import { Resync } from './resync.js'
 import { SharedInstructions } from './shared-instructions.js'
 import { Standalone } from './standalone-flow.js'
+import { TableConfigs, tellVacancy } from './table-config.js'
 import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
 
@@ -55,7 +57,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(),
+      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(), tables: new TableConfigs(),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
@@ -75,6 +77,7 @@ export class Datapath {
     advance(ctx)
     this.#follow()
     ctx.monitors.flush(ctx)
+    tellVacancy(ctx)
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -115,12 +118,12 @@ export class Datapath {
   #apply(ctx: Context, input: Input): void {
     switch (input.kind) {
       case 'connected':
-        ctx.conns.open(input.conn, input.version, input.connKind, input.auxiliary)
+        opened(ctx, input)
         if (input.connKind === 'controller' && !input.auxiliary) ctx.standalone.failMode.connected(input.conn, ctx.now)
         return
       case 'disconnected':
         ctx.standalone.failMode.disconnected(input.conn, input.silentMs ?? 0, ctx.now)
-        close(ctx, input.conn)
+        this.#disconnected(ctx, input.conn)
         return
       case 'message': case 'refused': {
         const conn = ctx.conns.get(input.conn)
@@ -167,6 +170,12 @@ export class Datapath {
         return
       case 'tick':
     }
+  }
+
+  #disconnected(ctx: Context, id: ConnId): void {
+    const conn = ctx.conns.get(id)
+    close(ctx, id)
+    if (conn !== undefined) closed(ctx, conn)
   }
 
   #targetLost(ctx: Context): void {

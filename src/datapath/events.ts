@@ -96,6 +96,8 @@ export type Input =
     readonly kind: 'connected'; readonly conn: ConnId; /** Wire version: 1 = 1.0, 4 = 1.3. */ readonly version: number; readonly connKind: ConnKind
     /** Absent or null for a main connection; `main` is connected. OF 1.3.5 §6.3.6 */
     readonly auxiliary?: { readonly auxiliaryId: number; readonly main: ConnId } | null
+    /** Where the peer is, such as tcp:192.0.2.1:6653, if that is known. */
+    readonly uri?: string
   }
   /** `silentMs`: how long nothing had been received on it; 0 where it is absent. */
   | { readonly kind: 'disconnected'; readonly conn: ConnId; readonly silentMs?: Millis }

@@ -21,6 +21,7 @@ import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
 import type { Change, FlowRecord } from './pipeline.js'
 import { rearm, removal } from './removal.js'
+import { flowToEvict } from './table-config.js'
 import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
 import type { Context, Flow, Outcome, Requester } from './state.js'
 import type { ActionProblem } from './validate-actions.js'
@@ -82,17 +83,44 @@ export function addOwnFlow(ctx: Context, flowMod: FlowMod): Outcome {
 
 function insertNew(ctx: Context, flowMod: FlowMod, key: string, requester: Requester | null): Outcome {
   const flow = newFlow(ctx, flowMod, key)
-  return ctx.ops.submit(ctx, {
-    changes: [{ op: 'add_flow', flow: flow.record }],
-    touches: [flow],
+  const outcome = ctx.ops.submit(ctx, additionOf(ctx, flow, requester), requester)
+  if (outcome.kind !== 'error' || outcome.error !== 'OFPFMFC_TABLE_FULL') return outcome
+  const victim = flowToEvict(ctx, flow.tableId, flow.importance)
+  return victim === null ? outcome : ctx.ops.submit(ctx, inPlaceOf(ctx, victim, additionOf(ctx, flow, requester)), requester)
+}
+
+const additionOf = (ctx: Context, flow: Flow, requester: Requester | null): Intent => ({
+  changes: [{ op: 'add_flow', flow: flow.record }],
+  touches: [flow],
+  family: 'flow',
+  apply: () => { ctx.flows.insert(flow) },
+  settled: () => {
+    rearm(ctx, flow)
+    ctx.monitors.report(ctx, 'added', flow, requester)
+  },
+  undo: () => { ctx.flows.remove(flow) },
+})
+
+/** An addition for which another flow is evicted. */
+function inPlaceOf(ctx: Context, victim: Flow, addition: Intent): Intent {
+  const eviction = removal(ctx, [{ flow: victim, reason: 'eviction' }], 'flow')
+  return {
+    changes: [...eviction.changes, ...addition.changes],
+    touches: [...eviction.touches, ...addition.touches],
     family: 'flow',
-    apply: () => { ctx.flows.insert(flow) },
-    settled: () => {
-      rearm(ctx, flow)
-      ctx.monitors.report(ctx, 'added', flow, requester)
+    apply: () => {
+      eviction.apply()
+      addition.apply()
     },
-    undo: () => { ctx.flows.remove(flow) },
-  }, requester)
+    settled: (counters) => {
+      eviction.settled(counters)
+      addition.settled(counters)
+    },
+    undo: () => {
+      addition.undo()
+      eviction.undo()
+    },
+  }
 }
 
 function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {

@@ -96,6 +96,8 @@ export class FlowTables {
     return table === undefined ? 0 : table.byKey.size - table.deleting
   }
 
+  inTable(tableId: number): Iterable<Flow> { return this.#tables[tableId]?.byKey.values() ?? [] }
+
   * all(): IterableIterator<Flow> { yield* this.#byId.values() }
 
   /** Also those whose removal is under way. */

@@ -2,11 +2,12 @@
  * What each request does: the dispatcher, and the requests that need no file of their own.
  * OF 1.3.5 §6.1.1, §7.3.1 to §7.3.3, §7.3.6, §7.3.8 to §7.3.10.
  */
-import { Port, Table } from '../openflow/index.js'
-import type { Action, AsyncChange, AsyncKind, AsyncMasks, Message, RoleRequest, SwitchConfig } from '../openflow/index.js'
+import { Port } from '../openflow/index.js'
+import type { Action, AsyncChange, AsyncKind, AsyncMasks, Message, SwitchConfig } from '../openflow/index.js'
 import { handleBundleAdd, handleBundleControl } from './bundles.js'
 import type { Connection } from './connections.js'
-import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, receivesRoleStatus, sendTo } from './connections.js'
+import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, sendTo } from './connections.js'
+import { becomes, handleRole } from './controllers.js'
 import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
 import { handleMeterMod } from './meter-mod.js'
@@ -17,13 +18,13 @@ import { handlePortMod } from './port-status.js'
 import { DONE, fail } from './state.js'
 import type { Context, Outcome, Requester } from './state.js'
 import { handleStats } from './statistics.js'
+import { handleTableMod } from './table-config.js'
 
 /** Flow, table and port statistics, and group statistics. Packets are not reassembled, there are no queues. */
 const CAPABILITIES = 1 | 2 | 4 | 8
 const FRAGMENT_MASK = 3
 /** Versions before 1.3. OF 1.1 §A.3.2 */
 const INVALID_TTL_TO_CONTROLLER = 4
-const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
 /** What a slave may not do. OF 1.3.5 §6.3: requests that change the switch, and packet-outs. */
 function isControl(message: Message): boolean {
@@ -50,15 +51,13 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'nx_set_flow_format': case 'nx_flow_mod_table_id': case 'nx_set_packet_in_format': case 'nx_set_controller_id': case 'nx_flow_age': case 'nx_flow_monitor_cancel':
       return configureExtensions(conn, message)
     case 'nx_role_request':
-      takeRole(ctx, conn, message.role === 'nochange' ? conn.role : message.role)
+      becomes(ctx, conn, message.role === 'nochange' ? conn.role : message.role)
       return reply({ type: 'nx_role_reply', role: conn.role })
     case 'group_mod': return handleGroupMod(ctx, conn, message, requester)
     case 'port_mod': return handlePortMod(ctx, conn, message, requester)
     case 'packet_out': return handlePacketOut(ctx, conn, message, requester)
     case 'meter_mod': return handleMeterMod(ctx, message, requester)
-    case 'table_mod':
-      if (message.tableId !== Table.ALL && message.tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${message.tableId}`)
-      return message.config === 0 ? DONE : fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${message.config.toString(16)}`)
+    case 'table_mod': return handleTableMod(ctx, conn, message)
     case 'stats_request': {
       const whole = assemble(conn, message, requester.xid)
       return 'kind' in whole ? whole : handleStats(ctx, conn, whole.body, requester)
@@ -70,7 +69,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
       return ctx.ports.get(message.portNo) === undefined && message.portNo !== Port.ANY
         ? fail('OFPQOFC_BAD_PORT', `no port ${message.portNo}`)
         : reply({ type: 'queue_get_config_reply', portNo: message.portNo, queues: [] })
-    case 'role_request': return setRole(ctx, conn, message, reply)
+    case 'role_request': return handleRole(ctx, conn, message, reply)
     case 'get_async_request': return reply({ type: 'get_async_reply', ...asyncConfigOf(conn) })
     case 'set_async': return setAsync(conn, message)
     case 'bundle_control': return handleBundleControl(ctx, conn, message, requester, handleRequest)
@@ -117,29 +116,8 @@ function setConfig(conn: Connection, { flags, missSendLen }: SwitchConfig): Outc
   return DONE
 }
 
-/** Generation ids only count in requests for master and slave. OF 1.3.5 §7.3.9 */
-function setRole(ctx: Context, conn: Connection, { role, generationId, shortId }: RoleRequest, reply: (message: Message) => Outcome): Outcome {
-  if ((role === 'master' || role === 'slave') && !ctx.conns.acceptGeneration(generationId)) {
-    return fail('OFPRRFC_STALE', `generation ${generationId} is older than ${ctx.conns.generationId}`)
-  }
-  if (shortId !== 0 && [...ctx.conns.all()].some((other) => other !== conn && other.shortId === shortId)) {
-    return fail('OFPRRFC_ID_IN_USE', `another controller is called ${shortId}`)
-  }
-  if (shortId !== 0) conn.shortId = shortId
-  if (role !== 'nochange') takeRole(ctx, conn, role)
-  return reply({ type: 'role_reply', role: conn.role, generationId: ctx.conns.generationId ?? NO_GENERATION, shortId: conn.shortId })
-}
-
-/** Who was master is told that it no longer is, where it wants to know. OF 1.4.1 §7.4.4 */
-function takeRole(ctx: Context, conn: Connection, role: Connection['role']): void {
-  for (const former of ctx.conns.setRole(conn, role)) {
-    if (former.version < OF14 || !receivesRoleStatus(former)) continue
-    sendTo(ctx, former.id, 0, { type: 'role_status', role: 'slave', reason: 'master_request', generationId: ctx.conns.generationId ?? NO_GENERATION })
-  }
-}
-
 /** A bit for each reason. Vacancy events are the bits 3 and 4. OF 1.3.5 §7.3.10, OF 1.4.1 §7.3.10, OF 1.5.1 §7.3.10 */
-const REASONS13 = { packetIn: 7, portStatus: 7, flowRemoved: 15, roleStatus: 0, tableStatus: 0, requestForward: 0, flowStats: 0, controllerStatus: 0 } as const
+const REASONS13 = { packetIn: 7, portStatus: 7, flowRemoved: 15, roleStatus: 7, tableStatus: 0, requestForward: 0, flowStats: 0, controllerStatus: 0 } as const
 const REASONS14 = { packetIn: 63, portStatus: 7, flowRemoved: 63, roleStatus: 7, tableStatus: 0x18, requestForward: 3, flowStats: 3, controllerStatus: 0x7f } as const
 
 /** Bits of reasons that do not exist are not kept. As Open vSwitch, a service connection thereby asks for messages. */

@@ -22,6 +22,7 @@ import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
 import type { SharedInstructions } from './shared-instructions.js'
 import type { Standalone } from './standalone-flow.js'
+import type { TableConfigs } from './table-config.js'
 import type { TableTally } from './table-tally.js'
 
 /** Something that has at most one unacknowledged change. */
@@ -121,6 +122,7 @@ export interface Context {
   readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour
+  readonly tables: TableConfigs
   readonly monitors: FlowMonitors
   readonly standalone: Standalone
   /** Of the step being carried out. */

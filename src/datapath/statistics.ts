@@ -8,6 +8,7 @@ import { Group, NO_FLOW_COUNTS, Port, Queue, Table } from '../openflow/index.js'
 import type { FlowCounters, FlowStats, FlowStatsFilter, PortStats, StatsReplyBody, StatsRequestBody } from '../openflow/index.js'
 import { OF10, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
+import { controllerStatus } from './controllers.js'
 import type { CounterAnswer } from './events.js'
 import { requestMonitors } from './flow-monitors.js'
 import type { FlowFilter } from './flow-table.js'
@@ -17,6 +18,7 @@ import { refuseExperimenter } from './nicira.js'
 import { durationOf } from './removal.js'
 import { DONE, addCounters, fail } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
+import { tableDescs } from './table-config.js'
 import { requestTables } from './table-features.js'
 
 /** The value of a counter that is not available. OF 1.3.5 §5.8 */
@@ -62,10 +64,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     }
     case 'port_desc':
       return reply({ kind: 'port_desc', ports: ctx.ports.descriptions().filter(({ portNo }) => body.portNo === Port.ANY || portNo === body.portNo) })
-    case 'table_desc': {
-      const tables = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => ({ tableId, config: 0, eviction: null, vacancy: null }))
-      return reply({ kind: 'table_desc', tables })
-    }
+    case 'table_desc': return reply({ kind: 'table_desc', tables: tableDescs(ctx) })
     case 'queue_desc': {
       const problem = noQueue(ctx, body.portNo, body.queueId)
       return problem ?? reply({ kind: 'queue_desc', queues: [] })
@@ -74,7 +73,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
       reply({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) })
     })
     case 'flow_monitor': return requestMonitors(ctx, conn, body.monitors, requester)
-    case 'controller_status': case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
+    case 'controller_status': return controllerStatus(ctx, (controllers) => reply({ kind: 'controller_status', controllers }))
+    case 'bundle_features': return fail('OFPBRC_BAD_MULTIPART', `no ${body.kind}`)
     case 'experimenter': return refuseExperimenter(body)
   }
 }

@@ -21,7 +21,7 @@ const ranges = {
 export const roleRequest: Layout<RoleRequest> = layout('OFPT_ROLE_REQUEST', ranges, { constants: { type: 'role_request' } })
 export const roleReply: Layout<RoleReply> = layout('OFPT_ROLE_REPLY', ranges, { constants: { type: 'role_reply' }, drop: ['shortId'] })
 export const roleStatus: Layout<RoleStatus> = layout('OFPT_ROLE_STATUS', {
-  '1.4+': [
+  '1.3+': [
     f('role', role), f('reason', choice(1, ['master_request', 'config', 'experimenter'], 'OFPBRC_BAD_TYPE')), pad(3), f('generationId', n64),
     spread(noProperties),
   ],

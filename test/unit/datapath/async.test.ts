@@ -148,15 +148,15 @@ describe('roles', () => {
 })
 
 describe('asynchronous configuration', () => {
-  it('starts as Open vSwitch has it', () => {
+  it('starts as Open vSwitch has it, and says what else is told', () => {
     const r = new Rig().connect(1)
-    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, packetIn: [3, 0], portStatus: [7, 7], flowRemoved: [15, 0] }])
+    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, roleStatus: [7, 7], packetIn: [3, 0], portStatus: [7, 7], flowRemoved: [15, 0] }])
   })
 
   it('filters by reason and role', () => {
     const r = new Rig().connect(1)
     r.send(1, { type: 'set_async', ...SAME_ASYNC, packetIn: [4, 0xffff], portStatus: [2, 0], flowRemoved: [2, 0] })
-    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, packetIn: [4, 7], portStatus: [2, 0], flowRemoved: [2, 0] }])
+    assert.deepEqual(sent(r.send(1, { type: 'get_async_request' })), [{ type: 'get_async_reply', ...NO_ASYNC, roleStatus: [7, 7], packetIn: [4, 7], portStatus: [2, 0], flowRemoved: [2, 0] }])
     assert.deepEqual(kindsSent(r.step(packetIn())), [])
     assert.deepEqual(kindsSent(r.step(packetIn({ reason: 'invalid_ttl' }))), ['packet_in'])
     assert.deepEqual(kindsSent(r.step({ kind: 'port_changed', port: port(1, { state: PortState.LINK_DOWN }) })), [])

@@ -1,0 +1,86 @@
+/**
+ * OFPT_TABLE_MOD and what follows from it: eviction of flows where a table is full, and word of how full it is.
+ * OF 1.4.1 §6.5, §7.3.3, §7.3.5.14, §7.4.5; where the text leaves a choice, Open vSwitch's.
+ *
+ *   vacancy ──falls below `down`──▶ table-status VACANCY_DOWN, then only up is told
+ *           ──rises above `up`────▶ table-status VACANCY_UP, then only down is told
+ */
+import { EvictionFlag, Table, TableConfig } from '../openflow/index.js'
+import type { TableDesc, TableMod, TableStatusReason } from '../openflow/index.js'
+import { OF14, receivesTableStatus, sendTo } from './connections.js'
+import type { Connection } from './connections.js'
+import { hardDeadline } from './expiry.js'
+import { DONE, fail } from './state.js'
+import type { Context, Flow, Outcome } from './state.js'
+
+interface TableSettings { readonly eviction: boolean; readonly events: boolean; readonly down: number; readonly up: number; /** What is told next. */ readonly next: TableStatusReason }
+const PLAIN: TableSettings = { eviction: false, events: false, down: 0, up: 0, next: 'vacancy_down' }
+/** Less important flows first, of these the ones that would go sooner. */
+const EVICTION = EvictionFlag.IMPORTANCE | EvictionFlag.LIFETIME
+
+export class TableConfigs {
+  readonly #tables = new Map<number, TableSettings>()
+
+  get(tableId: number): TableSettings { return this.#tables.get(tableId) ?? PLAIN }
+  set(tableId: number, settings: TableSettings): void { this.#tables.set(tableId, settings) }
+  /** Those with events. */
+  * watched(): IterableIterator<readonly [number, TableSettings]> { for (const entry of this.#tables) if (entry[1].events) yield entry }
+}
+
+export function handleTableMod(ctx: Context, conn: Connection, { tableId, config, vacancy }: TableMod): Outcome {
+  if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${tableId}`)
+  const known = conn.version >= OF14 ? TableConfig.EVICTION | TableConfig.VACANCY_EVENTS : 0
+  if ((config & ~known) !== 0) return fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${(config & ~known).toString(16)}`)
+  if (vacancy !== null && (vacancy.down > vacancy.up || vacancy.up > 100)) return fail('OFPBPC_BAD_VALUE', `vacancy from ${vacancy.down} to ${vacancy.up} %`)
+  if (conn.version < OF14) return DONE
+  const tableIds = tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, id) => id) : [tableId]
+  for (const id of tableIds) {
+    const { down, up } = vacancy ?? ctx.tables.get(id)
+    const next = vacancyOf(ctx, id) < up ? 'vacancy_up' : 'vacancy_down'
+    ctx.tables.set(id, { eviction: (config & TableConfig.EVICTION) !== 0, events: (config & TableConfig.VACANCY_EVENTS) !== 0, down, up, next })
+  }
+  return DONE
+}
+
+/** Percent of the table that is free. */
+function vacancyOf(ctx: Context, tableId: number): number {
+  const most = ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0
+  return most === 0 ? 0 : Math.floor(Math.max(0, most - ctx.flows.liveCount(tableId)) * 100 / most)
+}
+
+export function tableDesc(ctx: Context, tableId: number): TableDesc {
+  const { eviction, events, down, up } = ctx.tables.get(tableId)
+  return {
+    tableId, config: (eviction ? TableConfig.EVICTION : 0) | (events ? TableConfig.VACANCY_EVENTS : 0), eviction: EVICTION,
+    vacancy: { down, up, vacancy: vacancyOf(ctx, tableId) },
+  }
+}
+export const tableDescs = (ctx: Context): TableDesc[] => Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableDesc(ctx, tableId))
+
+/** To be called when flows may have come or gone. */
+export function tellVacancy(ctx: Context): void {
+  for (const [tableId, settings] of ctx.tables.watched()) {
+    const { next, down, up } = settings
+    const vacancy = vacancyOf(ctx, tableId)
+    if (next === 'vacancy_down' ? vacancy >= down : vacancy <= up) continue
+    ctx.tables.set(tableId, { ...settings, next: next === 'vacancy_down' ? 'vacancy_up' : 'vacancy_down' })
+    for (const conn of ctx.conns.all()) {
+      if (conn.version >= OF14 && receivesTableStatus(conn, next)) sendTo(ctx, conn.id, 0, { type: 'table_status', reason: next, table: tableDesc(ctx, tableId) })
+    }
+  }
+}
+
+/** The flow that makes room for one of this importance; null: none does. A flow that stays for good goes last, a more important one never. */
+export function flowToEvict(ctx: Context, tableId: number, importance: number): Flow | null {
+  if (!ctx.tables.get(tableId).eviction) return null
+  let chosen: Flow | null = null
+  for (const flow of ctx.flows.inTable(tableId)) {
+    if (flow.token !== 0 || flow.deleting || flow.importance > importance) continue
+    if (chosen === null || flow.importance < chosen.importance || flow.importance === chosen.importance && endOf(flow) < endOf(chosen)) chosen = flow
+  }
+  return chosen
+}
+
+/** When it goes by itself at the latest, as far as that is known: an idle timeout may begin again with every packet. */
+const endOf = (flow: Flow): number => Math.min(
+  flow.hardTimeout > 0 ? hardDeadline(flow) : Infinity, flow.record.idleTimeout > 0 ? flow.modifiedAt + flow.record.idleTimeout * 1000 : Infinity)
