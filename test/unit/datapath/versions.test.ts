@@ -1,4 +1,4 @@
-/** What later versions than 1.3 ask of the same state: reasons, roles, bucket ids, forwarded requests. */
+/** What later versions than 1.3 ask of the same state: reasons, bucket ids, forwarded requests. Roles are in controllers.test.ts. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BucketId, Group, Port, SAME_ASYNC } from '../../../src/openflow/index.js'
@@ -58,29 +58,6 @@ it('importance is kept, replaced by an addition and not by a modification', () =
   assert.equal(importance(), 5)
   r.send(1, flowMod({ importance: 7 }))
   assert.equal(importance(), 7)
-})
-
-describe('roles', () => {
-  const role = (shortId = 0): Message => ({ type: 'role_request', role: 'master', generationId: 4n, shortId })
-  it('tells a former master in 1.4 that asked', () => {
-    const r = new Rig().connect(1, '1.4').connect(2, '1.3').connect(3, '1.4')
-    r.send(1, { type: 'set_async', ...SAME_ASYNC, roleStatus: [1, 1] })
-    r.send(1, role())
-    const told = sent(r.send(2, role()), 1)
-    assert.deepEqual(told, [{ type: 'role_status', role: 'slave', reason: 'master_request', generationId: 4n }])
-    assert.deepEqual(sent(r.send(3, role()), 2), [], '1.3 has no such message')
-  })
-  it('says nothing to one that did not ask', () => {
-    const r = new Rig().connect(1, '1.4').connect(2, '1.4')
-    r.send(1, role())
-    assert.deepEqual(sent(r.send(2, role()), 1), [])
-  })
-  it('keeps the name that a controller of 1.5 gives itself, and gives it to no other', () => {
-    const r = new Rig().connect(1, '1.5').connect(2, '1.5')
-    const [reply] = sent(r.send(1, role(7)))
-    assert.equal(reply?.type === 'role_reply' && reply.shortId, 7)
-    assert.deepEqual(errors(sent(r.send(2, role(7)))), ['OFPRRFC_ID_IN_USE'])
-  })
 })
 
 describe('forwarded requests', () => {
