@@ -10,4 +10,4 @@ const run = (script, ...args) => execFileSync(process.execPath, [join(root, scri
 run('scripts/generate-proto.mjs')
 run('node_modules/typescript/bin/tsc', '-p', '.')
 // npx runs it as a program.
-chmodSync(join(root, 'dist/src/cli/main.js'), 0o755)
+for (const program of ['main.js', 'ofswitchctl.js']) chmodSync(join(root, 'dist/src/cli', program), 0o755)

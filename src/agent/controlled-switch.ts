@@ -2,7 +2,7 @@
 import type { LogControl, Logger } from '../base/logger.js'
 import type { ChannelSet } from '../channel/index.js'
 import type { Config } from '../config/index.js'
-import type { TracedSwitch } from '../control/index.js'
+import type { ExplainingSwitch, TracedSwitch } from '../control/index.js'
 import type { Session } from '../p4runtime/index.js'
 import type { SwitchLoop } from './switch-loop.js'
 import type { Tracer } from './tracer.js'
@@ -20,7 +20,7 @@ export interface ControlledParts {
   readonly exit: TracedSwitch['exit']
 }
 
-export function controlledSwitch({ config, log, loop, channels, session, tracer, exit }: ControlledParts): TracedSwitch {
+export function controlledSwitch({ config, log, loop, channels, session, tracer, exit }: ControlledParts): TracedSwitch & ExplainingSwitch {
   const { target } = config
   const targetPorts = new Map(config.ports.map(({ number, p4Port }) => [number, p4Port]))
   return {
@@ -34,6 +34,10 @@ export function controlledSwitch({ config, log, loop, channels, session, tracer,
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
     trace: async (inPort, frame) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame) : null),
     inject: (inPort, frame) => loop.inject(inPort, frame),
+    explain: async (flowMod, version) => {
+      await loop.settled(SETTLE_MS)
+      return loop.datapath.explain(flowMod, version)
+    },
     request: (message) => loop.client.request(message),
     exit,
     totals: () => ({

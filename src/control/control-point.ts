@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Logger } from '../base/logger.js'
 import { generalCommands } from './commands.js'
 import { Coverage, SAMPLE_MS } from './coverage.js'
+import { explainCommand, type ExplainingSwitch } from './explain-command.js'
 import { lockPidfile } from './pidfile.js'
 import { traceCommand, type TracedSwitch } from './trace-command.js'
 import { UnixctlServer } from './unixctl-server.js'
@@ -18,11 +19,11 @@ export interface ControlPoint {
 }
 
 /** Rejects with SwitchError: the folder is not there, another process uses the names. */
-export async function openControlPoint(rundir: string, name: string, sw: TracedSwitch, log: Logger): Promise<ControlPoint> {
+export async function openControlPoint(rundir: string, name: string, sw: TracedSwitch & ExplainingSwitch, log: Logger): Promise<ControlPoint> {
   const pidfile = await lockPidfile(join(rundir, `${name}.pid`))
   if (!pidfile.locked) log.warn({ rundir, name }, 'the pidfile cannot be locked without the package koffi: name the control socket by its path')
   const coverage = new Coverage(() => sw.totals())
-  const server = new UnixctlServer([...generalCommands(sw, coverage), traceCommand(sw)], log)
+  const server = new UnixctlServer([...generalCommands(sw, coverage), traceCommand(sw), explainCommand(sw)], log)
   try {
     await server.start(join(rundir, `${name}.${process.pid}.ctl`))
   } catch (error) {

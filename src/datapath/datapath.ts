@@ -9,7 +9,7 @@
  */
 import type { Millis } from '../base/clock.js'
 import { Table } from '../openflow/index.js'
-import type { PortDesc } from '../openflow/index.js'
+import type { FlowMod, PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
 import { expireBundles, nextBundleExpiry } from './bundles.js'
 import { Capabilities } from './capabilities.js'
@@ -19,6 +19,7 @@ import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
 import { Expiry } from './expiry.js'
 import type { FailModeConfig } from './fail-mode.js'
 import { FlowMonitors } from './flow-monitors.js'
+import { explainFlowMod, type Explanation } from './explain.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
 import { MeterTable } from './meter-table.js'
@@ -38,6 +39,8 @@ import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
 
 const DEFAULT_MAX_HELD = 16384
+/** The connection of explain(); the agent counts its own from 1 up and from −1 down. */
+const EXPLAINER: ConnId = Number.MIN_SAFE_INTEGER
 
 /** A flow as others may see it. */
 export type FlowView = Readonly<Pick<Flow, 'id' | 'tableId' | 'priority' | 'record' | 'flags' | 'hardTimeout' | 'createdAt' | 'last' | 'token'>>
@@ -113,6 +116,18 @@ export class Datapath {
   port(portNo: number): PortDesc | null { return this.#ctx.ports.get(portNo)?.desc ?? null }
   connections(): ConnectionView[] {
     return [...this.#ctx.conns.all()].map(({ id, version, role, queue, outstanding }) => ({ id, version, role, backlog: queue.length, outstanding }))
+  }
+
+  /** What would become of a flow-mod on a connection of this version; between two steps. */
+  explain(flowMod: FlowMod, version: number): Explanation {
+    const ctx = this.#ctx
+    ctx.conns.open(EXPLAINER, version, 'service')
+    const conn = ctx.conns.get(EXPLAINER)
+    try {
+      return conn === undefined ? { kind: 'waits' } : explainFlowMod(ctx, conn, flowMod)
+    } finally {
+      close(ctx, EXPLAINER)
+    }
   }
 
   #apply(ctx: Context, input: Input): void {

@@ -10,3 +10,6 @@ export { OXM, OXM_BY_NUMBER, OXM_FIELDS, type OxmField, type Prerequisite, type 
 export { formatActions, formatInstructions, formatMatch } from './text.js'
 export { formatMessage } from './text-message.js'
 export { SUPPORTED_VERSIONS, Version, versionName } from './versions.js'
+export { type FlowText, readFlow, readFlowMod, readGroup, readMatch, readMeter } from './text-read.js'
+export { FlowTextError, type PortNumbers } from './text-read-values.js'
+export { formatFlow, formatGroup, formatPortDesc } from './text-message.js'

@@ -48,7 +48,7 @@ const bucket = (one: Bucket, index: number): string => 'bucket=' + [
   one.weight > 0 && `weight:${one.weight}`, one.watchPort !== Port.ANY && `watch_port:${formatPort(one.watchPort)}`,
   one.watchGroup !== Group.ANY && `watch_group:${group(one.watchGroup)}`, `actions=${formatActions(one.actions)}`,
 ].filter((part) => part !== false).join(',')
-const groupText = (body: GroupDesc): string => [`group_id=${group(body.groupId)},type=${body.groupType}`, ...body.buckets.map(bucket)].join(',')
+export const formatGroup = (body: GroupDesc): string => [`group_id=${group(body.groupId)},type=${body.groupType}`, ...body.buckets.map(bucket)].join(',')
 const BUCKETS = new Map<number, string>([[BucketId.FIRST, 'first'], [BucketId.LAST, 'last'], [BucketId.ALL, 'all']])
 const tableText = (one: TableDesc): string => join(
   `table=${table(one.tableId)} config=${hex(one.config)}`, one.eviction !== null && `eviction=${hex(one.eviction)}`,
@@ -85,7 +85,7 @@ const asyncText = (config: AsyncChange): string => (Object.keys(ASYNC_NAMES) as 
 }).join(' ')
 const bands = (list: readonly MeterBand[]): string =>
   list.map((band) => `band=${band.type},rate=${band.rate}${band.burstSize > 0 ? `,burst=${band.burstSize}` : ''}`).join(' ')
-const portText = (port: PortDesc): string =>
+export const formatPortDesc = (port: PortDesc): string =>
   `${formatPort(port.portNo)}(${port.name}) addr=${formatMac(port.hwAddr)} config=${hex(port.config)} state=${hex(port.state)}`
 
 function requestBody(body: StatsRequestBody): string {
@@ -111,8 +111,8 @@ function replyBody(body: StatsReplyBody): string {
     case 'desc': return `${body.mfrDesc} / ${body.hwDesc} / ${body.swDesc} / ${body.dpDesc}`
     case 'flow': case 'nx_flow': return body.flows.map(formatFlow).join('; ')
     case 'aggregate': case 'nx_aggregate': return `packet_count=${body.packetCount} byte_count=${body.byteCount} flow_count=${body.flowCount}`
-    case 'group_desc': return body.groups.map(groupText).join('; ')
-    case 'port_desc': return body.ports.map(portText).join('; ')
+    case 'group_desc': return body.groups.map(formatGroup).join('; ')
+    case 'port_desc': return body.ports.map(formatPortDesc).join('; ')
     case 'table': case 'table_features': return `${body.tables.length} tables`
     case 'port': return `${body.ports.length} ports`
     case 'queue': return `${body.queues.length} queues`
@@ -148,10 +148,10 @@ function details(message: Message): string {
     case 'flow_removed': case 'nx_flow_removed':
       return join(`reason=${message.reason} table=${message.tableId} ${rule(message.priority, message.match)} cookie=${hex(message.cookie)}`,
         `duration=${message.durationSec}s`, timeouts(message.idleTimeout, message.hardTimeout), `n_packets=${message.packetCount} n_bytes=${message.byteCount}`)
-    case 'port_status': return `${message.reason} ${portText(message.port)}`
+    case 'port_status': return `${message.reason} ${formatPortDesc(message.port)}`
     case 'group_mod':
       return join(message.command.toUpperCase(), (message.command === 'insert_bucket' || message.command === 'remove_bucket')
-        && `command_bucket_id=${BUCKETS.get(message.commandBucketId) ?? message.commandBucketId}`, groupText(message))
+        && `command_bucket_id=${BUCKETS.get(message.commandBucketId) ?? message.commandBucketId}`, formatGroup(message))
     case 'port_mod': return `port=${formatPort(message.portNo)} config=${hex(message.config)}/${hex(message.mask)} advertise=${hex(message.advertise)}`
     case 'meter_mod': return join(`${message.command.toUpperCase()} meter=${hex(message.meterId)} flags=${hex(message.flags)}`, bands(message.bands))
     case 'table_mod': return tableText(message)

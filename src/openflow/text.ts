@@ -26,9 +26,13 @@ export function formatIpv6(value: bigint): string {
   const groups = Array.from({ length: 8 }, (_, index) => (value >> BigInt(112 - 16 * index) & 0xffffn).toString(16))
   const text = groups.join(':')
   let best = ''
-  for (const [run] of text.matchAll(/\b0(?::0)+\b/g)) if (run.length > best.length) best = run
+  let at = 0
+  for (const { 0: run, index } of text.matchAll(/\b0(?::0)+\b/g)) {
+    if (run.length <= best.length) continue
+    best = run
+    at = index
+  }
   if (best === '') return text
-  const at = text.indexOf(best)
   return `${text.slice(0, at).replace(/:$/, '')}::${text.slice(at + best.length).replace(/^:/, '')}`
 }
 

@@ -29,11 +29,12 @@ const layers: Readonly<Record<string, Layer>> = {
   config: { below: ['base'], packages: ['yaml', 'zod'] },
   channel: { below: ['base', 'openflow'] },
   control: { below: ['base', 'openflow', 'packet', 'datapath', 'channel'], packages: ['koffi'] },
+  ctl: { below: ['base', 'openflow'] },
   target: { below: ['base', 'p4proto', 'p4info', 'packet'], packages: ['koffi'] },
   p4runtime: { below: ['base', 'p4proto', 'p4info', 'compiler'], packages: ['@grpc/grpc-js'] },
   example: { below: ['base', 'openflow', 'packet', 'channel'] },
   agent: { below: ['base', 'openflow', 'packet', 'p4info', 'datapath', 'compiler', 'config', 'channel', 'control', 'target', 'p4runtime'] },
-  cli: { below: ['base', 'config', 'channel', 'target', 'p4runtime', 'example', 'agent'] },
+  cli: { below: ['base', 'config', 'channel', 'target', 'p4runtime', 'example', 'agent', 'openflow', 'ctl'] },
 }
 
 /** Where a folder sees only a part of another one. */

@@ -1,0 +1,123 @@
+/** Actions and instructions of the flow syntax, in Open vSwitch's notation. */
+import { CONTROLLER_MAX_LEN_NO_BUFFER, Group, NO_INSTRUCTIONS, Port, type Action, type Instructions, type Match, type OxmName } from './model.js'
+import { OXM } from './schema/oxm.js'
+import { fieldNamed, readValue } from './text-read-fields.js'
+import { FlowTextError, readIpv4, readMac, readNumber, readPort, reservedPort, splitTop, type PortNumbers } from './text-read-values.js'
+
+/** `match`: of the flow, which tells what a name without protocol means and whether there is a tag; null: not known. */
+export function readActions(text: string, match: Match | null, ports: PortNumbers): readonly Action[] {
+  const actions: Action[] = []
+  for (const part of splitTop(text)) {
+    if (part === 'drop') {
+      if (splitTop(text).length > 1) throw new FlowTextError('drop must not be accompanied by any other action')
+      continue
+    }
+    actions.push(...readAction(part, match, ports, actions))
+  }
+  return actions
+}
+
+/** Instructions among the actions, each at most once. OF 1.3.5 §5.9 */
+export function readInstructions(text: string, match: Match, ports: PortNumbers): Instructions {
+  const apply: string[] = []
+  let instructions = NO_INSTRUCTIONS
+  for (const part of splitTop(text)) {
+    const [name = '', argument = ''] = nameAndArgument(part)
+    switch (name) {
+      case 'meter': instructions = { ...instructions, meter: Number(readNumber(name, argument, 0xffffffffn)) }; break
+      case 'clear_actions': instructions = { ...instructions, clear: true }; break
+      case 'write_actions': instructions = { ...instructions, write: readActions(argument, match, ports) }; break
+      case 'write_metadata': {
+        const { value, mask } = readValue(OXM.metadata, argument, ports)
+        instructions = { ...instructions, writeMetadata: { value, mask: mask ?? OXM.metadata.ones } }
+        break
+      }
+      case 'goto_table': instructions = { ...instructions, gotoTable: Number(readNumber(name, argument, 254n)) }; break
+      default: apply.push(part)
+    }
+  }
+  return apply.length === 0 ? instructions : { ...instructions, apply: readActions(apply.join(','), match, ports) }
+}
+
+/** `name:argument` or `name(argument)`. */
+function nameAndArgument(part: string): readonly [string, string] {
+  const [, name = part, colon, inside] = /^([^:(]+)(?::(.*)|\((.*)\))$/s.exec(part) ?? []
+  return [name.toLowerCase(), colon ?? inside ?? '']
+}
+
+function readAction(part: string, match: Match | null, ports: PortNumbers, before: readonly Action[]): readonly Action[] {
+  const [name, argument] = nameAndArgument(part)
+  const set = (field: OxmName, value: bigint): readonly Action[] => [{ type: 'set_field', field, value, mask: null }]
+  const number = (most: number): number => Number(readNumber(name, argument, BigInt(most)))
+  switch (name) {
+    case 'output': return [output(readPort(argument, ports))]
+    case 'controller': return [{ type: 'output', port: Port.CONTROLLER, maxLen: maxLen(argument) }]
+    case 'group': return [{ type: 'group', groupId: number(Group.MAX) }]
+    case 'set_queue': return [{ type: 'set_queue', queueId: number(0xffffffff) }]
+    case 'enqueue': {
+      const [port = '', queue = ''] = argument.split(/[:,]/)
+      return [{ type: 'enqueue', port: readPort(port, ports), queueId: Number(readNumber(name, queue, 0xffffffffn)) }]
+    }
+    case 'set_field': return [readSetField(argument, match, ports)]
+    case 'move': return [readMove(argument, match)]
+    case 'push_vlan': case 'push_mpls': case 'push_pbb': case 'pop_mpls': return [{ type: name, ethertype: number(0xffff) }]
+    case 'pop_vlan': case 'strip_vlan': return [{ type: 'pop_vlan' }]
+    case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in': case 'dec_mpls_ttl': return [{ type: name }]
+    case 'dec_ttl': case 'dec_nw_ttl': return [{ type: 'dec_nw_ttl' }]
+    case 'mod_nw_ttl': case 'set_nw_ttl': return [{ type: 'set_nw_ttl', ttl: number(255) }]
+    case 'set_mpls_ttl': return [{ type: 'set_mpls_ttl', ttl: number(255) }]
+    case 'set_mpls_label': return set('mpls_label', BigInt(number(0xfffff)))
+    case 'set_mpls_tc': return set('mpls_tc', BigInt(number(7)))
+    case 'set_tunnel': case 'set_tunnel64': return set('tunnel_id', readNumber(name, argument, OXM.tunnel_id.ones))
+    case 'mod_dl_src': return set('eth_src', readMac(argument))
+    case 'mod_dl_dst': return set('eth_dst', readMac(argument))
+    case 'mod_nw_src': return set('ipv4_src', readIpv4(argument))
+    case 'mod_nw_dst': return set('ipv4_dst', readIpv4(argument))
+    case 'mod_nw_tos': return set('ip_dscp', BigInt(number(255)) >> 2n)
+    case 'mod_nw_ecn': return set('ip_ecn', BigInt(number(3)))
+    case 'mod_tp_src': return set(fieldNamed('tp_src', match ?? []).name, BigInt(number(0xffff)))
+    case 'mod_tp_dst': return set(fieldNamed('tp_dst', match ?? []).name, BigInt(number(0xffff)))
+    case 'mod_vlan_vid': return withTag(match, before, set('vlan_vid', BigInt(number(0xfff)) | 0x1000n))
+    case 'mod_vlan_pcp': return withTag(match, before, set('vlan_pcp', BigInt(number(7))))
+    default: {
+      const port = part === name || part.toUpperCase() === name.toUpperCase() ? reservedPort(part) ?? (/^\d+$/.test(part) ? Number(part) : ports(part)) : null
+      if (port === null) throw new FlowTextError(`unknown action ${part}`)
+      return [output(port)]
+    }
+  }
+}
+
+const output = (port: number): Action => ({ type: 'output', port, maxLen: port === Port.CONTROLLER ? CONTROLLER_MAX_LEN_NO_BUFFER : 0 })
+
+function maxLen(argument: string): number {
+  const text = /max_len=(\w+)/.exec(argument)?.[1] ?? argument
+  return text === '' ? CONTROLLER_MAX_LEN_NO_BUFFER : Number(readNumber('controller', text, 0xffffn))
+}
+
+/** 1.0's actions on the tag add one where there is none; later versions say so. OF 1.0 §5.2.4 */
+function withTag(match: Match | null, before: readonly Action[], actions: readonly Action[]): readonly Action[] {
+  const vid = match?.find(({ field }) => field === 'vlan_vid')
+  const isTagged = vid !== undefined && (vid.value & 0x1000n) !== 0n
+  return isTagged || before.some(({ type }) => type === 'push_vlan') ? actions : [{ type: 'push_vlan', ethertype: 0x8100 }, ...actions]
+}
+
+function readSetField(argument: string, match: Match | null, ports: PortNumbers): Action {
+  const [, text = '', name = ''] = /^(.*)->(\w+)$/.exec(argument) ?? []
+  if (name === '') throw new FlowTextError(`set_field:${argument}: missing "->field"`)
+  const row = name === 'nw_tos' ? OXM.ip_dscp : name === 'vlan_vid' ? OXM.vlan_vid : fieldNamed(name, match ?? [])
+  return { type: 'set_field', field: row.name, ...readValue(row, text, ports) }
+}
+
+function readMove(argument: string, match: Match | null): Action {
+  const side = (text: string): { readonly name: OxmName; readonly from: number; readonly bits: number } => {
+    const [, name = '', first = '', last] = /^(\w+)\[(?:(\d+)(?:\.\.(\d+))?)?\]$/.exec(text) ?? []
+    if (name === '') throw new FlowTextError(`${text}: expected field[first..last]`)
+    const row = fieldNamed(name, match ?? [])
+    const from = first === '' ? 0 : Number(first)
+    return { name: row.name, from, bits: first === '' ? row.bits : Number(last ?? first) - from + 1 }
+  }
+  const [src, dst] = argument.split('->').map(side)
+  if (src === undefined || dst === undefined) throw new FlowTextError(`move:${argument}: missing "->field"`)
+  if (src.bits !== dst.bits) throw new FlowTextError(`move:${argument}: ${src.bits} bits do not fit in ${dst.bits}`)
+  return { type: 'copy_field', bits: src.bits, srcOffset: src.from, dstOffset: dst.from, src: src.name, dst: dst.name }
+}
