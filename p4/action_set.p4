@@ -11,6 +11,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
   apply {
     bool parse = false;
     m.stale = 1;
+    m.packet_in_metadata = m.metadata;   // as the last table left it
     originals.apply(h, m);
     if (m.set.copy_ttl_in == 1) { COPY_TTL_IN m.set.copy_ttl_in = 0; }
     if (m.set.pop_vlan == 1) { POP_VLAN m.set.pop_vlan = 0; }
@@ -58,14 +59,17 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
           SET_IPV6(m.set.ipv6_src, m.set.ipv6_src_mask, m.set.ipv6_dst, m.set.ipv6_dst_mask, m.set.ipv6_flabel, m.set.ipv6_flabel_mask)
           SET_ARP(m.set.arp_op, m.set.arp_op_mask, m.set.arp_spa, m.set.arp_spa_mask, m.set.arp_tpa, m.set.arp_tpa_mask,
                   m.set.arp_sha, m.set.arp_sha_mask, m.set.arp_tha, m.set.arp_tha_mask)
-          SET_PORTS(m.set.l4_src, m.set.l4_src_mask, m.set.l4_dst, m.set.l4_dst_mask)
-          SET_ICMP(m.set.icmp_type, m.set.icmp_type_mask, m.set.icmp_code, m.set.icmp_code_mask)
+          SET_TCP(m.set.tcp_src, m.set.tcp_src_mask, m.set.tcp_dst, m.set.tcp_dst_mask)
+          SET_UDP(m.set.udp_src, m.set.udp_src_mask, m.set.udp_dst, m.set.udp_dst_mask)
+          SET_SCTP(m.set.sctp_src, m.set.sctp_src_mask, m.set.sctp_dst, m.set.sctp_dst_mask)
+          SET_ICMPV4(m.set.icmpv4_type, m.set.icmpv4_type_mask, m.set.icmpv4_code, m.set.icmpv4_code_mask)
+          SET_ICMPV6(m.set.icmpv6_type, m.set.icmpv6_type_mask, m.set.icmpv6_code, m.set.icmpv6_code_mask)
           if (m.set.ip_proto_mask != 0) { SET_PROTO(m.set.ip_proto, m.set.ip_proto_mask) }
           SET_ND(m.set.nd_target, m.set.nd_target_mask, m.set.nd_sll, m.set.nd_sll_mask, m.set.nd_tll, m.set.nd_tll_mask)
         }
         // Last, because it says what the headers above are.
         if (m.set.eth_type_mask != 0) { SET_TYPE(m.set.eth_type, m.set.eth_type_mask) }
-        m.reason = REASON_ACTION;
+        m.reason = REASON_ACTION_SET;
         if (m.set.group != 0) {
           m.emission.group = m.set.group;
         } else {

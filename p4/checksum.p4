@@ -43,7 +43,8 @@ control Checksums(inout headers_t h, in metadata_t m) {
         if (network != 0) { ADJUST(h.ipv4.checksum, network) }
       } else if (h.was_ipv6.isValid() && h.ipv6.isValid()) {
         CHANGED(pseudo, h.was_ipv6.src, h.ipv6.src, SUM128)
-        CHANGED(pseudo, h.was_ipv6.dst, h.ipv6.dst, SUM128)
+        // The pseudo header has the final destination, which a routing header may hold. RFC 8200 §8.1
+        if (m.segments_left == 0) { CHANGED(pseudo, h.was_ipv6.dst, h.ipv6.dst, SUM128) }
       }
       // The protocol number is part of the pseudo header, but not of ICMP for IPv4, which has none.
       bit<16> was_protocol = 8w0 ++ m.was_ip_proto;

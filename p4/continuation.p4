@@ -4,7 +4,7 @@
 #include "execute.p4"
 
 #define RECIRCULATED 4    // instance_type of v1model on simple_switch
-#define MAX_PASSES 32     // a list needs one pass for each fork; more is a fault of the agent and ends here
+#define MAX_PASSES 240    // a list needs one pass for each fork, or each header that a change uncovers; more is a fault and ends here
 
 control Continuation(inout headers_t h, inout metadata_t m) {
   Execute() execute;

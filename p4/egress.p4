@@ -63,7 +63,7 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
       m.stages = 0;
       if (replica.apply().hit) {
         if (m.stages != 0) { rewrite.apply(h, m); }
-        if (c0 != 0) { bucket_counter.count(c0); }
+        if (c0 != 0) { bucket_counter.count(c0); m.in_group = 1; }
         if (c1 != 0) { bucket_counter.count(c1); }
         if (c2 != 0) { bucket_counter.count(c2); }
         if (c3 != 0) { bucket_counter.count(c3); }
@@ -91,6 +91,7 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
         h.packet_in.setValid();
         h.packet_in.in_port = m.in_port;
         h.packet_in.reason = m.reason;
+        if (m.in_group == 1 && m.reason != REASON_INVALID_TTL) { h.packet_in.reason = REASON_GROUP; }
         h.packet_in.table_id = m.table_id;
         h.packet_in.max_len = m.emission.max_len;
         h.packet_in.flow_id = m.flow_id;

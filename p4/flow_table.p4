@@ -36,10 +36,10 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
     m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL hits.count();
   }
-  // What happens without a matching flow. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
-  @of_miss[to="drop"] action miss_drop() { }
+  // What happens without a matching flow, whatever is in the action set. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
+  @of_miss[to="drop"] action miss_drop() { m.set.present = 0; }
   @of_miss[to="controller"] action miss_to_controller() {
-    m.flow_id = 0; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
+    m.set.present = 0; m.flow_id = 0; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
   }
 
   @of_table

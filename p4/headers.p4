@@ -26,6 +26,8 @@ header packet_out_h {
   bit<64> tunnel_id;
 }
 
+#define PACKET_OUT_BYTES 19
+
 header ethernet_h { bit<48> dst; bit<48> src; bit<16> type; }
 header vlan_h { bit<3> pcp; bit<1> dei; bit<12> vid; bit<16> type; }
 header mpls_h { bit<20> label; bit<3> tc; bit<1> bos; bit<8> ttl; }

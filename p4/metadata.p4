@@ -14,8 +14,9 @@
   X(6, ip_dscp, "ip_dscp") X(2, ip_ecn, "ip_ecn") \
   X(32, ipv4_src, "ipv4_src") X(32, ipv4_dst, "ipv4_dst") \
   X(128, ipv6_src, "ipv6_src") X(128, ipv6_dst, "ipv6_dst") X(20, ipv6_flabel, "ipv6_flabel") \
-  X(16, l4_src, "tcp_src,udp_src,sctp_src") X(16, l4_dst, "tcp_dst,udp_dst,sctp_dst") \
-  X(8, icmp_type, "icmpv4_type,icmpv6_type") X(8, icmp_code, "icmpv4_code,icmpv6_code") \
+  X(16, tcp_src, "tcp_src") X(16, tcp_dst, "tcp_dst") X(16, udp_src, "udp_src") X(16, udp_dst, "udp_dst") \
+  X(16, sctp_src, "sctp_src") X(16, sctp_dst, "sctp_dst") \
+  X(8, icmpv4_type, "icmpv4_type") X(8, icmpv4_code, "icmpv4_code") X(8, icmpv6_type, "icmpv6_type") X(8, icmpv6_code, "icmpv6_code") \
   X(16, arp_op, "arp_op") X(32, arp_spa, "arp_spa") X(32, arp_tpa, "arp_tpa") \
   X(48, arp_sha, "arp_sha") X(48, arp_tha, "arp_tha") \
   X(128, nd_target, "ipv6_nd_target") X(48, nd_sll, "ipv6_nd_sll") X(48, nd_tll, "ipv6_nd_tll") \
@@ -69,6 +70,7 @@ struct metadata_t {
   @field_list(1) bit<8>  table_id;
   @field_list(1) bit<32> flow_id;
   @field_list(1) bit<8>  reason;
+  @field_list(1) bit<1>  in_group;      // a bucket sends it
   @field_list(1) bit<64> packet_in_metadata; // before this table's write-metadata
   // action set and emission
   @field_list(1) action_set_t set;
@@ -99,6 +101,9 @@ struct metadata_t {
   bit<16>   extensions;                 // of IPv6: OFPIEH_* and EXTENSION_* bits; set by the parser
   bit<1>    fragment;                   // any fragment, the first included; set by the parser
   bit<16>   l4_length;                  // bytes of the transport segment; set by the parser
+  bit<16>   left;                       // bytes of the frame from the network layer on; set by the parser
+  bit<1>    fits;                       // parser: the lengths of the header to come agree with what there is
+  bit<1>    segments_left;              // a routing header has still to change the destination; set by the parser
   bit<1>    saved;                      // the was_* headers hold what arrived
   bit<8>    was_inner_ttl;
   bit<8>    was_ip_proto;

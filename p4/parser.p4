@@ -12,9 +12,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
       default: ethernet;
     }
   }
-  state from_controller { packet.extract(h.packet_out); transition ethernet; }
+  // The header of a packet-out is not part of the frame.
+  state from_controller { packet.extract(h.packet_out); m.left = 65536 - PACKET_OUT_BYTES; transition ethernet; }
   state ethernet {
     packet.extract(h.eth);
+    m.left = m.left + (bit<16>)s.packet_length - 14;
     m.eth_type = h.eth.type;
     transition select(h.eth.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
@@ -25,6 +27,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state vlan {
     packet.extract(h.vlan.next);
+    m.left = m.left - 4;
     m.eth_type = h.vlan.last.type;
     transition select(h.vlan.last.type) {
       0x8100: vlan; 0x88a8: vlan; 0x8847: mpls; 0x8848: mpls;
@@ -43,13 +46,14 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     transition select(h.snap.type) { 0x0000 &&& 0xfc00: accept; 0x0400 &&& 0xfe00: accept; default: snap_type; }
   }
   state snap_type {
+    m.left = m.left - 8;
     m.eth_type = h.snap.type;
-    transition select(h.snap.type) { 0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; 0x88e7: pbb; default: accept; }
+    transition select(h.snap.type) { 0x8847: mpls; 0x8848: mpls; 0x0800: ipv4; 0x86dd: ipv6; 0x0806: arp; 0x88e7: pbb; default: accept; }
   }
-  state mpls {
-    packet.extract(h.mpls.next);
-    transition select(h.mpls.last.bos) { 0: mpls; default: inner; }
-  }
+  // Three labels are enough for what actions look at; deeper ones are payload, which leaves room to push more.
+  state mpls { packet.extract(h.mpls.next); transition select(h.mpls.last.bos) { 0: mpls_second; default: inner; } }
+  state mpls_second { packet.extract(h.mpls.next); transition select(h.mpls.last.bos) { 0: mpls_third; default: inner; } }
+  state mpls_third { packet.extract(h.mpls.next); transition accept; }
   // The label stack does not say what is behind it; for copying a TTL the version tells an IP header well enough.
   state inner {
     transition select(packet.lookahead<bit<4>>()) { 4: inner_ipv4; 6: inner_ipv6; default: accept; }
@@ -64,11 +68,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state arp_ipv4 { packet.extract(h.arp); transition accept; }
   state ipv4 {
-    transition select(packet.lookahead<bit<8>>()[3:0]) {
-      0 &&& 0xc: accept; 4: accept;     // ihl below 5 is no IPv4 header
-      5: ipv4_plain;
-      default: ipv4_with_options;
-    }
+    // As in Open vSwitch: a header, and a packet, that are whole; otherwise nothing of it can be seen.
+    bit<32> head = packet.lookahead<bit<32>>();
+    bit<16> ihl = 12w0 ++ head[27:24];
+    m.fits = (ihl >= 5 && (ihl << 2) <= head[15:0] && head[15:0] <= m.left) ? 1w1 : 1w0;
+    transition select(m.fits, ihl) { (0, _): accept; (1, 5): ipv4_plain; default: ipv4_with_options; }
   }
   state ipv4_plain { packet.extract(h.ipv4); transition ipv4_payload; }
   state ipv4_with_options {
@@ -89,6 +93,11 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     }
   }
   state ipv6 {
+    bit<48> head = packet.lookahead<bit<48>>();
+    m.fits = (m.left >= 40 && head[15:0] <= m.left - 40) ? 1w1 : 1w0;
+    transition select(m.fits) { 0: accept; default: ipv6_whole; }
+  }
+  state ipv6_whole {
     packet.extract(h.ipv6);
     m.ip_proto = h.ipv6.next;
     m.l4_length = h.ipv6.length;
@@ -99,6 +108,8 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
 #define SEEN(bits) ((m.extensions & (bits)) != 0)
 #define NOTE_EXTENSION(self, repeated, misplaced) \
     m.extensions = m.extensions | (self) | (SEEN(repeated) ? EXTHDR_UNREP : 16w0) | (SEEN(misplaced) ? EXTHDR_UNSEQ : 16w0);
+// A header that does not fit leaves nothing for the transport.
+#define LESS(bytes) m.l4_length = m.l4_length |-| (bytes);
 #define EXTENSION(n, after) \
   state ipv6_next##n { \
     transition select(m.ip_proto) { \
@@ -110,6 +121,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   } \
   state ipv6_routing##n { \
     NOTE_EXTENSION(EXTHDR_ROUTER, EXTHDR_ROUTER, EXTHDR_FRAG | EXTHDR_AUTH | EXTENSION_DEST_END) \
+    m.segments_left = packet.lookahead<bit<32>>()[7:0] != 0 ? 1w1 : m.segments_left; \
     transition ipv6_options##n; \
   } \
   state ipv6_destination##n { \
@@ -120,7 +132,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state ipv6_options##n { \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
     packet.extract(h.ipv6_extension##n, ((bit<32>)length << 6) + 48); \
-    m.l4_length = m.l4_length - (((bit<16>)length << 3) + 8); \
+    LESS(((bit<16>)length << 3) + 8) \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   } \
@@ -128,7 +140,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
     NOTE_EXTENSION(EXTHDR_AUTH, EXTHDR_AUTH, EXTENSION_DEST_END) \
     bit<8> length = packet.lookahead<bit<16>>()[7:0]; \
     packet.extract(h.ipv6_extension##n, ((bit<32>)length << 5) + 48); \
-    m.l4_length = m.l4_length - (((bit<16>)length << 2) + 8); \
+    LESS(((bit<16>)length << 2) + 8) \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   } \
@@ -140,7 +152,7 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   state ipv6_first_fragment##n { m.fragment = 1; transition ipv6_whole_fragment##n; } \
   state ipv6_whole_fragment##n { \
     packet.extract(h.ipv6_extension##n, 48); \
-    m.l4_length = m.l4_length - 8; \
+    LESS(8) \
     m.ip_proto = h.ipv6_extension##n.next; \
     transition after; \
   }
@@ -156,15 +168,26 @@ parser PacketParser(packet_in packet, out headers_t h, inout metadata_t m, inout
   }
   state ipv6_esp { NOTE_EXTENSION(EXTHDR_ESP, 0, EXTENSION_DEST_END) transition accept; }
   state ipv6_no_next { m.extensions = m.extensions | EXTHDR_NONEXT; transition accept; }
-  state tcp { packet.extract(h.tcp); transition accept; }
-  state udp { packet.extract(h.udp); transition accept; }
-  state sctp { packet.extract(h.sctp); transition accept; }
-  state icmp { packet.extract(h.icmp); transition accept; }
-  state icmpv6 {
+  // A transport header is there if all of it is.
+  state tcp {
+    bit<16> words = 12w0 ++ packet.lookahead<bit<104>>()[7:4];
+    m.fits = (words >= 5 && (words << 2) <= m.l4_length) ? 1w1 : 1w0;
+    transition select(m.fits) { 0: accept; default: tcp_whole; }
+  }
+  state tcp_whole { packet.extract(h.tcp); transition accept; }
+  state udp { m.fits = m.l4_length >= 8 ? 1w1 : 1w0; transition select(m.fits) { 0: accept; default: udp_whole; } }
+  state udp_whole { packet.extract(h.udp); transition accept; }
+  state sctp { m.fits = m.l4_length >= 12 ? 1w1 : 1w0; transition select(m.fits) { 0: accept; default: sctp_whole; } }
+  state sctp_whole { packet.extract(h.sctp); transition accept; }
+  state icmp { m.fits = m.l4_length >= 8 ? 1w1 : 1w0; transition select(m.fits) { 0: accept; default: icmp_whole; } }
+  state icmp_whole { packet.extract(h.icmp); transition accept; }
+  state icmpv6 { m.fits = m.l4_length >= 8 ? 1w1 : 1w0; transition select(m.fits) { 0: accept; default: icmpv6_whole; } }
+  state icmpv6_whole {
     packet.extract(h.icmp);
     transition select(h.icmp.type, h.icmp.code) { (135, 0): nd; (136, 0): nd; default: accept; }
   }
-  state nd {
+  state nd { m.fits = m.l4_length >= 24 ? 1w1 : 1w0; transition select(m.fits) { 0: accept; default: nd_whole; } }
+  state nd_whole {
     packet.extract(h.nd);
     transition nd_options0;
   }
@@ -193,10 +216,10 @@ control PacketDeparser(packet_out packet, in headers_t h) {
     packet.emit(h.backbone);
     packet.emit(h.eth);
     packet.emit(h.vlan);
+    packet.emit(h.snap);
+    packet.emit(h.mpls);
     packet.emit(h.pbb);
     packet.emit(h.pbb_customer);
-    packet.emit(h.mpls);
-    packet.emit(h.snap);
     packet.emit(h.arp);
     packet.emit(h.ipv4);
     packet.emit(h.ipv4_options);

@@ -17,7 +17,7 @@
   if (h.vlan[0].isValid()) { \
     h.vlan[0].vid = MERGE(h.vlan[0].vid, vid_, vid_mask); h.vlan[0].pcp = MERGE(h.vlan[0].pcp, pcp_, pcp_mask); }
 
-#define SET_PBB(isid_, isid_mask) if (h.pbb.isValid()) { h.pbb.isid = MERGE(h.pbb.isid, isid_, isid_mask); }
+#define SET_PBB(isid_, isid_mask) if (h.pbb.isValid() && L3_VISIBLE) { h.pbb.isid = MERGE(h.pbb.isid, isid_, isid_mask); }
 
 #define SET_TUNNEL(id, id_mask) m.tunnel_id = MERGE(m.tunnel_id, id, id_mask);
 
@@ -45,13 +45,17 @@
     h.arp.tpa = MERGE(h.arp.tpa, tpa_, tpa_mask); h.arp.sha = MERGE(h.arp.sha, sha_, sha_mask); \
     h.arp.tha = MERGE(h.arp.tha, tha_, tha_mask); }
 
-#define SET_PORTS(src_, src_mask, dst_, dst_mask) \
-  if (h.tcp.isValid()) { h.tcp.src = MERGE(h.tcp.src, src_, src_mask); h.tcp.dst = MERGE(h.tcp.dst, dst_, dst_mask); } \
-  else if (h.udp.isValid()) { h.udp.src = MERGE(h.udp.src, src_, src_mask); h.udp.dst = MERGE(h.udp.dst, dst_, dst_mask); } \
-  else if (h.sctp.isValid()) { h.sctp.src = MERGE(h.sctp.src, src_, src_mask); h.sctp.dst = MERGE(h.sctp.dst, dst_, dst_mask); }
+// Each only where its own protocol is: what comes to an action set or a bucket is not known when it is written.
+#define SET_PORTS(header, src_, src_mask, dst_, dst_mask) \
+  if (header.isValid()) { header.src = MERGE(header.src, src_, src_mask); header.dst = MERGE(header.dst, dst_, dst_mask); }
+#define SET_TCP(src_, src_mask, dst_, dst_mask) SET_PORTS(h.tcp, src_, src_mask, dst_, dst_mask)
+#define SET_UDP(src_, src_mask, dst_, dst_mask) SET_PORTS(h.udp, src_, src_mask, dst_, dst_mask)
+#define SET_SCTP(src_, src_mask, dst_, dst_mask) SET_PORTS(h.sctp, src_, src_mask, dst_, dst_mask)
 
-#define SET_ICMP(type_, type_mask, code_, code_mask) \
-  if (h.icmp.isValid()) { h.icmp.type = MERGE(h.icmp.type, type_, type_mask); h.icmp.code = MERGE(h.icmp.code, code_, code_mask); }
+#define SET_ICMP(network, type_, type_mask, code_, code_mask) \
+  if (h.icmp.isValid() && network.isValid()) { h.icmp.type = MERGE(h.icmp.type, type_, type_mask); h.icmp.code = MERGE(h.icmp.code, code_, code_mask); }
+#define SET_ICMPV4(type_, type_mask, code_, code_mask) SET_ICMP(h.ipv4, type_, type_mask, code_, code_mask)
+#define SET_ICMPV6(type_, type_mask, code_, code_mask) SET_ICMP(h.ipv6, type_, type_mask, code_, code_mask)
 
 #define SET_ND(target_, target_mask, sll_, sll_mask, tll_, tll_mask) \
   if (h.nd.isValid()) { h.nd.target = MERGE(h.nd.target, target_, target_mask); } \
@@ -78,9 +82,9 @@
   h.vlan.push_front(1); h.vlan[0].setValid(); \
   h.vlan[0].pcp = pcp_below; h.vlan[0].dei = 0; h.vlan[0].vid = vid_below; h.vlan[0].type = h.eth.type; h.eth.type = tpid; }
 
-// The type field behind the VLAN tags, where MPLS begins and ends.
+// The type field behind the VLAN tags, where MPLS begins and ends; with SNAP it stands in that header.
 #define SET_INNER_TYPE(value) \
-  if (h.vlan[5].isValid()) { h.vlan[5].type = value; } else if (h.vlan[4].isValid()) { h.vlan[4].type = value; } \
+  if (h.snap.isValid()) { h.snap.type = value; } else if (h.vlan[5].isValid()) { h.vlan[5].type = value; } else if (h.vlan[4].isValid()) { h.vlan[4].type = value; } \
   else if (h.vlan[3].isValid()) { h.vlan[3].type = value; } else if (h.vlan[2].isValid()) { h.vlan[2].type = value; } \
   else if (h.vlan[1].isValid()) { h.vlan[1].type = value; } else if (h.vlan[0].isValid()) { h.vlan[0].type = value; } \
   else { h.eth.type = value; } \
@@ -120,11 +124,11 @@
 #define PUSH_PBB(ethertype) if (h.eth.isValid()) { \
   bit<3> priority = 0; bit<24> isid_below = 0; \
   if (h.vlan[0].isValid()) { priority = h.vlan[0].pcp; } \
-  if (h.pbb.isValid()) { isid_below = h.pbb.isid; } \
+  if (h.pbb.isValid() && L3_VISIBLE) { isid_below = h.pbb.isid; } \
   h.backbone.setValid(); h.backbone.dst = h.eth.dst; h.backbone.src = h.eth.src; h.backbone.type = ethertype; \
   h.backbone.pcp = priority; h.backbone.dei = 0; h.backbone.uca = 0; h.backbone.reserved = 0; h.backbone.isid = isid_below; }
 #define POP_PBB \
-  if (h.pbb_customer.isValid()) { \
+  if (h.pbb_customer.isValid() && L3_VISIBLE) { \
     h.eth.dst = h.pbb_customer.dst; h.eth.src = h.pbb_customer.src; SET_INNER_TYPE(h.pbb_customer.type) \
     h.pbb.setInvalid(); h.pbb_customer.setInvalid(); }
 
@@ -263,25 +267,30 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     default_action = NoAction();
   }
 
-  @of_do action set_ports(PARAM(16, src, "tcp_src,udp_src,sctp_src"), PARAM(16, dst, "tcp_dst,udp_dst,sctp_dst")) {
-    SET_PORTS(src, src_mask, dst, dst_mask)
-  }
-  @of_do action set_icmp(PARAM(8, type, "icmpv4_type,icmpv6_type"), PARAM(8, code, "icmpv4_code,icmpv6_code"),
+  @of_do action set_tcp(PARAM(16, src, "tcp_src"), PARAM(16, dst, "tcp_dst")) { SET_TCP(src, src_mask, dst, dst_mask) }
+  @of_do action set_udp(PARAM(16, src, "udp_src"), PARAM(16, dst, "udp_dst")) { SET_UDP(src, src_mask, dst, dst_mask) }
+  @of_do action set_sctp(PARAM(16, src, "sctp_src"), PARAM(16, dst, "sctp_dst")) { SET_SCTP(src, src_mask, dst, dst_mask) }
+  @of_do action set_icmp(PARAM(8, type, "icmpv4_type"), PARAM(8, code, "icmpv4_code")) { SET_ICMPV4(type, type_mask, code, code_mask) }
+  @of_do action set_icmp6(PARAM(8, type, "icmpv6_type"), PARAM(8, code, "icmpv6_code"),
                   PARAM(128, target, "ipv6_nd_target"), PARAM(48, sll, "ipv6_nd_sll"), PARAM(48, tll, "ipv6_nd_tll")) {
-    SET_ICMP(type, type_mask, code, code_mask)
+    SET_ICMPV6(type, type_mask, code, code_mask)
     SET_ND(target, target_mask, sll, sll_mask, tll, tll_mask)
   }
-  @of_do action set_l4(PARAM(16, src, "tcp_src,udp_src,sctp_src"), PARAM(16, dst, "tcp_dst,udp_dst,sctp_dst"),
-                PARAM(8, type, "icmpv4_type,icmpv6_type"), PARAM(8, code, "icmpv4_code,icmpv6_code"),
+  @of_do action set_l4(PARAM(16, tcp_src, "tcp_src"), PARAM(16, tcp_dst, "tcp_dst"), PARAM(16, udp_src, "udp_src"), PARAM(16, udp_dst, "udp_dst"),
+                PARAM(16, sctp_src, "sctp_src"), PARAM(16, sctp_dst, "sctp_dst"), PARAM(8, type, "icmpv4_type"), PARAM(8, code, "icmpv4_code"),
+                PARAM(8, type6, "icmpv6_type"), PARAM(8, code6, "icmpv6_code"),
                 PARAM(128, target, "ipv6_nd_target"), PARAM(48, sll, "ipv6_nd_sll"), PARAM(48, tll, "ipv6_nd_tll")) {
-    SET_PORTS(src, src_mask, dst, dst_mask)
-    SET_ICMP(type, type_mask, code, code_mask)
+    SET_TCP(tcp_src, tcp_src_mask, tcp_dst, tcp_dst_mask)
+    SET_UDP(udp_src, udp_src_mask, udp_dst, udp_dst_mask)
+    SET_SCTP(sctp_src, sctp_src_mask, sctp_dst, sctp_dst_mask)
+    SET_ICMPV4(type, type_mask, code, code_mask)
+    SET_ICMPV6(type6, type6_mask, code6, code6_mask)
     SET_ND(target, target_mask, sll, sll_mask, tll, tll_mask)
   }
   @of_stage[index=4]
   table l4 {
     key = { m.program: exact @of[role="program"]; }
-    actions = { set_ports; set_icmp; set_l4; @defaultonly NoAction; }
+    actions = { set_tcp; set_udp; set_sctp; set_icmp; set_icmp6; set_l4; @defaultonly NoAction; }
     size = STAGE_SIZE;
     default_action = NoAction();
   }

@@ -30,7 +30,8 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const match = pipelineFields(input)
   const totalLen = input.totalLen ?? input.data.length
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
-  const explicitMiss = !implicitMiss && input.reason !== 'invalid_ttl' && flow !== undefined && isTableMiss(flow)
+  // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
+  const explicitMiss = input.reason === 'action' && flow !== undefined && isTableMiss(flow)
   for (const conn of ctx.conns.all()) {
     // Without an action that names another, packets are for connections with the id 0 that all begin with.
     if (conn.nicira.controllerId !== 0) continue

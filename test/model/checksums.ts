@@ -60,11 +60,12 @@ export function withChecksums(frame: Frame, changed: Frame): Frame {
   return put(result, at, h.transport === 'udp' && sum === 0 ? 0xffff : sum)
 }
 
-/** Addresses only: length and protocol stay, and ip_proto set to something else makes it another checksum. */
+/** Without the length, which nothing changes. RFC 9293 §3.1, RFC 8200 §8.1 */
 function pseudoHeader(frame: Frame, h: Headers): number[] {
   if (h.transport === 'icmpv4') return []
-  if (h.ipv4At >= 0) return [...frame.subarray(h.ipv4At + 12, h.ipv4At + 20)]
-  return [...frame.subarray(h.ipv6At + 8, h.ipv6At + (h.segmentsLeft ? 24 : 40))]
+  const protocol = [0, frame[h.protoAt] ?? 0]
+  if (h.ipv4At >= 0) return [...frame.subarray(h.ipv4At + 12, h.ipv4At + 20), ...protocol]
+  return [...frame.subarray(h.ipv6At + 8, h.ipv6At + (h.segmentsLeft ? 24 : 40)), ...protocol]
 }
 
 /** A CRC is linear: the difference of two right ones is also what a wrong one changes by. */

@@ -165,7 +165,7 @@ const framesOf = ({ sent }: Outcome): string[] => sent.map(({ port, frame }) => 
 const packetInsOf = ({ packetIns }: Outcome): string[] => packetIns.map(modelPacketIn).sort()
 
 const packetInText = (reason: string, tableId: number, cookie: bigint, inPort: bigint | number, metadata: bigint, tunnelId: bigint, frame: Uint8Array): string =>
-  `${reason === 'invalid_ttl' ? reason : 'action'} table=${tableId} cookie=${cookie} in_port=${inPort} metadata=0x${metadata.toString(16)} tunnel_id=0x${tunnelId.toString(16)} ${hex(frame)}`
+  `${reason} table=${tableId} cookie=${cookie} in_port=${inPort} metadata=0x${metadata.toString(16)} tunnel_id=0x${tunnelId.toString(16)} ${hex(frame)}`
 const modelPacketIn = ({ reason, tableId, cookie, inPort, metadata, tunnelId, frame }: SentPacketIn): string => packetInText(reason, tableId, cookie, inPort, metadata, tunnelId, frame)
 function shownPacketIn({ reason, tableId, cookie, match, data }: PacketIn): string {
   const field = (name: string): bigint => match.find(({ field: each }) => each === name)?.value ?? 0n

@@ -85,10 +85,8 @@ export function valueOf(frame: Uint8Array, h: Headers, pipeline: PipelineFields,
     case 'metadata': return pipeline.metadata
     case 'tunnel_id': return pipeline.tunnelId
     case 'eth_type': return BigInt(h.ethType)
-    case 'ip_proto': return BigInt(Math.max(0, h.proto))
+    case 'ip_proto': return BigInt(h.proto)
     case 'ipv6_exthdr': return BigInt(h.extensions)
-    // Of a packet with a broken chain of extension headers only the addresses are known.
-    case 'ip_dscp': case 'ip_ecn': case 'ipv6_flabel': if (h.proto < 0) return 0n
   }
   if (h.fragment !== 'no' && transportFields.includes(field)) return 0n
   const place = placeOf(h, field)

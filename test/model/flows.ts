@@ -66,7 +66,7 @@ export class FlowGenerator {
     const watchGroup = watches && lower.length > 0 && random.chance(0.25) ? random.pick(lower).groupId : Group.ANY
     const watchPort = watches && (watchGroup === Group.ANY || random.chance(0.3)) ? random.pick(this.#ports) : Port.ANY
     // Nothing is known of what comes to a bucket, and nothing is checked.
-    const view: View = { ethType: random.pick([0, 0x0800, 0x86dd, 0x0806, 0x8847, 0x88e7]), tagged: random.chance(0.5), ipProto: 0, icmpv6Type: 0 }
+    const view: View = { ethType: random.pick([0, 0x0800, 0x86dd, 0x0806, 0x8847, 0x88e7]), tagged: random.chance(0.5), ipProto: random.pick([0, 6, 17, 58]), icmpv6Type: 0 }
     const rewrites = random.chance(0.6) ? this.#distinct(view, random.int(1, 3), 1) : []
     const end: Action[] = lower.length > 0 && random.chance(0.3) ? [{ type: 'group', groupId: random.pick(lower).groupId }] : random.chance(0.95) ? [this.#output(false)] : []
     return { weight: groupType === 'select' ? random.pick([0, 1, 1, 2, 5]) : 0, watchPort, watchGroup, actions: [...rewrites, ...end] }

@@ -134,8 +134,8 @@ function parseExtensions(frame: Uint8Array, h: Headers, start: number): number {
     if (h.proto === NO_NEXT || h.proto === ESP) break // nothing behind them can be read
     const length = h.proto === FRAGMENT ? 8 : h.proto === AUTH ? ((frame[at + 1] ?? 0) + 2) * 4 : ((frame[at + 1] ?? 0) + 1) * 8
     if (at + 8 > h.ipEnd || at + length > h.ipEnd) {
-      // Open vSwitch sees nothing but the addresses of a packet whose chain is cut short.
-      Object.assign(h, { protoAt: -1, proto: -1 })
+      // The chain is cut short: the protocol is that of the header which is not there.
+      h.extensions = extensionBits(chain)
       return -1
     }
     if (h.proto === ROUTING && (frame[at + 3] ?? 0) > 0) h.segmentsLeft = true

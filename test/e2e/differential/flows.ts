@@ -14,6 +14,8 @@
  * - Addresses of fragments: Open vSwitch adjusts a transport checksum in the payload of a later fragment, which has none.
  * - A TTL that runs out while there is an action set: Open vSwitch ends the list and carries out the set as it is then;
  *   whether that is meant the text does not say. TTLs run out in cases without action sets only.
+ * - A table without a table-miss flow while there is an action set: Open vSwitch executes the set, the text drops the packet
+ *   (OF 1.3.5 §5.4).
  * - Masks on fields that OpenFlow 1.3 does not declare maskable (OF 1.3.5 table 12).
  */
 import { type Features, type L4, type Packet, pool, protocolNumber } from './packets.js'
@@ -102,7 +104,7 @@ export class FlowGenerator {
       const priorities = new Set<number>()
       while (priorities.size < count) priorities.add(random.int(1, 40_000))
       for (const priority of priorities) flows.push(this.#flow(table, priority))
-      if (random.chance(0.8)) flows.push(this.#tableMiss(table))
+      if (random.chance(0.8) || this.#features.actionSet) flows.push(this.#tableMiss(table))
     }
     return flows
   }
