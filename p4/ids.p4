@@ -17,7 +17,7 @@
 #define REASON_NO_MATCH 0       // ofp_packet_in_reason, OF 1.3.5 §7.4.1
 #define REASON_ACTION 1
 #define REASON_INVALID_TTL 2
-#define REASON_ACTION_SET 3     // told apart since OF 1.4 §7.4.1; a table-miss is what the flow itself sends, OF 1.3.5 §5.4
+#define REASON_ACTION_SET 3     // newer versions tell them apart; a table-miss is what the flow itself sends, OF 1.3.5 §5.4
 #define REASON_GROUP 4
 
 #define PACKET_OUT_PORT 0       // what a packet_out asks for
