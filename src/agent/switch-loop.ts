@@ -6,7 +6,7 @@ import { limitRepeats } from '../base/logger.js'
 import type { Logger } from '../base/logger.js'
 import { monotonicNow } from '../base/clock.js'
 import type { ChannelSet, ChannelSetEvents } from '../channel/index.js'
-import type { Compiler } from '../compiler/index.js'
+import type { Compiler, TargetContents } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
 import { Datapath, type Effect, type FlowView, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
@@ -58,7 +58,7 @@ export class SwitchLoop {
     this.#log = log.child({ component: 'switch' })
     const { description } = config
     this.#datapath = new Datapath({
-      datapathId: config.datapathId, ports: ports.ports(), failMode: failModeOf(config),
+      datapathId: config.datapathId, ports: ports.ports(), failMode: failModeOf(config), epoch: Date.now() - monotonicNow(), recovers: true,
       description: {
         mfrDesc: description.manufacturer, hwDesc: description.hardware, swDesc: description.software,
         serialNum: description.serialNumber, dpDesc: description.datapath,
@@ -183,9 +183,14 @@ export class SwitchLoop {
 
   #onTarget(event: SouthboundEvent): void {
     switch (event.kind) {
-      case 'ready':
-        this.#log.info({ fresh: event.freshPipeline }, 'the target is ready')
-        return this.feed({ kind: 'target_ready', fresh: event.freshPipeline, atomic: event.atomic })
+      case 'ready': {
+        const { contents, atomic } = event
+        this.#log.info({ entries: contents?.length ?? 0 }, 'the target is ready')
+        if (contents === null) return this.feed({ kind: 'target_ready', fresh: true, atomic })
+        const held: TargetContents = { entries: contents.length, entities: contents }
+        return this.feed({ kind: 'target_ready', fresh: false, atomic, held })
+      }
+      case 'standby': return this.feed({ kind: 'target_lost', displaced: true })
       case 'lost':
         this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
         return this.feed({ kind: 'target_lost' })

@@ -2,7 +2,7 @@
  * The compiler: OpenFlow flows, groups, meters and ports → named entries for one pipeline. It keeps what is in the target (which
  * programs, replicas and multicast groups there are, and who uses them) and never talks to it.
  */
-import type { Change, FlowRecord, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
+import type { Change, Found, FlowRecord, Held, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
 import { refusal } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
@@ -12,12 +12,16 @@ import { featuresOf } from './features.js'
 import { type CompiledFlow, FlowCompiler } from './flow.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
-import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
+import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
+
+/** What a target holds, in the words in which it would be written. */
+export interface TargetContents extends Held { readonly entities: readonly NamedEntity[] }
 
 export interface CompilerOptions {
   readonly contract: Contract
@@ -29,6 +33,8 @@ export class Compiler implements Pipeline {
   readonly features: PipelineFeatures
   readonly contract: Contract
   readonly #state: SharedState
+  /** Port of the program → OpenFlow port number. */
+  readonly #portNumbers: ReadonlyMap<number, number>
   readonly #emissions: Emissions
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
@@ -39,10 +45,12 @@ export class Compiler implements Pipeline {
   readonly #open = new Set<Plan>()
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
-  #missToController = false
+  /** null: not known. */
+  #missToController: boolean | null = false
 
   constructor({ contract, targetPorts }: CompilerOptions) {
     this.contract = contract
+    this.#portNumbers = new Map([...targetPorts].map(([portNo, port]) => [port, portNo]))
     this.features = featuresOf(contract)
     this.#state = new SharedState(contract)
     const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
@@ -60,7 +68,7 @@ export class Compiler implements Pipeline {
       this.#prepare(planning)
       for (const change of changes) this.#change(planning, change, dying)
       for (const handle of dying) handle.pool.collect(planning, handle, dying)
-      const plan = planning.done()
+      const plan = planning.done(this.#state.holding)
       this.#open.add(plan)
       return plan
     } catch (error) {
@@ -90,18 +98,36 @@ export class Compiler implements Pipeline {
     end()
   }
 
-  /** The target is empty: forget what was in it. */
-  reset(): void {
-    this.#state.reset()
+  reset(held?: Held): void {
+    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, this.#portNumbers)
+    this.#state.reset(holding)
     this.#emissions.reset()
-    this.#groups.reset()
+    this.#groups.reset(holding !== null)
     this.#meters.reset()
     this.#ports.reset()
     this.#flows.clear()
     this.#open.clear()
     this.#prepared = false
-    this.#missToController = false
+    this.#missToController = holding === null ? false : null
   }
+
+  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map() } }
+  holds(flow: number): boolean { return this.#state.holding?.holdsFlow(flow) === true }
+
+  leftovers(): CompiledPlan | null {
+    const left = this.#state.holding?.leftovers(this.contract) ?? []
+    if (left.length === 0) return null
+    const planning = new Planning()
+    for (const entity of left) {
+      const update: NamedUpdate = entity.kind === 'meter' ? { op: 'modify', entity: { ...entity, config: null } } : { op: 'delete', entity }
+      planning.destroy(update, null)
+    }
+    const plan = planning.done(this.#state.holding)
+    this.#open.add(plan)
+    return plan
+  }
+
+  settled(): void { this.#state.settle() }
 
   /** The home entry of a flow, for reading its counters; null when it is not installed. */
   entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
@@ -196,7 +222,7 @@ export class Compiler implements Pipeline {
         const name = controller ? table.missToController : table.missDrop
         return { op: 'modify', entity: { kind: 'default', table: table.table, action: { name: name ?? '', params: [] } } }
       }
-      planning.main(to(toController), to(before), 'other')
+      planning.main(to(toController), to(before === true), 'other')
     }
     this.#missToController = toController
     planning.changed(() => { this.#missToController = before })

@@ -4,9 +4,9 @@ import type { NamedAction, NamedMatch, NamedTableEntry } from './ir.js'
 
 const NO_METADATA = new Uint8Array(0)
 
-/** An entry without priority, timeout or metadata, as all tables but the flow tables have. */
-export function tableEntry(table: string, match: readonly NamedMatch[], action: NamedAction | null): NamedTableEntry {
-  return { kind: 'table', table, match, priority: 0, action, idleTimeout: 0, controllerMetadata: 0, metadata: NO_METADATA, resetCounters: false }
+/** An entry without priority or timeout, as all tables but the flow tables have. */
+export function tableEntry(table: string, match: readonly NamedMatch[], action: NamedAction | null, metadata: Uint8Array = NO_METADATA): NamedTableEntry {
+  return { kind: 'table', table, match, priority: 0, action, idleTimeout: 0, controllerMetadata: 0, metadata, resetCounters: false }
 }
 
 export const exactly = (field: string, value: number): readonly NamedMatch[] => [{ field, kind: 'exact', value: BigInt(value) }]

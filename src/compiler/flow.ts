@@ -7,6 +7,7 @@ import type { Contract, FlowTable } from './contract.js'
 import { actionCall, chooseAction, missingRoles, type Defaults } from './entries.js'
 import type { Emissions } from './emission.js'
 import type { Executions, ListContext, Tail } from './execution.js'
+import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
 import { checkMatch, compileMatch, targetPriority } from './match.js'
@@ -20,7 +21,6 @@ import { acquireWrite } from './write-actions.js'
 interface Doing { readonly action: NamedAction; readonly flowParam: string | null }
 
 const NO_USES: readonly Handle[] = []
-const NO_METADATA = new Uint8Array(0)
 
 /** There may be a million of these: what can be made again when it is needed is not kept. */
 export class CompiledFlow {
@@ -41,12 +41,13 @@ export class CompiledFlow {
 
   /** Its home entry; made anew at each call. */
   get entry(): NamedTableEntry {
-    const { record: { id, match, priority, idleTimeout } } = this
+    const { record } = this
+    const { id, match, priority, idleTimeout } = record
     const { action, flowParam } = this.#doing
     return {
       kind: 'table', table: this.#table.table, match: compileMatch(match, this.#table), priority: targetPriority(priority),
       action: flowParam === null ? action : { name: action.name, params: action.params, own: { name: flowParam, value: BigInt(id) } },
-      idleTimeout: idleTimeout * 1000, controllerMetadata: id, metadata: NO_METADATA, resetCounters: false,
+      idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
   }
 }

@@ -9,6 +9,7 @@ import { rowsOf, type Row } from './choices.js'
 import type { ChoiceTable, Contract, GroupTable } from './contract.js'
 import { bucketLeaves, type Emissions } from './emission.js'
 import { actionCall, chooseAction, exactly, tableEntry, targetGroup } from './entries.js'
+import { groupHome } from './home.js'
 import { groupKey, isGroup } from './holds.js'
 import { contentKey, release, type Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
@@ -37,7 +38,8 @@ export class GroupTables {
   readonly #state: SharedState
   readonly #emissions: Emissions
   readonly #entries = new Map<number, GroupEntry>()
-  #livePorts = 0n
+  /** null: not known. */
+  #livePorts: bigint | null = 0n
 
   constructor(contract: Contract, state: SharedState, emissions: Emissions) {
     this.#contract = contract
@@ -45,9 +47,9 @@ export class GroupTables {
     this.#emissions = emissions
   }
 
-  reset(): void {
+  reset(isHeld: boolean): void {
     this.#entries.clear()
-    this.#livePorts = 0n
+    this.#livePorts = isHeld ? null : 0n
   }
   cells(groupId: number): readonly number[] { return this.#state.groups.get(groupId)?.cells ?? [] }
 
@@ -100,7 +102,7 @@ export class GroupTables {
       planning.changed(() => { this.#livePorts = before })
       const action = (value: bigint): NamedAction => ({ name: live.action, params: [{ name: live.parameter.name, value }] })
       planning.main({ op: 'modify', entity: { kind: 'default', table: live.table, action: action(bits) } },
-        { op: 'modify', entity: { kind: 'default', table: live.table, action: action(before) } }, 'other')
+        { op: 'modify', entity: { kind: 'default', table: live.table, action: action(before ?? 0n) } }, 'other')
     }
     for (const [groupId, { record }] of this.#state.groups) if (record.groupType === 'select') this.#rewriteRows(planning, groupId)
   }
@@ -113,8 +115,8 @@ export class GroupTables {
     const cells = this.#acquireCells(planning, record)
     planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
-    const entry = tableEntry(table.table, exactly(table.key, targetGroup(groupId)), this.#action(table, record, multicasts))
-    const generation = after(kept.generation)
+    const entry = tableEntry(table.table, exactly(table.key, targetGroup(groupId)), this.#action(table, record, multicasts), groupHome(record, cells.map(({ id }) => id)))
+    const generation = this.#heldGeneration(record) ?? after(kept.generation)
     const rows = this.#rows(planning, record, multicasts, generation)
     planning.put(this.#entries, groupId, { entry, multicasts, cells, rows, generation })
     if (rows.length > 0 || kept.rows.length > 0) this.#replaceRows(planning, record, [], rows, { group: groupId })
@@ -190,10 +192,21 @@ export class GroupTables {
   #acquireCells(planning: Planning, record: GroupRecord): readonly Handle[] {
     const counter = this.#contract.bucketCounter
     if (counter === null) return []
-    return record.buckets.map((_bucket, index) =>
-      this.#state.cells.acquire(planning, `${record.groupId}/${index}/${this.#state.nextSerial()}`, (id) => ({
+    const held = this.#state.holding?.cellsOf(record.groupId) ?? []
+    return record.buckets.map((_bucket, index) => {
+      const key = `${record.groupId}/${index}/${this.#state.nextSerial()}`
+      const cell = held.length === record.buckets.length ? held[index] : undefined
+      return (cell === undefined ? null : this.#state.cells.adopt(planning, key, cell)) ?? this.#state.cells.acquire(planning, key, (id) => ({
         updates: [{ op: 'modify', entity: { kind: 'counter_reset', counter: counter.name, index: id } }], uses: [],
-      })))
+      }))
+    })
+  }
+
+  /** That of the rows which decide in a target that holds some. */
+  #heldGeneration(record: GroupRecord): number | null {
+    const table = this.#choice(record)
+    const highest = table === null ? 0 : this.#state.holding?.highestPriority(table.table, table.key, targetGroup(record.groupId)) ?? 0
+    return highest === 0 ? null : Math.floor((highest - 1) / RANKS)
   }
 
   #existing(groupId: number): { readonly entry: GroupEntry; readonly group: InstalledGroup } {

@@ -1,5 +1,5 @@
 /** Public face of the compiler. */
-export { Compiler, type CompilerOptions } from './compiler.js'
+export { Compiler, type CompilerOptions, type TargetContents } from './compiler.js'
 export { ContractError, type Contract } from './contract.js'
 export type { CompiledPlan, PlannedUpdate, Subject } from './planning.js'
 export { targetGroup } from './entries.js'

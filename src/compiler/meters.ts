@@ -7,6 +7,7 @@ import { Meter, MeterFlag, type MeterBand } from '../openflow/model.js'
 import type { MeterRecord } from '../datapath/pipeline.js'
 import type { Contract, FlowTable, Meters, MeterTable, MeterUnit } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
+import { meterHome } from './home.js'
 import { meterKey } from './holds.js'
 import { release, type Handle } from './interned.js'
 import type { NamedMeterCell, NamedUpdate } from './ir.js'
@@ -17,7 +18,8 @@ import type { SharedState } from './shared-state.js'
 export interface MeterCells { readonly total: number; readonly bands: readonly number[] }
 
 interface InstalledMeter {
-  /** Its slot and, of the meter of packet-ins, its entry. */
+  readonly record: MeterRecord
+  /** Its slot; the entry in the first table, which says of the meter what its cells do not; of the meter of packet-ins, its entry. */
   readonly uses: readonly Handle[]
   readonly slot: Handle
   readonly unit: MeterUnit
@@ -55,13 +57,15 @@ export class MeterTables {
   add(planning: Planning, record: MeterRecord): void {
     const meters = this.#meters()
     const { meterId } = record
-    const slot = this.#state.meterSlots.acquire(planning, String(meterId), () => ({ updates: [], uses: [] }))
+    const { holding, meterSlots } = this.#state
+    const held = holding?.slotOf(meterId) ?? null
+    const slot = (held === null ? null : meterSlots.adopt(planning, String(meterId), held)) ?? meterSlots.acquire(planning, String(meterId), () => ({ updates: [], uses: [] }))
     const laid = this.#lay(meters, record, slot)
-    const { controllerMeter } = this.#contract
-    const entry = meterId === Meter.CONTROLLER && controllerMeter !== null ? [this.#acquire(planning, controllerMeter, meterId, laid)] : []
-    const installed = { ...laid, uses: [slot, ...entry] }
+    const { controllerMeter, tables: [first] } = this.#contract
+    const entries = [meterId === Meter.CONTROLLER ? controllerMeter : null, first?.meter ?? null].filter((table) => table !== null)
+    const installed = { ...laid, uses: [slot, ...entries.map((table) => this.#acquire(planning, table, meterId, laid))] }
     planning.put(this.#installed, meterId, installed)
-    this.#reset(planning, meterId, meters.totalCounter, slot.id)
+    if (slot.id !== held) this.#reset(planning, meterId, meters.totalCounter, slot.id)
     for (const { cell } of installed.bands) this.#configure(planning, meterId, cell, null)
   }
 
@@ -121,16 +125,17 @@ export class MeterTables {
       const config = configOf(band, unit, record.flags, array.maxBurst)
       return { index, reaction, cell: { kind: 'meter' as const, meter: array.name, index: slot.id * meters.maxBands + place, config } }
     })
-    return { slot, unit, bands }
+    return { record, slot, unit, bands }
   }
 
-  #entry(table: MeterTable, meterId: number, { slot, unit, bands }: Layout) {
+  #entry(table: MeterTable, meterId: number, { record, slot, unit, bands }: Layout) {
     const action = table.actions.get(unit)
     if (action === undefined) throw new CannotPlan('OFPMMFC_BAD_FLAGS', `table ${table.table} has no meters of ${unit}`)
     const reactions = bands.reduce((bits, { reaction }, place) => bits | (reaction << BigInt(2 * place)), 0n)
     const values = new Map([['cell', BigInt(slot.id * this.#meters().maxBands)], ['bands', BigInt(bands.length)], ['on_exceeded', reactions]])
     const params = [...action.roles].map(([role, { name }]) => ({ name, value: values.get(role) ?? 0n }))
-    return tableEntry(table.table, exactly(table.key, meterId), { name: action.name, params })
+    const home = table === this.#contract.tables[0]?.meter ? meterHome(record, slot.id) : undefined
+    return tableEntry(table.table, exactly(table.key, meterId), { name: action.name, params }, home)
   }
 
   #rewrite(planning: Planning, handle: Handle, old: NamedUpdate['entity'], entity: NamedUpdate['entity'], meter: number): void {
@@ -144,6 +149,7 @@ export class MeterTables {
   /** Its band counts from zero, its bucket is full. */
   #configure(planning: Planning, meter: number, cell: NamedMeterCell, before: NamedMeterCell | null): void {
     planning.main({ op: 'modify', entity: cell }, { op: 'modify', entity: before ?? { ...cell, config: null } }, { meter })
+    if (this.#state.holding?.isHeld(cell) === true) return
     this.#reset(planning, meter, this.#meters().bandCounter, cell.index)
   }
   #free(planning: Planning, meter: number, cell: NamedMeterCell): void {

@@ -4,6 +4,7 @@
  */
 import type { ErrorName } from '../openflow/model.js'
 import type { Plan } from '../datapath/pipeline.js'
+import type { Holding } from './holding.js'
 import type { Handle } from './interned.js'
 import type { NamedUpdate } from './ir.js'
 
@@ -136,9 +137,11 @@ export class Planning {
   end(): void {
     for (const ending of this.#endings.splice(0)) ending()
   }
-  done(): CompiledPlan {
+  /** `holding`: of a target that is not empty. */
+  done(holding: Holding | null): CompiledPlan {
+    const updates = [...this.#creates, ...this.#mains, ...this.#deletes]
     this.plan = {
-      refused: false, updates: [...this.#creates, ...this.#mains, ...this.#deletes], wanted: this.#wanted,
+      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted,
       revert: () => this.revert(), end: () => this.end(), atomic: false, planning: this,
     }
     return this.plan

@@ -5,6 +5,7 @@ import { PortConfig } from '../openflow/model.js'
 import type { PortRecord } from '../datapath/pipeline.js'
 import type { Contract, KeyedTable } from './contract.js'
 import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
+import { portHome } from './home.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
 import { CannotPlan, type Planning } from './planning.js'
 
@@ -29,16 +30,16 @@ export class PortTables {
       if (target === undefined) continue
       if ((config & (PortConfig.NO_RECV | PortConfig.DOWN)) === 0) {
         const noPacketIn = (config & PortConfig.NO_PACKET_IN) !== 0
-        wanted.set(`in ${target}`, entry(portIn, target, new Map([['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n]])))
+        wanted.set(`in ${target}`, entry(portIn, target, new Map([['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n]]), config))
       }
       if ((config & (PortConfig.NO_FWD | PortConfig.DOWN)) === 0) continue
       if (portBlock === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', 'the pipeline cannot keep packets from leaving a port')
-      wanted.set(`out ${target}`, entry(portBlock, target, new Map()))
+      wanted.set(`out ${target}`, entry(portBlock, target, new Map(), config))
     }
     for (const [key, old] of [...this.#entries]) if (!wanted.has(key)) this.#change(planning, key, old, null)
     for (const [key, next] of wanted) {
       const old = this.#entries.get(key) ?? null
-      if (old === null || !sameAction(old, next)) this.#change(planning, key, old, next)
+      if (old === null || !sameEntry(old, next)) this.#change(planning, key, old, next)
     }
   }
 
@@ -54,11 +55,11 @@ function changeOf(old: NamedTableEntry | null, next: NamedTableEntry | null): Na
 }
 const unreachable = (): never => { throw new Error('a change from nothing to nothing') }
 
-function entry(table: KeyedTable, port: number, roles: ReadonlyMap<string, bigint>): NamedTableEntry {
+function entry(table: KeyedTable, port: number, roles: ReadonlyMap<string, bigint>, config: number): NamedTableEntry {
   const action = chooseAction(table.actions, roles, {})
   if (action === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', `no action of ${table.table} has ${[...roles.keys()].join(', ')}`)
-  return tableEntry(table.table, exactly(table.key, port), actionCall(action, roles, {}))
+  return tableEntry(table.table, exactly(table.key, port), actionCall(action, roles, {}), config === 0 ? undefined : portHome(config))
 }
-function sameAction(a: NamedTableEntry, b: NamedTableEntry): boolean {
-  return a.action?.name === b.action?.name && (a.action?.params ?? []).every(({ value }, index) => value === b.action?.params[index]?.value)
+function sameEntry(a: NamedTableEntry, b: NamedTableEntry): boolean {
+  return a.metadata.length === b.metadata.length && a.metadata.every((byte, index) => byte === b.metadata[index]) && a.action?.name === b.action?.name && (a.action?.params ?? []).every(({ value }, index) => value === b.action?.params[index]?.value)
 }

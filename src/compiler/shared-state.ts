@@ -6,7 +6,8 @@ import type { GroupRecord, PortRecord } from '../datapath/pipeline.js'
 import { Capacity } from './capacity.js'
 import type { Contract, MeterTable, Scope, WriteTable } from './contract.js'
 import { groupKey, Holds } from './holds.js'
-import { Pool } from './interned.js'
+import type { Holding } from './holding.js'
+import { Pool, type PoolOwner } from './interned.js'
 import type { Planning } from './planning.js'
 
 export interface InstalledGroup {
@@ -18,9 +19,10 @@ export interface InstalledGroup {
 const MAX_PROGRAM = 0xffff
 const MAX_MULTICAST = 0x7fff
 
-export class SharedState {
+export class SharedState implements PoolOwner {
   readonly capacity = new Capacity()
   readonly holds = new Holds()
+  holding: Holding | null = null
   readonly groups = new Map<number, InstalledGroup>()
   readonly continuations: Pool
   readonly replicas: Pool
@@ -39,11 +41,11 @@ export class SharedState {
     const firstReplica = fork === null ? 1 : Math.max(fork.emit, fork.actionSet) + 1
     const firstMulticast = fork === null ? 1 : fork.group + 1
     const lastMulticast = Math.min(MAX_MULTICAST, contract.multicastGroups)
-    this.continuations = new Pool('continuations', 1, Math.min(continuation?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this.holds)
-    this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this.holds)
-    this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL', this.holds)
-    this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS', this.holds)
-    this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS', this.holds)
+    this.continuations = new Pool('continuations', 1, Math.min(continuation?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this)
+    this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this)
+    this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL', this)
+    this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS', this, false)
+    this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS', this, false)
   }
 
   /** For those who have called portsFor() in the same plan. */
@@ -81,28 +83,40 @@ export class SharedState {
   nextSerial(): number { return ++this.#serial }
 
   programs(scope: Scope): Pool {
-    return pool(this.#programs, scope.name, 'rewrite programs', this.holds)
+    return pool(this.#programs, scope.name, 'rewrite programs', this)
   }
   writes(table: WriteTable): Pool {
-    return pool(this.#writes, table.table, 'write programs', this.holds)
+    return pool(this.#writes, table.table, 'write programs', this)
   }
   /** The meters that the flows of one table use, by meter id. */
   meters(table: MeterTable): Pool {
-    return pool(this.#meters, table.table, 'meters', this.holds)
+    return pool(this.#meters, table.table, 'meters', this, false)
   }
 
-  reset(): void {
+  #pools(): readonly Pool[] {
+    return [this.continuations, this.replicas, this.multicasts, this.cells, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]
+  }
+  settle(): void {
+    this.holding = null
+    for (const one of this.#pools()) one.settle()
+  }
+
+  /** The target is empty, or holds this. */
+  reset(holding: Holding | null): void {
     this.capacity.clear()
     this.holds.clear()
     this.groups.clear()
-    for (const one of [this.continuations, this.replicas, this.multicasts, this.cells, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]) one.clear()
+    for (const one of this.#pools()) one.clear()
+    this.holding = holding
+    this.cells.reserve(holding?.usedCells ?? [])
+    this.meterSlots.reserve(holding?.usedSlots ?? [])
     this.#ports = []
     this.#writers = 0
   }
 }
 
-function pool(pools: Map<string, Pool>, name: string, what: string, holds: Holds): Pool {
-  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, 1, MAX_PROGRAM, 'OFPFMFC_TABLE_FULL', holds)
+function pool(pools: Map<string, Pool>, name: string, what: string, owner: PoolOwner, isKey = true): Pool {
+  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, 1, MAX_PROGRAM, 'OFPFMFC_TABLE_FULL', owner, isKey)
   pools.set(name, known)
   return known
 }

@@ -64,6 +64,7 @@ export class Datapath {
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
+    this.#ctx.ops.recovering = config.recovers === true
     // Planned now so that flows are checked against the ports; committed when the target is ready.
     this.#follow()
   }
@@ -174,11 +175,12 @@ export class Datapath {
         return
       case 'target_lost':
         this.#targetLost(ctx)
+        if (input.displaced === true) this.#resync.displaced(ctx)
         return
       case 'target_ready':
         if (ctx.ops.target !== 'lost') this.#targetLost(ctx)
         ctx.ops.atomic = input.atomic === true
-        this.#resync.ready(ctx, input.fresh)
+        this.#resync.ready(ctx, input.fresh, input.held)
         return
       case 'fail_mode':
         ctx.standalone.configure(ctx, input.config)

@@ -19,7 +19,7 @@ import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
 import type { FailModeConfig } from './fail-mode.js'
-import type { Counters, FlowId, GroupRecord, MeterRecord, Plan } from './pipeline.js'
+import type { Counters, FlowId, GroupRecord, Held, MeterRecord, Plan } from './pipeline.js'
 
 /** Chosen by the agent, unique for the life of the process. */
 export type ConnId = number
@@ -42,6 +42,10 @@ export interface DatapathConfig {
   readonly ports: readonly PortDesc[]
   /** Secure where it is absent. */
   readonly failMode?: FailModeConfig
+  /** Time since 1970, in ms, at which the clock of step() was 0; default 0. */
+  readonly epoch?: number
+  /** The target may hold the state of an agent before this one: nothing is begun before it has been read. */
+  readonly recovers?: boolean
   /** How many changes may wait for a target that is lost before further ones are refused. Default 16384. */
   readonly maxHeldChanges?: number
 }
@@ -119,13 +123,14 @@ export type Input =
    * From here on nothing is acknowledged: answers to commits and reads still in flight must not be given (they are
    * ignored if they are). No commit is issued until target_ready. The datapath starts in this state.
    */
-  | { readonly kind: 'target_lost' }
+  | { readonly kind: 'target_lost'; /** Somebody else has taken it over: what it holds then counts, not what we knew. */ readonly displaced?: boolean }
   /**
    * `fresh`: the target is empty; one commit with the whole state follows and stands for all that was in flight.
-   * Otherwise the target is as we left it; commits that were in flight are issued again, in order, with `again: true`.
+   * `held`: it holds this; what is different from our state is written, and at first our state is read from it.
+   * Neither: the target is as we left it; commits that were in flight are issued again, in order, with `again: true`.
    * `atomic`: it can carry out a whole plan between two packets.
    */
-  | { readonly kind: 'target_ready'; readonly fresh: boolean; readonly atomic?: boolean }
+  | { readonly kind: 'target_ready'; readonly fresh: boolean; readonly atomic?: boolean; readonly held?: Held }
   /** Controllers or the fail mode have changed. */
   | { readonly kind: 'fail_mode'; readonly config: FailModeConfig }
   /** At nextWakeup(), or whenever. */

@@ -17,9 +17,10 @@ import type { FlowMod } from '../openflow/index.js'
 import { OF10, OF11, OF12 } from './connections.js'
 import type { Connection } from './connections.js'
 import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import { lifeOf } from './recovery.js'
 import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
-import type { Change, FlowRecord } from './pipeline.js'
+import type { Change, FlowLife, FlowRecord } from './pipeline.js'
 import { rearm, removal } from './removal.js'
 import { flowToEvict } from './table-config.js'
 import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
@@ -129,22 +130,22 @@ function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
   const id = ctx.flows.nextId()
   return {
     id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(ctx, id, flowMod), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
+    record: recordOf(ctx, id, flowMod, lifeOf(ctx, { ...flowMod, createdAt: ctx.now, modifiedAt: ctx.now }, NO_COUNTERS)), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
     hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
     base: NO_COUNTERS, last: NO_COUNTERS,
   }
 }
 
-const recordOf = (ctx: Context, id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod): FlowRecord =>
+const recordOf = (ctx: Context, id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod, life: FlowLife): FlowRecord =>
   // The decoder's list has room for more fields, a million times over.
-  ({ id, tableId, priority, match: match.slice(), instructions: ctx.instructions.share(instructions), cookie, idleTimeout })
+  ({ id, tableId, priority, match: match.slice(), instructions: ctx.instructions.share(instructions), cookie, idleTimeout, life })
 
 /** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
 function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {
   const resetCounters = conn.version < OF12 || (flowMod.flags & FlowModFlag.RESET_COUNTS) !== 0
   const { flags, importance, hardTimeout } = flowMod
-  const record = recordOf(ctx, flow.id, flowMod)
   const update = { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
+  const record = recordOf(ctx, flow.id, flowMod, lifeOf(ctx, update, resetCounters ? NO_COUNTERS : flow.base))
   return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'added', requester), requester)
 }
 
@@ -164,11 +165,11 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   const changesCookie = conn.version === OF10 && flowMod.cookieMask === 0n && flowMod.cookie !== KEEP_COOKIE
   const cookieOf = (flow: Flow): bigint => changesCookie ? flowMod.cookie : flow.record.cookie
   const instructions = ctx.instructions.share(flowMod.instructions)
-  const parts = flows.map((flow): Part => ({
-    flow,
-    record: { ...flow.record, instructions, cookie: cookieOf(flow) },
-    update: { flags: flow.flags, importance: flow.importance, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now },
-  }))
+  const parts = flows.map((flow): Part => {
+    const update = { flags: flow.flags, importance: flow.importance, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now }
+    const life = lifeOf(ctx, update, resetCounters ? NO_COUNTERS : flow.base)
+    return { flow, record: { ...flow.record, instructions, cookie: cookieOf(flow), life }, update }
+  })
   return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'modified', requester), requester)
 }
 

@@ -111,6 +111,10 @@ export class FlowTables {
   /** Flows that use a meter, counting both sides of a modification in flight. */
   metered(meterId: number): ReadonlySet<Flow> { return this.#byMeter.get(meterId) ?? new Set() }
 
+  clear(): void {
+    for (const flow of [...this.#byId.values()]) this.remove(flow)
+  }
+
   insert(flow: Flow): void {
     const table = this.#table(flow.tableId)
     table.byKey.set(flow.key, flow)

@@ -11,6 +11,7 @@ import type { Connection } from './connections.js'
 import { duplicateBucket, insertBuckets, removeBuckets } from './buckets.js'
 import { groupsInBuckets } from './group-table.js'
 import type { Change, GroupRecord } from './pipeline.js'
+import { sinceEpoch } from './recovery.js'
 import { removal } from './removal.js'
 import { forwardRequest } from './request-forward.js'
 import { DONE, fail, lastToken, waitFor } from './state.js'
@@ -39,7 +40,7 @@ function add(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
   if (existing !== undefined) return fail('OFPGMFC_GROUP_EXISTS', `group ${groupMod.groupId} exists`)
   if (isFull(ctx, groupMod)) return fail('OFPGMFC_OUT_OF_GROUPS', `no room for another ${groupMod.groupType} group`)
   const group: GroupEntry = {
-    groupId: groupMod.groupId, record: recordOf(groupMod), previous: null, deleting: false, createdAt: ctx.now, token: 0,
+    groupId: groupMod.groupId, record: recordOf(groupMod, sinceEpoch(ctx, ctx.now)), previous: null, deleting: false, createdAt: ctx.now, token: 0,
   }
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'add_group', group: group.record }],
@@ -75,7 +76,7 @@ function modify(ctx: Context, groupMod: GroupMod, requester: Requester, asked = 
   if (previous.groupType !== groupMod.groupType && isFull(ctx, groupMod)) {
     return fail('OFPGMFC_OUT_OF_GROUPS', `no room for another ${groupMod.groupType} group`)
   }
-  const record = recordOf(groupMod)
+  const record = recordOf(groupMod, sinceEpoch(ctx, group.createdAt))
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'modify_group', group: record, previous }],
     touches: [group],
@@ -127,7 +128,7 @@ function remove(ctx: Context, conn: Connection, groupMod: GroupMod, requester: R
   }, requester)
 }
 
-const recordOf = ({ groupId, groupType, buckets }: GroupMod): GroupRecord => ({ groupId, groupType, buckets })
+const recordOf = ({ groupId, groupType, buckets }: GroupMod, createdAt: number): GroupRecord => ({ groupId, groupType, buckets, createdAt })
 
 const isFull = (ctx: Context, { groupType }: GroupMod): boolean =>
   ctx.groups.countOf(groupType) >= ctx.pipeline.features.groups.maxGroups[groupType]

@@ -20,6 +20,7 @@ export class GroupTable {
 
   get(groupId: number): GroupEntry | undefined { return this.#groups.get(groupId) }
   all(): IterableIterator<GroupEntry> { return this.#groups.values() }
+  clear(): void { this.#groups.clear() }
   insert(group: GroupEntry): void { this.#groups.set(group.groupId, group) }
   /** Unless another has its place by now. */
   remove(group: GroupEntry): void { if (this.#groups.get(group.groupId) === group) this.#groups.delete(group.groupId) }

@@ -9,6 +9,7 @@ import { Meter, MeterFlag } from '../openflow/index.js'
 import type { MeterMod } from '../openflow/index.js'
 import { noMeterCounters } from './meter-table.js'
 import type { Change, MeterRecord } from './pipeline.js'
+import { sinceEpoch } from './recovery.js'
 import { removal } from './removal.js'
 import { forwardRequest } from './request-forward.js'
 import { DONE, fail, lastToken, waitFor } from './state.js'
@@ -34,7 +35,7 @@ function add(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome {
   if (existing !== undefined) return fail('OFPMMFC_METER_EXISTS', `meter ${meterId} exists`)
   if (ctx.meters.size >= ctx.pipeline.features.meters.maxMeter) return fail('OFPMMFC_OUT_OF_METERS', `there are ${ctx.meters.size} meters already`)
   const counters = noMeterCounters(meterMod.bands.length)
-  const meter: MeterEntry = { meterId, record: recordOf(meterMod), deleting: false, createdAt: ctx.now, token: 0, base: counters, last: counters }
+  const meter: MeterEntry = { meterId, record: recordOf(meterMod, sinceEpoch(ctx, ctx.now)), deleting: false, createdAt: ctx.now, token: 0, base: counters, last: counters }
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'add_meter', meter: meter.record }],
     touches: [meter],
@@ -52,7 +53,7 @@ function modify(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome
   if (problem !== null) return problem
   if (meter === undefined) return fail('OFPMMFC_UNKNOWN_METER', `no meter ${meterMod.meterId}`)
   const { record: previous, base, last } = meter
-  const record = recordOf(meterMod)
+  const record = recordOf(meterMod, sinceEpoch(ctx, meter.createdAt))
   const { bands } = noMeterCounters(record.bands.length)
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'modify_meter', meter: record, previous }],
@@ -95,7 +96,7 @@ function remove(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome
   }, requester)
 }
 
-const recordOf = ({ meterId, flags, bands }: MeterMod): MeterRecord => ({ meterId, flags, bands })
+const recordOf = ({ meterId, flags, bands }: MeterMod, createdAt: number): MeterRecord => ({ meterId, flags, bands, createdAt })
 
 /** What an addition and a modification have in common. The unit is kb/s unless PKTPS is set, OF 1.3.5 §7.3.4.4; both at once say nothing. */
 function checkMeter(ctx: Context, { meterId, flags, bands }: MeterMod): Outcome | null {

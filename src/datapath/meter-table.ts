@@ -10,6 +10,7 @@ export class MeterTable {
   get size(): number { return this.#meters.size }
   get(meterId: number): MeterEntry | undefined { return this.#meters.get(meterId) }
   all(): IterableIterator<MeterEntry> { return this.#meters.values() }
+  clear(): void { this.#meters.clear() }
   insert(meter: MeterEntry): void { this.#meters.set(meter.meterId, meter) }
   /** Unless another has its place by now. */
   remove(meter: MeterEntry): void { if (this.#meters.get(meter.meterId) === meter) this.#meters.delete(meter.meterId) }

@@ -61,6 +61,8 @@ export class Operations {
   #lastToken = 0
   #transaction: Transaction | null = null
   target: TargetState = 'lost'
+  /** What the target holds is not known yet, and it is what counts. */
+  recovering = false
   /** The target can carry out a plan between two packets. */
   atomic = false
 
@@ -71,7 +73,7 @@ export class Operations {
   /** In the order in which they were made. */
   pending(): IterableIterator<Operation> { return this.#pending.values() }
   isPending(token: Token): boolean {
-    return token === SYNC_GATE ? this.target === 'syncing' : this.#pending.has(token)
+    return token === SYNC_GATE ? this.target === 'syncing' || this.recovering : this.#pending.has(token)
   }
 
   submit(ctx: Context, intent: Intent, requester: Requester | null): Outcome {

@@ -24,11 +24,26 @@ export interface FlowRecord {
   readonly cookie: bigint
   /** Seconds, 0 = none; the target tells when it has passed without a hit. */
   readonly idleTimeout: number
+  /** Kept with the entry, for an agent that starts anew. */
+  readonly life?: FlowLife
+}
+/** Times are in milliseconds since 1970. */
+export interface FlowLife {
+  readonly flags: number
+  readonly hardTimeout: number
+  readonly importance: number
+  readonly createdAt: number
+  readonly modifiedAt: number
+  /** Counted in targets before this one. */
+  readonly packets: bigint
+  readonly bytes: bigint
 }
 export interface GroupRecord {
   readonly groupId: number
   readonly groupType: GroupType
   readonly buckets: readonly Bucket[]
+  /** As in FlowLife. */
+  readonly createdAt?: number
 }
 /** A meter as it was asked for. OF 1.3.5 §5.7 */
 export interface MeterRecord {
@@ -36,6 +51,8 @@ export interface MeterRecord {
   /** Bits of MeterFlag. */
   readonly flags: number
   readonly bands: readonly MeterBand[]
+  /** As in FlowLife. */
+  readonly createdAt?: number
 }
 /** Port flags that forwarding must honour; `portNo` is the OpenFlow number. */
 export interface PortRecord {
@@ -87,6 +104,17 @@ export interface PipelineFeatures {
   readonly packetOutActions: readonly ActionName[]
 }
 
+/** What a target holds, as its southbound has read it; opaque to the datapath. */
+export interface Held { readonly entries: number }
+/** OpenFlow objects that a target holds. */
+export interface Found {
+  readonly flows: readonly FlowRecord[]
+  readonly groups: readonly GroupRecord[]
+  readonly meters: readonly MeterRecord[]
+  /** PortConfig of ports whose flags are not all 0. */
+  readonly ports: ReadonlyMap<number, number>
+}
+
 export interface Pipeline {
   readonly features: PipelineFeatures
   /** All of `changes` or none. `after`: the plan it is to be merged behind. */
@@ -100,8 +128,19 @@ export interface Pipeline {
   committed(plan: Plan): void
   /** Gives back what a plan reserved, once nothing of it is left in the target. */
   undo(plan: Plan): void
-  /** The target has been emptied: forgets all flows, groups and ports, and every plan made before. */
-  reset(): void
+  /**
+   * Forgets all flows, groups and ports, and every plan made before. The target is empty, or holds `held`: then the plans
+   * made from now on write only what is different, until settled() is called.
+   */
+  reset(held?: Held): void
+  /** The objects in what the target holds. */
+  found(): Found
+  /** Whether the target has an entry for this flow, with its counters. */
+  holds(flow: FlowId): boolean
+  /** A plan that removes what the target holds and nobody has asked for since reset(); null where there is nothing. */
+  leftovers(): Plan | null
+  /** The target holds what has been planned, and nothing else. */
+  settled(): void
 }
 
 export interface Counters { readonly packets: bigint; readonly bytes: bigint }

@@ -15,7 +15,8 @@ import { assemble } from './multipart.js'
 import { configureExtensions, refuseExperimenter, plainFlowMod, tableOfExtended } from './nicira.js'
 import { handlePacketOut } from './packet-io.js'
 import { handlePortMod } from './port-status.js'
-import { DONE, fail } from './state.js'
+import { SYNC_GATE } from './operations.js'
+import { DONE, fail, waitFor } from './state.js'
 import type { Context, Outcome, Requester } from './state.js'
 import { handleStats } from './statistics.js'
 import { handleTableMod } from './table-config.js'
@@ -36,8 +37,15 @@ function isControl(message: Message): boolean {
   }
 }
 
+/** What cannot be answered before the target has told what it holds. */
+function needsState(message: Message): boolean {
+  if (message.type === 'stats_request') return message.body.kind !== 'desc' && message.body.kind !== 'port_desc' && message.body.kind !== 'table_features'
+  return message.type === 'bundle_control' || isControl(message)
+}
+
 export function handleRequest(ctx: Context, conn: Connection, message: Message, requester: Requester): Outcome {
   if (conn.role === 'slave' && isControl(message)) return fail('OFPBRC_IS_SLAVE', 'the connection has the slave role')
+  if (ctx.ops.recovering && needsState(message)) return waitFor(SYNC_GATE)
   const reply = (answer: Message): Outcome => {
     sendTo(ctx, requester.conn, requester.xid, answer)
     return DONE

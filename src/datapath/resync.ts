@@ -2,7 +2,9 @@
  * Bringing the target up to date after it was away.
  *
  *   lost ──ready, kept its state──▶ ready      commits in flight are issued again
- *     └───ready, empty────────────▶ syncing    one plan with the whole state; nothing else is begun until it is answered
+ *     └───ready, empty, or holding something ──▶ syncing    at first the state is what it holds; then one plan with the whole
+ *                                     │          state, of which only what is different is written, and one that removes
+ *                                     │          what is left over; nothing else is begun until they are answered
  *                                     ├ committed ─▶ ready: every change that was in flight is now in the target
  *                                     └ rejected  ─▶ what does not fit is taken out of the state, the rest is written
  *
@@ -11,9 +13,10 @@
 import type { Millis } from '../base/clock.js'
 import type { TargetFailure, Token } from './events.js'
 import { dropFlow } from './removal.js'
-import type { Change, Plan } from './pipeline.js'
+import type { Change, Held, Plan } from './pipeline.js'
 import type { Operation } from './operations.js'
 import { rebase } from './meter-table.js'
+import { takeOver } from './recovery.js'
 import type { Context, Flow, GroupEntry, MeterEntry } from './state.js'
 
 interface SyncPart { readonly token: Token; readonly plan: Plan; readonly changes: readonly Change[] }
@@ -32,17 +35,30 @@ export class Resync {
   nextRetry(ctx: Context): Millis | null { return ctx.ops.target === 'syncing' ? this.#retryAt : null }
   owns(token: Token): boolean { return this.#parts.has(token) }
 
-  ready(ctx: Context, fresh: boolean): void {
-    if (fresh || this.#isUndone || !this.#everSynced && this.#parts.size === 0 && this.#unwritten.length === 0) {
+  /** The target has had another master: what it holds counts. Those who still wait for an answer are told that there is none. */
+  displaced(ctx: Context): void {
+    this.#everSynced = false
+    ctx.ops.recovering = true
+    this.#parts.clear()
+    this.#unwritten = []
+    this.#retryAt = null
+    for (const operation of [...ctx.ops.pending()].reverse()) ctx.ops.withdraw(ctx, operation, [{ subject: 'other', kind: 'target.rejected', message: 'another agent controls the target' }])
+  }
+
+  ready(ctx: Context, fresh: boolean, held?: Held): void {
+    if (fresh || held !== undefined || this.#isUndone || !this.#everSynced && this.#parts.size === 0 && this.#unwritten.length === 0) {
       ctx.ops.target = 'syncing'
-      this.#again = !fresh
+      this.#again = !fresh && held === undefined
       this.#isUndone = false
       this.#parts.clear()
       this.#unwritten = []
       this.#retryAt = null
-      ctx.pipeline.reset()
-      for (const flow of ctx.flows.all()) flow.base = flow.last
-      for (const meter of ctx.meters.all()) rebase(meter)
+      ctx.pipeline.reset(held)
+      if (ctx.ops.recovering && held !== undefined) takeOver(ctx, ctx.pipeline.found())
+      else {
+        for (const flow of ctx.flows.all()) if (!ctx.pipeline.holds(flow.id)) rebaseFlow(flow)
+        if (held === undefined) for (const meter of ctx.meters.all()) rebase(meter)
+      }
       this.#write(ctx, wholeState(ctx))
       return
     }
@@ -74,6 +90,10 @@ export class Resync {
     ctx.pipeline.undo(part.plan)
     for (const { subject, kind, message } of failures) {
       ctx.emit({ kind: 'log', level: 'error', text: `the target does not take back what it had: ${kind}: ${message}`, detail: { subject } })
+    }
+    if (part.changes.length === 0) {
+      this.#finish(ctx, true)
+      return
     }
     const dropped = failures.filter((failure) => this.#drop(ctx, failure)).length
     if (this.#isUndone) return
@@ -164,13 +184,28 @@ export class Resync {
     ctx.emit({ kind: 'commit', token, plan, again: this.#again })
   }
 
-  #finish(ctx: Context): void {
+  /** `asItIs`: what is left over cannot be removed; it is in nobody's way but for the room that it takes. */
+  #finish(ctx: Context, asItIs = false): void {
     if (this.#unwritten.length > 0) return
+    const leftovers = asItIs ? null : ctx.pipeline.leftovers()
+    if (leftovers !== null) {
+      this.#commit(ctx, leftovers, [])
+      return
+    }
+    ctx.pipeline.settled()
     this.#everSynced = true
+    ctx.ops.recovering = false
     ctx.ops.target = 'ready'
     ctx.emit({ kind: 'log', level: 'info', text: 'the target has the whole state' })
     for (const operation of [...ctx.ops.pending()]) ctx.ops.committed(ctx, operation.token)
   }
+}
+
+/** What has been counted so far is kept with the entry, since the target counts from zero. */
+function rebaseFlow(flow: Flow): void {
+  flow.base = flow.last
+  const { record } = flow
+  if (record.life !== undefined && flow.base.packets > 0n) flow.record = { ...record, life: { ...record.life, ...flow.base } }
 }
 
 const liveGroups = (ctx: Context): GroupEntry['record'][] =>
@@ -178,7 +213,9 @@ const liveGroups = (ctx: Context): GroupEntry['record'][] =>
 
 function wholeState(ctx: Context): Change[] {
   const groups = ctx.groups.dependenciesFirst(liveGroups(ctx))
-  const flows = [...ctx.flows.all()].filter((flow) => !flow.deleting)
+  // Those with write-actions first: they change how others are written.
+  const writes = (flow: Flow): number => ((flow.record.instructions.write?.length ?? 0) > 0 ? 0 : 1)
+  const flows = [...ctx.flows.all()].filter((flow) => !flow.deleting).sort((a, b) => writes(a) - writes(b))
   const changes: Change[] = [
     ctx.ports.change(ctx),
     ctx.miss.change(ctx),

@@ -6,11 +6,12 @@ import type { NamedAction, NamedEntity, NamedMatch, NamedMulticastGroup, NamedTa
 import { fromBytes } from '../p4info/index.js'
 import type { MatchFieldInfo, P4InfoIndex, TableInfo } from '../p4info/index.js'
 import type { p4 } from '../p4proto/generated.js'
-import { toNumber } from '../p4proto/int64.js'
+import { toBigInt, toNumber } from '../p4proto/int64.js'
 
 /** null: nothing that we write (const entries, default actions, action profiles, ids that the P4Info does not know). */
-export function decodeEntity({ tableEntry, packetReplicationEngineEntry }: p4.v1.IEntity, index: P4InfoIndex): NamedEntity | null {
+export function decodeEntity({ tableEntry, packetReplicationEngineEntry, meterEntry }: p4.v1.IEntity, index: P4InfoIndex): NamedEntity | null {
   if (tableEntry) return tableEntry.isDefaultAction || tableEntry.isConst ? null : decodeEntry(tableEntry, index)
+  if (meterEntry) return decodeMeter(meterEntry, index)
   const group = packetReplicationEngineEntry?.multicastGroupEntry
   return group ? decodeGroup(group) : null
 }
@@ -49,6 +50,14 @@ function decodeAction(table: TableInfo, entry: p4.v1.ITableEntry): NamedAction |
   if (!given || info === undefined) return null
   const values = new Map((given.params ?? []).map(({ paramId, value }) => [paramId, value]))
   return { name: info.name, params: info.params.map(({ id, name }) => ({ name, value: fromBytes(values.get(id) ?? new Uint8Array(0)) })) }
+}
+
+/** null also for a cell that measures nothing. */
+function decodeMeter({ meterId, index: cell, config }: p4.v1.IMeterEntry, index: P4InfoIndex): NamedEntity | null {
+  const name = [...index.meters.values()].find(({ id }) => id === meterId)?.name
+  const rate = toBigInt(config?.cir)
+  if (name === undefined || !config || rate === 0n && toBigInt(config.cburst) === 0n) return null
+  return { kind: 'meter', meter: name, index: toNumber(cell?.index), config: { rate, burst: toBigInt(config.cburst) } }
 }
 
 function decodeGroup(group: p4.v1.IMulticastGroupEntry): NamedMulticastGroup {

@@ -1,14 +1,14 @@
 /**
  * The agent's side of one P4Runtime target, see southbound.ts. P4RT 1.4 §5, §12 … §16
  *
- *            connect ──► arbitration ──► primary ──► cookie? ── ours ─────► empty the target ──► ready
+ *            connect ──► arbitration ──► primary ──► cookie? ── ours ─────► read what it holds ──► ready
  *               ▲             │ ▲                       └── other, none ──► push the pipeline ──► ready
  *               │             ▼ │ (promoted)
  *               │           standby ◄── demoted
  *               └── back-off, at most 1 s ◄── connection over, Write of unknown outcome, failed step
  *
  * A session that has been ready says 'lost' when it stops being so, and fails everything that has no answer; nothing is kept
- * for the next time, because the agent writes everything again into tables that are empty then.
+ * for the next time, because the agent learns with 'ready' what the target holds then.
  */
 import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
 import { SwitchError } from '../base/errors.js'
@@ -22,6 +22,7 @@ import type { P4RuntimeService } from '../p4proto/service.js'
 import { clearReplication, clearTarget } from './clear.js'
 import { codeName, codes } from '../p4proto/codes.js'
 import { Connection } from './connection.js'
+import { readContents, type Contents } from './contents.js'
 import type { ElectionId } from './connection.js'
 import { flowIdOf, planEntryReads, readEntries, readTable } from './counters.js'
 import { bmv2Limits, encodeCounter, encodeUpdate } from './encode.js'
@@ -70,6 +71,7 @@ export interface TargetSnapshot { readonly entities: readonly p4.v1.IEntity[] }
 /** A target that takes packets more slowly than they come loses packets, not the agent's memory. */
 const MAX_PENDING_PACKET_BYTES = 4 * 1024 * 1024
 
+interface Prepared { readonly contents: Contents | null; readonly atomic: boolean }
 interface Ready { readonly connection: Connection; readonly queue: OperationQueue }
 
 export class Session implements Southbound {
@@ -92,6 +94,7 @@ export class Session implements Southbound {
   #ready: Ready | null = null
   /** Counts promotions and demotions; a step of an earlier one stops when it sees another number. */
   #term = 0
+  #isStandby = false
   #attempts = 0
   #failuresInARow = 0
   #retry: NodeJS.Timeout | null = null
@@ -298,8 +301,12 @@ export class Session implements Southbound {
   #onStandby(reason: string): void {
     this.#primary = null
     this.#term++
+    this.#failuresInARow = 0
     this.#logger.warn({ reason }, 'standby: another client controls the P4Runtime target')
     this.#leaveReady('another client has become primary')
+    if (this.#isStandby) return
+    this.#isStandby = true
+    this.#listener?.({ kind: 'standby' })
   }
 
   #onPrimary(connection: Connection): void {
@@ -308,37 +315,38 @@ export class Session implements Southbound {
       if (this.#ready !== null) this.#heartbeat(connection)
       return
     }
+    this.#isStandby = false
     this.#primary = connection
     const term = ++this.#term
     const previous = this.#preparation
-    const preparation = (async (): Promise<boolean> => {
+    const preparation = (async (): Promise<Prepared> => {
       // The calls of an earlier term on this connection must not fall among those of this one.
       await previous?.done
-      if (term === this.#term) await this.#prepare(connection, term)
-      return term === this.#term && await writesAtomically(connection)
+      const contents = term === this.#term ? await this.#prepare(connection, term) : null
+      return { contents, atomic: term === this.#term && await writesAtomically(connection) }
     })()
     this.#preparation = { done: preparation.then(() => {}, () => {}) }
     preparation.then(
-      (atomic) => {
-        if (term === this.#term) this.#enterReady(connection, atomic)
+      (prepared) => {
+        if (term === this.#term) this.#enterReady(connection, prepared)
       },
       (error: unknown) => {
         if (term === this.#term) void connection.end(error instanceof RpcError ? `${codeName(error.code)}: ${error.message}` : `cannot prepare the target: ${String(error)}`)
       })
   }
 
-  /** Afterwards our pipeline is in the target and its tables are empty. */
-  async #prepare(connection: Connection, term: number): Promise<void> {
+  /** Afterwards our pipeline is in the target. Resolves with what it holds, or null when its tables are empty. */
+  async #prepare(connection: Connection, term: number): Promise<Contents | null> {
     const { cookie, index, p4info, deviceConfig } = this.#pipeline
     const found = await connection.cookie()
     if (found === cookie && term === this.#term) {
       try {
-        const removed = await clearTarget(connection, index, p4info)
-        this.#logger.info({ removed }, 'attached to a P4Runtime target that has our pipeline')
-        return
+        const contents = await readContents((entities) => connection.read(entities), index)
+        this.#logger.info({ entries: contents.entities.length }, 'attached to a P4Runtime target that has our pipeline')
+        return contents
       } catch (error) {
         if (!(error instanceof RpcError)) throw error
-        this.#logger.warn({ reason: error.message }, 'the target cannot be emptied, pushing the pipeline again')
+        this.#logger.warn({ reason: error.message }, 'the target cannot be read, pushing the pipeline again')
       }
     }
     if (found !== null && term === this.#term) {
@@ -349,7 +357,7 @@ export class Session implements Southbound {
         this.#logger.warn({ reason: error.message }, 'multicast groups of the previous pipeline cannot be removed')
       }
     }
-    if (term !== this.#term) return
+    if (term !== this.#term) return null
     try {
       await connection.push(p4info, deviceConfig, cookie)
     } catch (error) {
@@ -360,14 +368,17 @@ export class Session implements Southbound {
       throw error
     }
     this.#logger.info({ cookie: cookie.toString(16) }, 'pushed the pipeline to the P4Runtime target')
+    return null
   }
 
-  #enterReady(connection: Connection, atomic: boolean): void {
-    const queue = new OperationQueue(connection, new Occupancy(this.#pipeline.index), (reason) => void connection.end(reason))
+  #enterReady(connection: Connection, { contents, atomic }: Prepared): void {
+    const occupancy = new Occupancy(this.#pipeline.index)
+    for (const entity of contents?.read ?? []) if (!entity.tableEntry?.isDefaultAction) occupancy.record({ type: p4.v1.Update.Type.INSERT, entity })
+    const queue = new OperationQueue(connection, occupancy, (reason) => void connection.end(reason))
     this.#ready = { connection, queue }
     this.#failuresInARow = 0
     this.#heartbeat(connection)
-    this.#listener?.({ kind: 'ready', freshPipeline: true, atomic })
+    this.#listener?.({ kind: 'ready', contents: contents?.entities ?? null, atomic })
   }
 
   #heartbeat(connection: Connection): void {

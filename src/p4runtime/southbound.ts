@@ -2,11 +2,11 @@
  * The southbound interface: one P4Runtime target as the agent sees it, in names. Implemented over gRPC and over the
  * in-process target by session.ts; in tests also by a recorder and by a double that fails on purpose.
  *
- * States:  connecting → ready (primary, our pipeline in place, tables empty or as we left them) → lost → connecting …
+ * States:  connecting → ready (primary, our pipeline in place) → lost → connecting …
  * Operations are carried out in the order in which they are given. A write is acknowledged only when the target has
  * answered the Write call that carried it.
  */
-import type { NamedUpdate } from '../compiler/ir.js'
+import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
 
 export interface UpdateFailure {
   /** Index into the updates given to write(). */
@@ -20,9 +20,11 @@ export interface DirectCounter { readonly controllerMetadata: number; readonly p
 export interface TargetPacketIn { readonly payload: Uint8Array; readonly metadata: Readonly<Record<string, bigint>> }
 
 export type SouthboundEvent =
-  /** `freshPipeline`: the tables are empty (we pushed the pipeline), so everything must be written again. */
-  | { readonly kind: 'ready'; readonly freshPipeline: boolean; /** write() can be told to be atomic. */ readonly atomic: boolean }
+  /** `contents`: what the target holds; null: its tables are empty, because we pushed the pipeline. */
+  | { readonly kind: 'ready'; readonly contents: readonly NamedEntity[] | null; /** write() can be told to be atomic. */ readonly atomic: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
+  /** Another client controls the target; what it holds when that ends is not known. */
+  | { readonly kind: 'standby' }
   | { readonly kind: 'packet_in'; readonly packet: TargetPacketIn }
   /** Table entries of these controllerMetadata values have seen no hit for their idle timeout. */
   | { readonly kind: 'idle'; readonly controllerMetadata: readonly number[] }
@@ -44,7 +46,7 @@ export interface Southbound {
   readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]>
   /** `metadata` holds the fields of the packet_out controller header by name. Dropped (and counted) while not ready. */
   packetOut(payload: Uint8Array, metadata: Readonly<Record<string, bigint>>): void
-  /** Gives up what is in the target and begins again: 'lost', then 'ready' with empty tables. */
+  /** Begins again: 'lost', then 'ready'. */
   restart(reason: string): void
   close(): Promise<void>
 }

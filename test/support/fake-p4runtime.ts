@@ -31,6 +31,7 @@ export class FakeP4Runtime {
   readonly defaults = new Map<number, p4.v1.ITableEntry>()
   readonly groups = new Map<number, p4.v1.IMulticastGroupEntry>()
   readonly counters = new Map<string, { packets: number; bytes: number }>()
+  readonly meters = new Map<string, p4.v1.IMeterEntry>()
   cookie: bigint | null = null
   pushes = 0
   /** As BMv2: groups outlive a push, but can no longer be read. */
@@ -65,7 +66,7 @@ export class FakeP4Runtime {
       this.cookie = toBigInt(request.config?.cookie?.cookie)
       this.pushes++
       this.forgottenGroups += this.groups.size
-      for (const store of [this.entries, this.defaults, this.groups, this.counters]) store.clear()
+      for (const store of [this.entries, this.defaults, this.groups, this.counters, this.meters]) store.clear()
     }),
     getForwardingPipelineConfig: () => this.#call(async () => {
       await this.#recorded({ method: 'get', size: 1 })
@@ -171,6 +172,13 @@ export class FakeP4Runtime {
       this.counters.set(`${counter.counterId}/${toNumber(counter.index?.index)}`, { packets: toNumber(counter.data?.packetCount), bytes: toNumber(counter.data?.byteCount) })
       return OK
     }
+    const meter = entity?.meterEntry
+    if (meter) {
+      const cell = `${meter.meterId}/${toNumber(meter.index?.index)}`
+      if (meter.config) this.meters.set(cell, meter)
+      else this.meters.delete(cell)
+      return OK
+    }
     return { code: 12, message: 'not kept by the fake' }
   }
 
@@ -197,6 +205,8 @@ export class FakeP4Runtime {
         return { counterEntry: { counterId: cell.counterId ?? 0, index: { index }, data: { packetCount: value.packets, byteCount: value.bytes } } }
       })
     }
+    const meter = entity.meterEntry
+    if (meter) return [...this.meters.values()].filter(({ meterId }) => meterId === meter.meterId).map((meterEntry) => ({ meterEntry }))
     if (entity.packetReplicationEngineEntry?.multicastGroupEntry) {
       return [...this.groups.values()].map((multicastGroupEntry) => ({ packetReplicationEngineEntry: { multicastGroupEntry } }))
     }

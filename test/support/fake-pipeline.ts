@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { OXM } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
-import type { Change, FlowRecord, GroupRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+import type { Found, Change, FlowRecord, GroupRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
 
 export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
@@ -87,6 +87,11 @@ export class FakePipeline implements Pipeline {
     }
     for (const change of [...changes].reverse()) this.#revert(change)
   }
+
+  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map() } }
+  holds(): boolean { return false }
+  leftovers(): null { return null }
+  settled(): void { /* nothing is held */ }
 
   reset(): void {
     this.flows.clear()

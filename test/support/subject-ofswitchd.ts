@@ -78,6 +78,7 @@ async function startAgent(
         targetProcess.running = await targetProcess.start()
         processes[1] = targetProcess.running
       },
+      killAgent: async () => { await processes[0]?.stop('SIGKILL') },
       restartAgent: async () => {
         await processes[0]?.stop('SIGKILL')
         await startProcess()

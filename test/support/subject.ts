@@ -40,6 +40,8 @@ export interface RunningSwitch {
   restartTarget?(): Promise<void>
   /** Kills the agent and starts a new one, while the packet-forwarding process goes on. */
   restartAgent?(): Promise<void>
+  /** Kills the agent; restartAgent() starts a new one. */
+  killAgent?(): Promise<void>
 }
 
 export interface Subject {

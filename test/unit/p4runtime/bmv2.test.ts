@@ -43,6 +43,7 @@ describe('BMv2', { skip: isInstalled ? false : `${PROGRAM} is not on the PATH` }
     const made = rig({ connect: () => new GrpcService(address), ...options })
     rigs.push(made)
     await eventually('ready', () => made.events.some(({ kind }) => kind === 'ready'), 15_000)
+    await made.session.restore({ entities: [] })
     return made
   }
   before(boot)
@@ -106,14 +107,20 @@ describe('BMv2', { skip: isInstalled ? false : `${PROGRAM} is not on the PATH` }
     assert.deepEqual(events.find((event) => event.kind === 'idle'), { kind: 'idle', controllerMetadata: [2 ** 32 - 1] })
   })
 
-  test('a second session takes over, empties the target, and the first is told', async () => {
+  test('a second session takes over, finds what the first has written, and the first is told', async () => {
     const first = await ready()
     assert.deepEqual(await first.session.write([
       insert(exact(1)), insert(multicast(77, 1)), insert(acl(null, { priority: 3 })),
       modify({ kind: 'default', table: EXACT, action: forward(9)! }),
     ]), [])
-    const second = await ready()
+    const second = rig({ connect: () => new GrpcService(address) })
+    rigs.push(second)
+    await second.event('ready')
+    const found = second.events.find((event) => event.kind === 'ready')
+    assert.ok(found?.kind === 'ready')
+    assert.deepEqual((found.contents ?? []).map((entity) => (entity.kind === 'table' ? entity.table : entity.kind)).sort(), [ACL, EXACT, 'multicast'])
     await first.event('lost')
+    await second.session.restore({ entities: [] })
     assert.deepEqual(await second.session.write([insert(exact(1)), insert(multicast(77, 1)), insert(acl(null, { priority: 3 }))]), [])
     assert.deepEqual((await first.session.write([insert(exact(9))])).map(({ kind }) => kind), ['target.lost'])
   })

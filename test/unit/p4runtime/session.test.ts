@@ -3,7 +3,8 @@ import { after, test } from 'node:test'
 import { RpcError } from '../../../src/p4proto/service.js'
 import { Session } from '../../../src/p4runtime/index.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
-import { acl, COUNTER, EXACT, eventually, exact, insert, multicast, remove, rig, tinyJson, tinyP4Info } from './rig.js'
+import { acl, ACL, COUNTER, EXACT, eventually, exact, insert, multicast, remove, rig, tinyJson, tinyP4Info } from './rig.js'
+import type { NamedEntity } from '../../../src/compiler/ir.js'
 import type { Rig } from './rig.js'
 
 const open: Rig[] = []
@@ -22,30 +23,33 @@ const ready = async (target: FakeP4Runtime, options: Partial<Parameters<typeof r
 test('a target without a pipeline gets it', async () => {
   const target = new FakeP4Runtime()
   const { events, session } = await ready(target)
-  assert.deepEqual(events, [{ kind: 'ready', freshPipeline: true, atomic: false }])
+  assert.deepEqual(events, [{ kind: 'ready', contents: null, atomic: false }])
   assert.equal(target.pushes, 1)
   assert.ok((target.primaryElectionId ?? 0n) > 2n ** 64n)
   assert.ok(session.isReady)
 })
 
-test('a target that has our pipeline is emptied and not pushed to', async () => {
+test('a target that has our pipeline is read, neither emptied nor pushed to', async () => {
   const target = new FakeP4Runtime()
   const first = await ready(target)
-  assert.deepEqual(await first.session.write([
-    ...Array.from({ length: 450 }, (_, i) => insert(exact(i))), insert(acl(1)), insert(acl(1, { priority: 11 })), insert(acl(null)), insert(multicast(7, 1, 2)),
-    { op: 'modify', entity: { kind: 'default', table: EXACT, action: { name: 'TinyIngress.forward', params: [{ name: 'port', value: 3n }] } } },
-  ]), [])
-  target.counters.set(`${[...first.session.p4info.counters.values()][0]?.id}/5`, { packets: 9, bytes: 900 })
-  assert.equal(target.entries.size, 453)
+  const updates = [
+    ...Array.from({ length: 450 }, (_, i) => insert(exact(i))), insert(acl(1, { controllerMetadata: 5, metadata: Uint8Array.of(1, 2), idleTimeout: 1500 })),
+    insert(acl(1, { priority: 11 })), insert(acl(null)), insert(multicast(7, 1, 2)),
+  ]
+  assert.deepEqual(await first.session.write(updates), [])
   await first.session.close()
   const writesBefore = target.calls.length
-  await ready(target)
+  const second = await ready(target)
   assert.equal(target.pushes, 1)
-  assert.deepEqual([target.entries.size, target.groups.size, target.forgottenGroups], [0, 0, 0])
-  assert.ok([...target.counters.values()].every(({ packets, bytes }) => packets === 0 && bytes === 0))
-  const exactId = first.session.p4info.tables.get(EXACT)?.id ?? 0
-  assert.equal(target.defaults.get(exactId)?.action?.action?.actionId, first.session.p4info.actions.get('NoAction')?.id)
-  assert.ok(target.calls.slice(writesBefore).every(({ size }) => size <= 200))
+  assert.deepEqual(target.calls.slice(writesBefore).filter(({ method, size }) => method === 'write' && size > 0), [])
+  const [event] = second.events
+  assert.ok(event?.kind === 'ready')
+  const text = (entities: readonly NamedEntity[]): string[] => entities.map((entity) => JSON.stringify(entity, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))).sort()
+  assert.deepEqual(text(event.contents ?? []), text(updates.map(({ entity }) => entity)))
+  // What is full is known from what was read.
+  const size = second.session.p4info.tables.get(ACL)?.size ?? 0
+  const failures = await second.session.write(Array.from({ length: size }, (_, i) => insert(acl(i + 100))))
+  assert.deepEqual(failures.map(({ kind }) => kind), ['target.full', 'target.full', 'target.full'])
 })
 
 test('groups of another pipeline are removed before ours is pushed, because they outlive it', async () => {
@@ -58,12 +62,12 @@ test('groups of another pipeline are removed before ours is pushed, because they
   assert.deepEqual([target.pushes, target.forgottenGroups], [2, 0])
 })
 
-test('a target that cannot be emptied gets the pipeline again', async () => {
+test('a target that cannot be read gets the pipeline again', async () => {
   const target = new FakeP4Runtime()
   const first = await ready(target)
   await first.session.write([insert(exact(1))])
   await first.session.close()
-  target.onUpdate = (update) => update.type === 3 ? { code: 13, message: 'stuck' } : undefined
+  target.before = ({ method }) => { if (method === 'read' && target.pushes === 1) throw new RpcError(13, 'stuck') }
   await ready(target)
   assert.deepEqual([target.pushes, target.entries.size], [2, 0])
 })
@@ -72,9 +76,9 @@ test('another client is primary: standby until it leaves, then ready; demoted: l
   const target = new FakeP4Runtime()
   const leave = target.rival(2n ** 127n)
   const { session, events, event } = start(target)
-  await eventually('standby', () => target.connections === 2)
+  await event('standby')
   assert.deepEqual(await session.write([insert(exact(1))]).then((failures) => failures.map(({ kind }) => kind)), ['target.lost'])
-  assert.deepEqual(events, [])
+  assert.deepEqual(events, [{ kind: 'standby' }])
   leave()
   await event('ready')
   const leaveAgain = target.rival(2n ** 127n)
@@ -82,7 +86,7 @@ test('another client is primary: standby until it leaves, then ready; demoted: l
   assert.equal(session.isReady, false)
   leaveAgain()
   await event('ready', 2)
-  assert.deepEqual(events.map(({ kind }) => kind), ['ready', 'lost', 'ready'])
+  assert.deepEqual(events.map(({ kind }) => kind), ['standby', 'ready', 'lost', 'standby', 'ready'])
   assert.equal(target.connections, 1)
 })
 
@@ -135,13 +139,15 @@ test('a connection that is lost fails all that has no answer, then everything st
   assert.deepEqual(await counters, [])
   await event('ready', 2)
   assert.deepEqual(events.map(({ kind }) => kind), ['ready', 'lost', 'ready'])
-  assert.equal(target.entries.size, 0, 'what a lost Write may have left behind is gone')
-  assert.deepEqual(await session.write([insert(exact(1))]), [])
+  const again = events.at(-1)
+  assert.ok(again?.kind === 'ready')
+  assert.equal(again.contents?.length, target.entries.size, 'what a lost Write has left behind is told')
+  assert.deepEqual(await session.write([insert(exact(4))]), [])
 })
 
 test('a Write whose outcome is not known makes the session start over', async () => {
   const target = new FakeP4Runtime()
-  const { session, event } = await ready(target)
+  const { session, event, events } = await ready(target)
   target.after = ({ method }) => {
     if (method !== 'write') return
     target.after = null
@@ -151,7 +157,9 @@ test('a Write whose outcome is not known makes the session start over', async ()
   assert.deepEqual(failures.map(({ index, kind }) => [index, kind]), [[0, 'target.lost'], [1, 'target.lost']])
   await event('lost')
   await event('ready', 2)
-  assert.equal(target.entries.size, 0)
+  const again = events.at(-1)
+  assert.ok(again?.kind === 'ready')
+  assert.equal(again.contents?.length, 2)
 })
 
 test('a pipeline that somebody else has pushed is noticed', async () => {

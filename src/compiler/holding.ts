@@ -1,0 +1,188 @@
+/**
+ * What a target holds when an agent comes to it, while the agent brings it up to date: plans are made as for an empty target,
+ * and here each update is compared with what is there, so that only what is different is written. A shared thing (a program,
+ * a replica …) that is there already keeps its number: its content is looked up before a number is chosen.
+ */
+import type { Found, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
+import type { Contract } from './contract.js'
+import { readHome, type Home } from './home.js'
+import type { Planning, PlannedUpdate } from './planning.js'
+import type { NamedAction, NamedEntity, NamedMatch, NamedTableEntry, NamedUpdate } from './ir.js'
+
+export class Holding {
+  readonly #byKey = new Map<string, NamedEntity>()
+  /** Keys of what has been asked for; the rest is left over. */
+  readonly #wanted = new Set<string>()
+  /** Numbers of the entries with one exact field, by table and content; those that have been taken are not in it any more. */
+  readonly #numbers = new Map<string, number[]>()
+  readonly #groupCells = new Map<number, readonly number[]>()
+  readonly #meterSlots = new Map<number, number>()
+  readonly #highest = new Map<string, number>()
+  readonly #flowIds = new Set<number>()
+  readonly #found: Found
+
+  constructor(entities: readonly NamedEntity[], contract: Contract, portOf: ReadonlyMap<number, number>) {
+    const flowTables = new Set(contract.tables.map(({ table }) => table))
+    const flows: FlowRecord[] = []
+    const groups: GroupRecord[] = []
+    const meters = new Map<number, MeterRecord>()
+    const ports = new Map<number, number>()
+    for (const entity of entities) {
+      this.#byKey.set(keyOf(entity), entity)
+      const number = numberOf(entity)
+      if (number !== null) this.#remember(contentOf(entity), number)
+      else if (entity.kind === 'table' && !flowTables.has(entity.table)) this.#notePriority(entity)
+      const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
+      if (entity.kind !== 'table' || home === null) continue
+      if (home.kind === 'flow' && flowTables.has(entity.table)) {
+        this.#flowIds.add(entity.controllerMetadata)
+        flows.push({ id: entity.controllerMetadata, ...home.flow })
+      } else if (home.kind === 'group') {
+        this.#groupCells.set(home.group.groupId, home.cells)
+        groups.push(home.group)
+      } else if (home.kind === 'meter') {
+        this.#meterSlots.set(home.meter.meterId, home.slot)
+        meters.set(home.meter.meterId, home.meter)
+      } else if (home.kind === 'port') {
+        const port = portOf.get(number ?? -1)
+        if (port !== undefined) ports.set(port, home.config)
+      }
+    }
+    this.#found = { flows, groups, meters: [...meters.values()], ports }
+  }
+
+  get found(): Found { return this.#found }
+  holdsFlow(id: number): boolean { return this.#flowIds.has(id) }
+  cellsOf(groupId: number): readonly number[] { return this.#groupCells.get(groupId) ?? [] }
+  get usedCells(): readonly number[] { return [...this.#groupCells.values()].flat() }
+  slotOf(meterId: number): number | null { return this.#meterSlots.get(meterId) ?? null }
+  get usedSlots(): readonly number[] { return [...this.#meterSlots.values()] }
+
+  /** The number under which the target has all of these entries, which are of one thing that has no number yet. */
+  take(planning: Planning, updates: readonly NamedUpdate[]): number | null {
+    const [first, ...others] = updates
+    if (first === undefined) return null
+    const numbers = this.#numbers.get(contentOf(first.entity)) ?? []
+    const at = numbers.findIndex((number) => others.every(({ entity }) => {
+      const held = this.#byKey.get(keyOf(renumbered(entity, number)))
+      return held !== undefined && contentOf(held) === contentOf(entity)
+    }))
+    const [number] = at < 0 ? [] : numbers.splice(at, 1)
+    if (number === undefined) return null
+    planning.changed(() => numbers.push(number))
+    return number
+  }
+  /** Whether something in the target has this number already. */
+  isTaken(updates: readonly NamedUpdate[], number: number): boolean {
+    return updates.some(({ entity }) => this.#byKey.has(keyOf(renumbered(entity, number))))
+  }
+
+  /** Whether the target has exactly this. */
+  isHeld(entity: NamedEntity): boolean {
+    const held = this.#byKey.get(keyOf(entity))
+    return held !== undefined && isSame(held, entity)
+  }
+
+  /** The highest priority of the entries of a table whose field has this value; 0 where there is none. */
+  highestPriority(table: string, field: string, value: number): number {
+    return this.#highest.get(`${table} ${field} ${value}`) ?? 0
+  }
+
+  /** Notes that the entry is wanted, and that it will be there. null: the target has it as it is to be. */
+  adapt(planning: Planning, planned: PlannedUpdate): PlannedUpdate | null {
+    const { update } = planned
+    const { op, entity } = update
+    if (entity.kind === 'default' || entity.kind === 'counter_reset') return planned
+    const key = keyOf(entity)
+    const held = this.#byKey.get(key)
+    planning.put(this.#byKey, key, op === 'delete' ? undefined : entity)
+    if (!this.#wanted.has(key)) {
+      this.#wanted.add(key)
+      planning.changed(() => this.#wanted.delete(key))
+    }
+    if (held === undefined || op === 'delete') return planned
+    if (isSame(held, entity)) return null
+    const inverse = { op: 'modify', entity: held } as const
+    const isOther = entity.kind === 'table' && held.kind === 'table' && held.controllerMetadata !== entity.controllerMetadata
+    return { ...planned, update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse }
+  }
+
+  /** Flows first, then what they led to. */
+  leftovers(contract: Contract): readonly NamedEntity[] {
+    const flows = new Set(contract.tables.map(({ table }) => table))
+    const rank = (entity: NamedEntity): number => {
+      if (entity.kind === 'multicast') return 2
+      if (entity.kind !== 'table') return 4
+      return flows.has(entity.table) ? 0 : entity.table === contract.replica?.table ? 3 : entity.priority > 0 || entity.table === contract.group?.table ? 1 : 4
+    }
+    const left = [...this.#byKey].filter(([key, entity]) => !this.#wanted.has(key) && (entity.kind === 'table' || entity.kind === 'multicast' || entity.kind === 'meter'))
+    return left.map(([, entity]) => entity).sort((a, b) => rank(a) - rank(b))
+  }
+
+  #notePriority({ table, match, priority }: NamedTableEntry): void {
+    for (const part of match) {
+      const key = part.kind === 'exact' ? `${table} ${part.field} ${part.value}` : null
+      if (key !== null && priority > (this.#highest.get(key) ?? 0)) this.#highest.set(key, priority)
+    }
+  }
+
+  #remember(content: string, number: number): void {
+    const numbers = this.#numbers.get(content)
+    if (numbers === undefined) this.#numbers.set(content, [number])
+    else numbers.push(number)
+  }
+}
+
+/** The same thing under another number. */
+export function renumbered(entity: NamedEntity, number: number): NamedEntity {
+  if (entity.kind === 'multicast') return { ...entity, groupId: number }
+  if (entity.kind !== 'table') return entity
+  return { ...entity, match: entity.match.map((part) => (part.kind === 'exact' ? { ...part, value: BigInt(number) } : part)) }
+}
+
+/** The number of what is known by one: an entry with a single exact field, a multicast group. */
+function numberOf(entity: NamedEntity): number | null {
+  if (entity.kind === 'multicast') return entity.groupId
+  if (entity.kind !== 'table' || entity.match.length !== 1 || entity.priority !== 0) return null
+  const [part] = entity.match
+  return part?.kind === 'exact' ? Number(part.value) : null
+}
+
+function keyOf(entity: NamedEntity): string {
+  switch (entity.kind) {
+    case 'table': return `${entity.table} ${entity.priority} ${matchText(entity.match)}`
+    case 'multicast': return `m${entity.groupId}`
+    case 'meter': return `c${entity.meter} ${entity.index}`
+    case 'default': return `d${entity.table}`
+    case 'counter_reset': return `r${entity.counter} ${entity.index}`
+  }
+}
+function matchText(match: readonly NamedMatch[]): string {
+  const texts = match.map((part) => {
+    switch (part.kind) {
+      case 'ternary': return `${part.field}=${(part.value & part.mask).toString(36)}/${part.mask.toString(36)}`
+      case 'lpm': return `${part.field}=${part.value.toString(36)}/${part.prefixLength}`
+      case 'range': return `${part.field}=${part.low.toString(36)}-${part.high.toString(36)}`
+      default: return `${part.field}=${part.value.toString(36)}`
+    }
+  })
+  return texts.length < 2 ? texts[0] ?? '' : texts.sort().join()
+}
+
+function contentOf(entity: NamedEntity): string {
+  if (entity.kind === 'multicast') return `m ${entity.replicas.map(({ port, instance }) => `${port}:${instance}`).sort().join()}`
+  return entity.kind === 'table' ? `${entity.table} ${actionText(entity.action)}` : ''
+}
+function actionText(action: NamedAction | null): string {
+  if (action === null) return ''
+  const params = action.own === undefined ? action.params : [...action.params, action.own]
+  return `${action.name}(${params.map(({ name, value }) => `${name}=${value.toString(36)}`).sort().join()})`
+}
+
+function isSame(a: NamedEntity, b: NamedEntity): boolean {
+  if (a.kind === 'table' && b.kind === 'table') return isSameEntry(a, b)
+  if (a.kind === 'multicast' && b.kind === 'multicast') return contentOf(a) === contentOf(b)
+  return a.kind === 'meter' && b.kind === 'meter' && a.config?.rate === b.config?.rate && a.config?.burst === b.config?.burst
+}
+const isSameEntry = (a: NamedTableEntry, b: NamedTableEntry): boolean => a.idleTimeout === b.idleTimeout && a.controllerMetadata === b.controllerMetadata
+  && actionText(a.action) === actionText(b.action) && a.metadata.length === b.metadata.length && a.metadata.every((byte, index) => byte === b.metadata[index])

@@ -1,0 +1,141 @@
+/**
+ * What the entry of an OpenFlow object says of it beyond what the pipeline needs, as the entry's `metadata` bytes: so the
+ * target knows everything, and an agent that starts anew reads it there. P4RT 1.4 §9.1 (metadata)
+ *
+ *   form (1) │ kind (1) │ times in ms since 1970, numbers (as below) │ the object as an OpenFlow message
+ *
+ *   flow   created, modified (8 each), packets and bytes counted in earlier targets (8 each), OFPT_FLOW_MOD
+ *   group  created (8), cells of the bucket counter: how many (2), each (4), OFPT_GROUP_MOD
+ *   meter  created (8), slot (4), OFPT_METER_MOD
+ *   port   its flags, OFPPC_* (4); no message
+ *
+ * The message is of the first version that can say it, so that the bytes mean the same to every release of the agent.
+ */
+import { decodeMessage, encodeMessage, frameOf, Group, SUPPORTED_VERSIONS, Unencodable, Version, WireError } from '../openflow/index.js'
+import type { FlowMod, GroupMod, Message, MeterMod } from '../openflow/model.js'
+import type { FlowLife, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
+
+const FORM = 1
+const KIND = { flow: 1, group: 2, meter: 3, port: 4 } as const
+const HEAD = 2
+const NOTHING = new Uint8Array(0)
+const ANY = 0xffffffff
+const NO_BUFFER = 0xffffffff
+
+/** 1.3 says nearly everything, and most compactly. */
+const versions = [Version.OF13, ...SUPPORTED_VERSIONS.filter((version) => version !== Version.OF13).reverse()]
+
+export type Home =
+  | { readonly kind: 'flow'; readonly flow: Omit<FlowRecord, 'id'> & { readonly life: FlowLife } }
+  | { readonly kind: 'group'; readonly group: GroupRecord; readonly cells: readonly number[] }
+  | { readonly kind: 'meter'; readonly meter: MeterRecord; readonly slot: number }
+  | { readonly kind: 'port'; readonly config: number }
+
+/** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. */
+export function flowHome({ tableId, priority, match, instructions, cookie, idleTimeout, life }: FlowRecord): Uint8Array {
+  if (life === undefined) return NOTHING
+  const message: FlowMod = {
+    type: 'flow_mod', command: 'add', tableId, priority, match, instructions, cookie, cookieMask: 0n, idleTimeout,
+    hardTimeout: life.hardTimeout, flags: life.flags, bufferId: NO_BUFFER, outPort: ANY, outGroup: ANY, importance: life.importance,
+  }
+  return withMessage(KIND.flow, 32, message, (view) => {
+    view.setFloat64(HEAD, life.createdAt)
+    view.setFloat64(HEAD + 8, life.modifiedAt)
+    view.setBigUint64(HEAD + 16, life.packets)
+    view.setBigUint64(HEAD + 24, life.bytes)
+  })
+}
+
+export function groupHome({ groupId, groupType, buckets, createdAt }: GroupRecord, cells: readonly number[]): Uint8Array {
+  if (createdAt === undefined) return NOTHING
+  return withMessage(KIND.group, 10 + 4 * cells.length, { ...emptyGroupMod, groupId, groupType, buckets }, (view) => {
+    view.setFloat64(HEAD, createdAt)
+    view.setUint16(HEAD + 8, cells.length)
+    cells.forEach((cell, index) => view.setUint32(HEAD + 10 + 4 * index, cell))
+  })
+}
+const emptyGroupMod = { type: 'group_mod', command: 'add', commandBucketId: Group.ALL } as const
+
+export function meterHome({ meterId, flags, bands, createdAt }: MeterRecord, slot: number): Uint8Array {
+  if (createdAt === undefined) return NOTHING
+  const message: MeterMod = { type: 'meter_mod', command: 'add', meterId, flags, bands }
+  return withMessage(KIND.meter, 12, message, (view) => {
+    view.setFloat64(HEAD, createdAt)
+    view.setUint32(HEAD + 8, slot)
+  })
+}
+
+export function portHome(config: number): Uint8Array {
+  const bytes = new Uint8Array(HEAD + 4)
+  bytes.set([FORM, KIND.port])
+  new DataView(bytes.buffer).setUint32(HEAD, config)
+  return bytes
+}
+
+/** null: not ours, or of a form that this release does not know. */
+export function readHome(bytes: Uint8Array): Home | null {
+  if (bytes.length < HEAD || bytes[0] !== FORM) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  try {
+    switch (bytes[1]) {
+      case KIND.flow: {
+        const message = messageAt(bytes, HEAD + 32)
+        if (message?.type !== 'flow_mod') return null
+        const { tableId, priority, match, instructions, cookie, idleTimeout, hardTimeout, flags, importance } = message
+        const life: FlowLife = {
+          flags, hardTimeout, importance, createdAt: view.getFloat64(HEAD), modifiedAt: view.getFloat64(HEAD + 8),
+          packets: view.getBigUint64(HEAD + 16), bytes: view.getBigUint64(HEAD + 24),
+        }
+        return { kind: 'flow', flow: { tableId, priority, match, instructions, cookie, idleTimeout, life } }
+      }
+      case KIND.group: {
+        const count = view.getUint16(HEAD + 8)
+        const message = messageAt(bytes, HEAD + 10 + 4 * count)
+        if (message?.type !== 'group_mod') return null
+        const { groupId, groupType, buckets } = message
+        const cells = Array.from({ length: count }, (_, index) => view.getUint32(HEAD + 10 + 4 * index))
+        return { kind: 'group', group: { groupId, groupType, buckets, createdAt: view.getFloat64(HEAD) }, cells }
+      }
+      case KIND.meter: {
+        const message = messageAt(bytes, HEAD + 12)
+        if (message?.type !== 'meter_mod') return null
+        const { meterId, flags, bands } = message
+        return { kind: 'meter', meter: { meterId, flags, bands, createdAt: view.getFloat64(HEAD) }, slot: view.getUint32(HEAD + 8) }
+      }
+      case KIND.port: return { kind: 'port', config: view.getUint32(HEAD) }
+      default: return null
+    }
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof WireError) return null
+    throw error
+  }
+}
+
+function withMessage(kind: number, size: number, message: FlowMod | GroupMod | MeterMod, fill: (view: DataView) => void): Uint8Array {
+  const [wire] = encodeFirst(message)
+  if (wire === undefined) return NOTHING
+  const bytes = new Uint8Array(HEAD + size + wire.length)
+  bytes.set([FORM, kind])
+  fill(new DataView(bytes.buffer))
+  bytes.set(wire, HEAD + size)
+  return bytes
+}
+
+function encodeFirst(message: Message): readonly Uint8Array[] {
+  for (const version of versions) {
+    try {
+      return encodeMessage(message, version, 0)
+    } catch (error) {
+      if (!(error instanceof Unencodable)) throw error
+    }
+  }
+  return []
+}
+
+function messageAt(bytes: Uint8Array, offset: number): Message | null {
+  // A copy: what is decoded may refer to the bytes it came from, and the rest of the Read is not to be kept for it.
+  const wire = bytes.slice(offset)
+  const version = wire[0] ?? 0
+  const decoded = decodeMessage(frameOf(wire), version)
+  return decoded.ok ? decoded.message : null
+}

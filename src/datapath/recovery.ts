@@ -1,0 +1,61 @@
+/**
+ * The state of a switch whose agent is new, from the objects that its target holds. OF 1.3.5 has no word for it: to its
+ * controllers the switch has been there all the time.
+ */
+import type { FlowMod } from '../openflow/index.js'
+import type { Millis } from '../base/clock.js'
+import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import { noMeterCounters } from './meter-table.js'
+import type { Counters, FlowLife, FlowRecord, Found } from './pipeline.js'
+import { rearm } from './removal.js'
+import { NO_COUNTERS } from './state.js'
+import type { Context, Flow } from './state.js'
+
+/** A time of the datapath's clock, in ms since 1970, and back. */
+export const sinceEpoch = ({ config }: Context, time: Millis): number => time + (config.epoch ?? 0)
+const fromEpoch = ({ config, now }: Context, time: number): Millis => Math.min(now, time - (config.epoch ?? 0))
+
+export function lifeOf(ctx: Context, given: Pick<FlowMod, 'flags' | 'hardTimeout' | 'importance'> & { readonly createdAt: Millis; readonly modifiedAt: Millis }, base: Counters): FlowLife {
+  const { flags, hardTimeout, importance, createdAt, modifiedAt } = given
+  return { flags, hardTimeout, importance, createdAt: sinceEpoch(ctx, createdAt), modifiedAt: sinceEpoch(ctx, modifiedAt), ...base }
+}
+
+/** Replaces the state by what has been found. What refers to something that is not there is left out: nothing acknowledged does. */
+export function takeOver(ctx: Context, found: Found): void {
+  for (const flow of ctx.flows.all()) ctx.expiry.forget(flow)
+  ctx.flows.clear()
+  ctx.groups.clear()
+  ctx.meters.clear()
+  for (const record of found.meters) {
+    const counters = noMeterCounters(record.bands.length)
+    ctx.meters.insert({ meterId: record.meterId, record, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0, base: counters, last: counters })
+  }
+  for (const record of found.groups) {
+    ctx.groups.insert({ groupId: record.groupId, record, previous: null, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0 })
+  }
+  for (const record of found.flows) {
+    const { tableId, priority, match, instructions } = record
+    const key = flowKey(priority, match)
+    const complete = groupsOf(instructions).every((id) => ctx.groups.get(id) !== undefined) && (instructions.meter === null || ctx.meters.get(instructions.meter) !== undefined)
+    if (tableId >= ctx.flows.tableCount || ctx.flows.get(tableId, key) !== undefined || !complete) continue
+    const flow = flowOf(ctx, { ...record, instructions: ctx.instructions.share(instructions) }, key)
+    ctx.flows.insert(flow)
+    rearm(ctx, flow)
+  }
+  for (const [portNo, config] of found.ports) {
+    const port = ctx.ports.get(portNo)
+    if (port !== undefined) ctx.ports.set({ ...port.desc, config }, ctx.now)
+  }
+  ctx.emit({ kind: 'log', level: 'info', text: 'took over what the target holds', detail: { flows: found.flows.length, groups: found.groups.length, meters: found.meters.length } })
+}
+
+function flowOf(ctx: Context, record: FlowRecord, key: string): Flow {
+  const { id, tableId, priority, match, life } = record
+  const { low, high } = fieldsOf(match)
+  const base: Counters = life === undefined ? NO_COUNTERS : { packets: life.packets, bytes: life.bytes }
+  return {
+    id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0, record, previous: null, deleting: false, flags: life?.flags ?? 0, importance: life?.importance ?? 0,
+    hardTimeout: life?.hardTimeout ?? 0, createdAt: fromEpoch(ctx, life?.createdAt ?? 0), modifiedAt: fromEpoch(ctx, life?.modifiedAt ?? 0),
+    idle: false, deadline: 0, heapIndex: -1, base, last: base,
+  }
+}
