@@ -26,9 +26,10 @@ import { flowToEvict } from './table-config.js'
 import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
 import type { Context, Flow, Outcome, Requester } from './state.js'
 import type { ActionProblem } from './validate-actions.js'
-import { checkFlags, checkInstructions, checkMatch } from './validate-flow.js'
+import { checkFlags, checkInstructions, checkMatch, withoutPacketType } from './validate-flow.js'
 
-export function handleFlowMod(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
+export function handleFlowMod(ctx: Context, conn: Connection, asked: FlowMod, requester: Requester): Outcome {
+  const flowMod = withoutPacketType(asked)
   const wrong = checkFlags(flowMod.flags, conn.version)
   if (wrong !== null) return failed(wrong)
   switch (flowMod.command) {

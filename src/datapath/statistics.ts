@@ -20,6 +20,7 @@ import { DONE, addCounters, fail } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
 import { tableDescs } from './table-config.js'
 import { requestTables } from './table-features.js'
+import { withoutPacketType } from './validate-flow.js'
 
 /** The value of a counter that is not available. OF 1.3.5 §5.8 */
 const UNKNOWN = 0xffff_ffff_ffff_ffffn
@@ -80,7 +81,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
 }
 
 function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, requester: Requester, finish: (flows: readonly Flow[]) => void): Outcome {
-  const { tableId, match, cookie, cookieMask, outPort, outGroup } = filter
+  const { tableId, match, cookie, cookieMask, outPort, outGroup } = withoutPacketType(filter)
   const emergency = conn.version === OF10 && tableId === TABLE_EMERGENCY
   if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount && !emergency) return fail('OFPBRC_BAD_TABLE_ID', `no table ${tableId}`)
   const criteria: FlowFilter = { tableId, match, priority: null, cookie, cookieMask, outPort, outGroup }

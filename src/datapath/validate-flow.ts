@@ -3,7 +3,7 @@
  * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
  */
 import { FlowModFlag, Meter, Port } from '../openflow/index.js'
-import type { FlowMod, Instructions, Match } from '../openflow/index.js'
+import type { FieldValue, FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
 import type { ActionProblem, PacketView } from './validate-actions.js'
@@ -28,6 +28,12 @@ export function checkMatch(match: Match, table: TableCapabilities): ActionProble
   }
   const missing = table.required.find((field) => !match.some((entry) => entry.field === field))
   return missing === undefined ? null : bad('OFPBMC_BAD_WILDCARDS', `the table does not leave out ${missing}`)
+}
+
+/** Every packet here is an Ethernet frame, so a match on packet_type 0 says nothing more. OF 1.5.1 §7.2.3.11 */
+export function withoutPacketType<T extends { readonly match: Match }>(given: T): T {
+  const isSaid = (field: FieldValue): boolean => field.field === 'packet_type' && field.value === 0n
+  return given.match.some(isSaid) ? { ...given, match: given.match.filter((field) => !isSaid(field)) } : given
 }
 
 /** A flow-mod that would add or change a flow. `tableId` exists. */

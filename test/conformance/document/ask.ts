@@ -8,14 +8,20 @@ import { join } from 'node:path'
 import { Compiler, readContract } from '../../../src/compiler/index.js'
 import { Datapath } from '../../../src/datapath/index.js'
 import type { Effect, Input } from '../../../src/datapath/index.js'
-import { decodeMessage, encodeMessage, errorName, errorNumbers, frameOf, Port, Unencodable } from '../../../src/openflow/index.js'
+import { decodeMessage, encodeMessage, errorName, errorNumbers, frameOf, Port, Unencodable, versionName } from '../../../src/openflow/index.js'
 import type { ErrorName, Message } from '../../../src/openflow/index.js'
 import { P4InfoIndex } from '../../../src/p4info/index.js'
 import { port } from '../../support/datapath-rig.js'
 
 export const OF10 = 1
+export const OF11 = 2
 export const OF13 = 4
-export type Version = typeof OF10 | typeof OF13
+export const OF14 = 5
+export const OF15 = 6
+/** Wire versions, all that are negotiated. */
+export const VERSIONS = [1, 2, 3, 4, 5, 6] as const
+export type Version = (typeof VERSIONS)[number]
+export const versionNames = VERSIONS.map(versionName)
 
 export type Answer =
   /** What the switch sent back; [] for a request that is carried out in silence. */

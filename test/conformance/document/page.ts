@@ -5,7 +5,7 @@ import { negotiate } from '../../../src/channel/negotiation.js'
 import { wireVersions } from '../../../src/config/fields.js'
 import { errorName, errorNames, errorNumbers } from '../../../src/openflow/index.js'
 import type { ErrorName } from '../../../src/openflow/index.js'
-import { features, OF10, OF13 } from './ask.js'
+import { features, VERSIONS, versionNames } from './ask.js'
 import type { Section } from './sections.js'
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -51,8 +51,8 @@ function errorTable(): string {
     return there !== name ? `as \`${there}\`` : experimenter === undefined ? `${type}, ${code}` : `ONF ${code}`
   }
   const rows = errorNames().filter((name) => said.has(name))
-    .map((name) => [`\`${name}\``, numbers(name, OF10), numbers(name, OF13), (said.get(name) ?? []).join(', ')])
-  return table(['error', '1.0', '1.3', 'comes from'], rows)
+    .map((name) => [`\`${name}\``, ...VERSIONS.map((version) => numbers(name, version)), (said.get(name) ?? []).join(', ')])
+  return table(['error', ...versionNames, 'comes from'], rows)
 }
 
 export function conformancePage(all: readonly Section[]): string {

@@ -1,6 +1,6 @@
 /** Requests to ask with: one of each kind, as plain as it can be. */
 import {
-  BundleFlag, EMPTY_MATCH, FlowModFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, SAME_ASYNC, Table,
+  BundleFlag, EMPTY_MATCH, FlowModFlag, FlowMonitorFlag, Group, NO_BUFFER, NO_INSTRUCTIONS, OXM, Port, SAME_ASYNC, Table,
 } from '../../../src/openflow/index.js'
 import type {
   Action, Bucket, FieldValue, FlowMod, GroupMod, GroupType, Match, Message, MeterBand, MeterMod, OxmName, StatsRequestBody,
@@ -77,6 +77,9 @@ export const statistics: readonly StatsRequestBody[] = [
   { kind: 'queue', portNo: Port.ANY, queueId: 0xffffffff }, { kind: 'group', groupId: Group.ALL }, { kind: 'group_desc', groupId: Group.ALL }, { kind: 'group_features' },
   { kind: 'meter', meterId: 0xffffffff }, { kind: 'meter_config', meterId: 0xffffffff }, { kind: 'meter_features' },
   { kind: 'table_features', tables: [] }, { kind: 'port_desc', portNo: Port.ANY },
+  { kind: 'table_desc' }, { kind: 'queue_desc', portNo: Port.ANY, queueId: 0xffffffff },
+  { kind: 'flow_monitor', monitors: [{ monitorId: 1, command: 'add', flags: FlowMonitorFlag.ADD, tableId: Table.ALL, outPort: Port.ANY, outGroup: Group.ANY, match: EMPTY_MATCH }] },
+  { kind: 'flow_stats', ...filter }, { kind: 'controller_status' }, { kind: 'bundle_features', flags: 0, time: null },
   { kind: 'nx_flow', ...filter }, { kind: 'nx_aggregate', ...filter },
   { kind: 'experimenter', experimenter: 0x2320, expType: 0x7f, body: new Uint8Array(4) },
 ]

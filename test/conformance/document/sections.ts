@@ -1,7 +1,10 @@
 /** The sections of docs/conformance.md: what is asked, and which test shows how packets fare. */
-import { BundleFlag, Group, Meter, MeterFlag, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
+import { BucketId, BundleFlag, EvictionFlag, Group, Meter, MeterFlag, NO_FLOW_COUNTS, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
 import type { FlowMod, Instructions, Message } from '../../../src/openflow/index.js'
-import { ask, features, OF10, OF13 } from './ask.js'
+import { MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from '../../../src/openflow/schema/messages.js'
+import { STATS } from '../../../src/openflow/schema/stats.js'
+import { inRange, pick } from '../../../src/openflow/versions.js'
+import { ask, features, OF10, OF11, OF13, OF14, OF15, VERSIONS, versionNames } from './ask.js'
 import type { Answer, Version } from './ask.js'
 import {
   actions, bundleControl, flowMod, FlowModFlag, group, matching, messages, meterBand, meterMod, output, packetOut, partOf, prerequisitesOf, stats, statistics,
@@ -23,6 +26,7 @@ const text = (answer: Answer): string => {
   if (answer.kind === 'refused') return answer.error
   return answer.replies.length === 0 ? 'yes' : 'answered'
 }
+const every = (...requests: readonly Message[]): string[] => VERSIONS.map((version) => text(ask(version, ...requests)))
 const both = (...requests: readonly Message[]): string[] => [OF10, OF13].map((version) => text(ask(version as Version, ...requests)))
 /** A group for actions and buckets to name. */
 const groupNine: Message = { ...group('all', {}), groupId: 9 }
@@ -34,10 +38,10 @@ const upper = (name: string): string => name.toUpperCase()
 function messageSection(): Section {
   return {
     title: 'Messages from the controller', about: 'OF 1.0 §5.3, OF 1.3.5 §7.3. Hello is answered by the channel; every multipart type has a row of its own below.',
-    head: ['message', '1.0', '1.3'],
+    head: ['message', ...versionNames],
     rows: [
-      ...messages.map((message) => [upper(message.type), ...both(message)]),
-      ['BUNDLE_CONTROL, packet-atomic, of a target that is not', ...both(bundleControl(BundleFlag.ATOMIC))],
+      ...messages.map((message) => [upper(message.type), ...every(message)]),
+      ['BUNDLE_CONTROL, packet-atomic, of a target that is not', ...every(bundleControl(BundleFlag.ATOMIC))],
     ],
     shownBy: ['test/unit/openflow/vectors.test.ts', 'test/unit/datapath/statistics.test.ts', 'test/unit/datapath/async.test.ts', 'test/unit/datapath/bundles.test.ts', 'test/conformance/bundles.test.ts', 'test/unit/channel/connection.test.ts'],
   }
@@ -46,13 +50,13 @@ function messageSection(): Section {
 function statisticsSection(): Section {
   return {
     title: 'Statistics (multipart)', about: 'OF 1.0 §5.3.5, OF 1.3.5 §7.3.5. There are no queues, so lists of all of them are empty and a particular one is unknown.',
-    head: ['type', '1.0', '1.3'],
+    head: ['type', ...versionNames],
     rows: [
-      ...statistics.map((body) => [upper(body.kind), ...both(stats(body))]),
-      ['TABLE_FEATURES, asking for the tables as they are', ...both(stats(tablesAsTheyAre))],
-      ['TABLE_FEATURES, leaving tables out', ...both(stats({ kind: 'table_features', tables: features.tables.slice(0, 2) }))],
-      ['METER, one that does not exist', ...both(stats({ kind: 'meter', meterId: 1 }))],
-      ['QUEUE, one that does not exist', ...both(stats({ kind: 'queue', portNo: 1, queueId: 1 }))],
+      ...statistics.map((body) => [upper(body.kind), ...every(stats(body))]),
+      ['TABLE_FEATURES, asking for the tables as they are', ...every(stats(tablesAsTheyAre))],
+      ['TABLE_FEATURES, leaving tables out', ...every(stats({ kind: 'table_features', tables: features.tables.slice(0, 2) }))],
+      ['METER, one that does not exist', ...every(stats({ kind: 'meter', meterId: 1 }))],
+      ['QUEUE, one that does not exist', ...every(stats({ kind: 'queue', portNo: 1, queueId: 1 }))],
     ],
     shownBy: ['test/unit/datapath/statistics.test.ts', 'test/conformance/ofctl.test.ts'],
   }
@@ -60,24 +64,23 @@ function statisticsSection(): Section {
 
 function flowModSection(): Section {
   const command = (name: FlowMod['command']): string[] =>
-    [`command ${upper(name)}`, ...both(flowMod({ command: name, tableId: name.startsWith('delete') ? Table.ALL : 0 }))]
+    // 1.0 names no table, 1.1 not all of them.
+    [`command ${upper(name)}`, ...VERSIONS.map((version) => text(ask(version, flowMod({ command: name, tableId: name.startsWith('delete') && version !== OF11 ? Table.ALL : 0 }))))]
   const flag = (name: keyof typeof FlowModFlag): string[] => {
-    const [in10 = '', in13 = ''] = both(flowMod({ flags: FlowModFlag[name] }))
-    // 1.0 has two of them; its additions reset the counters of themselves.
-    return [`flag ${name}`, FlowModFlag[name] <= FlowModFlag.CHECK_OVERLAP ? in10 : '—', in13]
+    return [`flag ${name}`, ...every(flowMod({ flags: FlowModFlag[name] }))]
   }
   return {
     title: 'Flow-mod', about: 'OF 1.0 §5.3.3, OF 1.3.5 §6.4. The differences between the versions are those of Open vSwitch.',
-    head: ['request', '1.0', '1.3'],
+    head: ['request', ...versionNames],
     rows: [
       command('add'), command('modify'), command('modify_strict'), command('delete'), command('delete_strict'),
       flag('SEND_FLOW_REM'), flag('CHECK_OVERLAP'), flag('RESET_COUNTS'), flag('NO_PKT_COUNTS'), flag('NO_BYT_COUNTS'),
-      ['CHECK_OVERLAP, and another flow overlaps', ...both(flowMod({ match: matching('eth_dst', null) }), flowMod({ flags: FlowModFlag.CHECK_OVERLAP, match: matching('eth_src', null) }))],
-      ['CHECK_OVERLAP, and the same flow is there', ...both(flowMod(), flowMod({ flags: FlowModFlag.CHECK_OVERLAP }))],
-      ['idle and hard timeout', ...both(flowMod({ idleTimeout: 5, hardTimeout: 10 }))],
-      ['delete with cookie, out_port, out_group', ...both(flowMod({ command: 'delete', tableId: Table.ALL, outPort: 1, outGroup: Group.ANY }))],
-      ['a buffer', ...both(flowMod({ bufferId: 1 }))],
-      ['a table that does not exist', ...both(flowMod({ tableId: 200 }))],
+      ['CHECK_OVERLAP, and another flow overlaps', ...every(flowMod({ match: matching('eth_dst', null) }), flowMod({ flags: FlowModFlag.CHECK_OVERLAP, match: matching('eth_src', null) }))],
+      ['CHECK_OVERLAP, and the same flow is there', ...every(flowMod(), flowMod({ flags: FlowModFlag.CHECK_OVERLAP }))],
+      ['idle and hard timeout', ...every(flowMod({ idleTimeout: 5, hardTimeout: 10 }))],
+      ['delete with out_port, in all tables', ...every(flowMod({ command: 'delete', tableId: Table.ALL, outPort: 1, outGroup: Group.ANY }))],
+      ['a buffer', ...every(flowMod({ bufferId: 1 }))],
+      ['a table that does not exist', ...every(flowMod({ tableId: 200 }))],
     ],
     shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts'],
   }
@@ -86,16 +89,17 @@ function flowModSection(): Section {
 function matchSection(): Section {
   return {
     title: 'Match fields and set-field',
-    about: 'OF 1.3.5 §7.2.3.7, in OpenFlow 1.3; 1.0 has the twelve fields of its fixed structure. `masked` is a match on some bits; set-field in a flow, in write-actions, in a bucket of an ALL group.',
+    about: 'OF 1.3.5 §7.2.3.7, in OpenFlow 1.3, and in 1.5 those that came later; 1.0 and 1.1 have the fields of their fixed structures. `masked` is a match on some bits; set-field in a flow, in write-actions, in a bucket of an ALL group.',
     head: ['OXM field', 'exact', 'masked', 'set', 'set in write-actions', 'set in a bucket'],
-    rows: OXM_FIELDS.map(({ name, bits, number }) => {
+    rows: OXM_FIELDS.map(({ name, bits, number, since }) => {
+      const version = inRange(since, OF13) ? OF13 : OF15
       const set = { type: 'set_field', field: name, value: valueOf(name), mask: null } as const
       const mask = partOf(name)
       return [
-        `${number} ${name}`, text(ask(OF13, withApply([output(1)], matching(name, null)))),
-        bits === 1 ? '—' : text(ask(OF13, withApply([output(1)], matching(name, mask)))),
-        text(ask(OF13, withApply([set, output(1)], setBase(name)))), text(ask(OF13, withWrite([set, output(1)], setBase(name)))),
-        text(ask(OF13, group('all', { actions: [set, output(1)] }))),
+        `${number} ${name}`, text(ask(version, withApply([output(1)], matching(name, null)))),
+        bits === 1 ? '—' : text(ask(version, withApply([output(1)], matching(name, mask)))),
+        text(ask(version, withApply([set, output(1)], setBase(name)))), text(ask(version, withWrite([set, output(1)], setBase(name)))),
+        text(ask(version, group('all', { actions: [set, output(1)] }))),
       ]
     }),
     shownBy: ['test/e2e/differential.test.ts', 'test/unit/openflow/match.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/packet/ovs.test.ts'],
@@ -105,7 +109,7 @@ function matchSection(): Section {
 const setBase = (name: (typeof OXM_FIELDS)[number]['name']) => (name === 'vlan_vid' ? matching('vlan_vid', null) : prerequisitesOf(name))
 
 function instructionSection(): Section {
-  const row = (name: string, given: Partial<Instructions>): string[] => [name, text(ask(OF13, flowMod({ instructions: { ...NO_INSTRUCTIONS, ...given } })))]
+  const row = (name: string, given: Partial<Instructions>, version: Version = OF13): string[] => [name, text(ask(version, flowMod({ instructions: { ...NO_INSTRUCTIONS, ...given } })))]
   return {
     title: 'Instructions', about: 'OF 1.3.5 §5.9, §7.2.4. Each table has the same ones, the last no GOTO_TABLE.',
     head: ['instruction', '1.3'],
@@ -115,6 +119,7 @@ function instructionSection(): Section {
       row('APPLY_ACTIONS', { apply: [output(1)] }), row('CLEAR_ACTIONS', { clear: true }),
       ['METER', text(ask(OF13, meterMod('add'), flowMod({ instructions: { ...NO_INSTRUCTIONS, meter: 1, apply: [output(1)] } })))],
       row('METER, no such meter', { meter: 1 }), row('none (drop)', {}),
+      row('STAT_TRIGGER (1.5)', { statTrigger: { flags: 1, thresholds: { ...NO_FLOW_COUNTS, packetCount: 5n } } }, OF15),
     ],
     shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/compiler/golden.test.ts'],
   }
@@ -204,6 +209,57 @@ function meterSection(): Section {
   }
 }
 
+/** Numbers on the wire, from the codec's own tables. */
+function wireSection(): Section {
+  const codes = (ranges: Parameters<typeof pick<number>>[0]): string[] => VERSIONS.map((version) => String(pick(ranges, version) ?? '—'))
+  const standard = MESSAGES.map(({ type, codes: ranges }) => [type === 'peer_error' ? 'ERROR' : upper(type), ...codes(ranges)])
+  const carriers = [['REQUESTFORWARD', ...codes({ '1.4+': 32 })], ['BUNDLE_ADD', ...codes({ '1.4+': 34 })]]
+  const multipart = [['STATS_REQUEST', ...codes(STATS_REQUEST_CODES)], ['STATS_REPLY', ...codes(STATS_REPLY_CODES)]]
+  const kinds = STATS.map(({ kind, code, versions }) => [`… ${upper(kind)}`, ...VERSIONS.map((version) => inRange(versions, version) ? String(code) : '—')])
+  return {
+    title: 'Forms on the wire',
+    about: 'Every message and every type of statistics with its number in each version: each of them is encoded and decoded in both directions, and has a vector. What one version says in another way (a port described by the features reply, a meter as an action) is the same to the switch. Extensions travel as EXPERIMENTER.',
+    head: ['message', ...versionNames], rows: [...standard, ...carriers, ...multipart, ...kinds],
+    shownBy: ['test/unit/openflow/vectors.test.ts', 'test/unit/openflow/ofp-print.test.ts', 'test/unit/openflow/tshark.test.ts', 'test/unit/openflow/interpreter.test.ts', 'test/fuzz/openflow-codec.test.ts'],
+  }
+}
+
+function newerSection(): Section {
+  const row = (name: string, ...requests: readonly Message[]): string[] => [name, ...([OF14, OF15] as const).map((version) => text(ask(version, ...requests)))]
+  const buckets = (command: 'insert_bucket' | 'remove_bucket', commandBucketId: number, bucketId = 5): Message => {
+    const mod = group('all', {})
+    return { ...mod, command, commandBucketId, buckets: command === 'insert_bucket' ? mod.buckets.map((one) => ({ ...one, bucketId })) : [] }
+  }
+  const table = { type: 'table_mod', tableId: 0, eviction: null, vacancy: null } as const
+  return {
+    title: 'What came with 1.4 and 1.5', about: 'OF 1.4.1 §7, OF 1.5.1 §7: requests that earlier versions have no words for.',
+    head: ['request', '1.4', '1.5'],
+    rows: [
+      row('flow-mod with an importance', flowMod({ importance: 5 })),
+      row('table-mod, EVICTION', { ...table, config: 4, eviction: EvictionFlag.IMPORTANCE }),
+      row('table-mod, VACANCY_EVENTS', { ...table, config: 8, vacancy: { down: 10, up: 20, vacancy: 0 } }),
+      row('port-mod of an optical port', { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0, properties: [{ type: 'optical', configure: 1, freqLmda: 1, flOffset: 0, gridSpan: 0, txPwr: 0 }] }),
+      row('bundle, scheduled', bundleControl(BundleFlag.TIME)),
+      row('group-mod INSERT_BUCKET, first', group('all', {}), buckets('insert_bucket', BucketId.FIRST)),
+      row('group-mod INSERT_BUCKET, after another', group('all', {}), buckets('insert_bucket', 0)),
+      row('group-mod INSERT_BUCKET, one that exists', group('all', {}), buckets('insert_bucket', BucketId.LAST, 0)),
+      row('group-mod INSERT_BUCKET, after one that does not exist', group('all', {}), buckets('insert_bucket', 9)),
+      row('group-mod REMOVE_BUCKET, last', group('all', {}), buckets('remove_bucket', BucketId.LAST)),
+      row('group-mod REMOVE_BUCKET, all', group('all', {}), buckets('remove_bucket', BucketId.ALL)),
+      row('group-mod REMOVE_BUCKET, one that does not exist', group('all', {}), buckets('remove_bucket', 9)),
+      row('role-request with a short id', { type: 'role_request', role: 'equal', generationId: 0n, shortId: 7 }),
+      row('meter action, first of a list', meterMod('add'), flowMod({ instructions: { ...NO_INSTRUCTIONS, meter: 1, apply: [output(1)] } })),
+      row('meter action, later in a list', meterMod('add'), withApply([output(1), { type: 'meter', meterId: 1 }])),
+      row('copy-field', withApply([{ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_dst' }])),
+      row('set-field of a part of a field', withApply([{ type: 'set_field', field: 'eth_dst', value: 1n, mask: 1n }, output(1)])),
+      row('a match on packet_type Ethernet', flowMod({ match: [{ field: 'packet_type', value: 0n, mask: null }] })),
+      row('packet-out with metadata', { ...packetOut([output(1)]), match: [{ field: 'metadata', value: 1n, mask: null }] } as Message),
+    ],
+    shownBy: ['test/unit/datapath/versions.test.ts', 'test/unit/openflow/vectors.test.ts'],
+  }
+}
+
 export const sections = (): readonly Section[] => [
-  messageSection(), statisticsSection(), flowModSection(), matchSection(), instructionSection(), actionSection(), portSection(), groupSection(), meterSection(),
+  wireSection(),
+  messageSection(), statisticsSection(), flowModSection(), matchSection(), instructionSection(), actionSection(), portSection(), groupSection(), meterSection(), newerSection(),
 ]

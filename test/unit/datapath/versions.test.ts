@@ -77,6 +77,14 @@ describe('forwarded requests', () => {
   })
 })
 
+it('a match on Ethernet packets is a match on all', () => {
+  const r = new Rig().connect(1, '1.5')
+  r.send(1, flowMod({ match: [{ field: 'packet_type', value: 0n, mask: null }] }))
+  const [reply] = sent(r.stats(1, { kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [] }))
+  const body = reply?.type === 'stats_reply' ? reply.body : null
+  assert.deepEqual(body?.kind === 'flow' && body.flows.map((flow) => flow.match), [[]])
+})
+
 describe('refused in 1.5', () => {
   const cases: readonly (readonly [string, Message, string])[] = [
     ['a stat trigger', flowMod({ instructions: { ...apply(output(1)), statTrigger: { flags: 1, thresholds: { duration: null, idleTime: null, flowCount: null, packetCount: 5n, byteCount: null } } } }), 'OFPBIC_UNSUP_INST'],
