@@ -32,8 +32,9 @@ export function controlledSwitch({ config, log, loop, channels, session, tracer,
     targetPort: (portNo) => targetPorts.get(portNo) ?? null,
     groups: () => loop.datapath.groups(),
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
-    trace: async (inPort, frame) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame) : null),
+    trace: async (inPort, frame, start) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame, start) : null),
     inject: (inPort, frame) => loop.inject(inPort, frame),
+    packetOut: (inPort, frame, actions) => loop.packetOut(inPort, frame, actions),
     explain: async (flowMod, version) => {
       await loop.settled(SETTLE_MS)
       return loop.datapath.explain(flowMod, version)

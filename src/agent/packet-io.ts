@@ -10,7 +10,7 @@ import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
 
 const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group']
 /** What a packet_out header's `kind` asks for; p4/README.md. */
-const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n } as const
+export const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n } as const
 const WHOLE_PACKET = 0xffff
 /** A packet as its list has left it. */
 type Packet = Pick<Execution, 'frame' | 'tunnelId'>

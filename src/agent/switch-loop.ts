@@ -10,6 +10,7 @@ import type { Compiler, TargetContents } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
 import { Datapath, type Effect, type FlowView, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
+import { type Action, NO_BUFFER } from '../openflow/model.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
 import { LocalClient } from './local-client.js'
@@ -123,6 +124,11 @@ export class SwitchLoop {
   /** Gives a frame to the pipeline as if it had come in on a port. */
   inject(inPort: number, frame: Uint8Array): void {
     this.#packets.inject(inPort, frame)
+  }
+
+  /** Carries out a list of actions on a frame, as a packet-out that has been accepted. */
+  packetOut(inPort: number, data: Uint8Array, actions: readonly Action[]): void {
+    this.#packets.packetOut({ type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions, data })
   }
 
   feed(input: Input): void {

@@ -3,10 +3,11 @@
  * other target a copy is kept in a thread of this process: the same program, with the entries that the target has at that moment.
  */
 import type { Logger } from '../base/logger.js'
-import type { Compiler } from '../compiler/index.js'
-import type { BucketChoice, TracedOutput, TracedPacket, TableVisit } from '../control/index.js'
+import { targetGroup, type Compiler } from '../compiler/index.js'
+import type { BucketChoice, TracedOutput, TracedPacket, TableVisit, TraceStart } from '../control/index.js'
 import type { Datapath } from '../datapath/index.js'
 import type { PortRecord } from '../datapath/index.js'
+import { Directive } from './packet-io.js'
 import { Session } from '../p4runtime/index.js'
 import { spawnTarget, type SpawnedTarget, type TraceStep } from '../target/index.js'
 import { describeSteps } from './trace-steps.js'
@@ -34,11 +35,12 @@ export class Tracer {
   constructor(options: TracerOptions) { this.#options = options }
 
   /** Nothing is sent and nothing is counted. Rejects where the target or its copy cannot be had. */
-  async trace(inPort: number, frame: Uint8Array): Promise<TracedPacket> {
+  async trace(inPort: number, frame: Uint8Array, start: TraceStart): Promise<TracedPacket> {
     const { embedded, targetPorts } = this.#options
     const port = targetPorts.get(inPort)
+    const directive = typeof start === 'object' ? { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) } : { kind: Directive.TABLE }
     // A port that is none of the target's is known to it only by what a packet-out says.
-    const packetOut = port === undefined ? { kind: START_AT_TABLE_0, in_port: BigInt(inPort) } : null
+    const packetOut = start === 'port' && port !== undefined ? null : { ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(port ?? 0) }
     const steps = embedded === null
       ? await this.#inTurn(async ({ target }) => target.trace(port ?? 0, frame, packetOut))
       : await embedded.trace(port ?? 0, frame, packetOut)
@@ -102,6 +104,3 @@ export class Tracer {
     return { visits, choices, outputs, pipeline: describeSteps(steps) }
   }
 }
-
-/** The directive of a packet_out header; p4/README.md. */
-const START_AT_TABLE_0 = 1n

@@ -10,7 +10,7 @@ import { generalCommands } from './commands.js'
 import { Coverage, SAMPLE_MS } from './coverage.js'
 import { explainCommand, type ExplainingSwitch } from './explain-command.js'
 import { lockPidfile } from './pidfile.js'
-import { traceCommand, type TracedSwitch } from './trace-command.js'
+import { traceCommands, type TracedSwitch } from './trace-command.js'
 import { UnixctlServer } from './unixctl-server.js'
 
 export interface ControlPoint {
@@ -23,7 +23,7 @@ export async function openControlPoint(rundir: string, name: string, sw: TracedS
   const pidfile = await lockPidfile(join(rundir, `${name}.pid`))
   if (!pidfile.locked) log.warn({ rundir, name }, 'the pidfile cannot be locked without the package koffi: name the control socket by its path')
   const coverage = new Coverage(() => sw.totals())
-  const server = new UnixctlServer([...generalCommands(sw, coverage), traceCommand(sw), explainCommand(sw)], log)
+  const server = new UnixctlServer([...generalCommands(sw, coverage), ...traceCommands(sw), explainCommand(sw)], log)
   try {
     await server.start(join(rundir, `${name}.${process.pid}.ctl`))
   } catch (error) {

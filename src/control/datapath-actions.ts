@@ -19,7 +19,9 @@ export function formatDatapathActions(frame: Uint8Array, outputs: readonly Trace
 }
 
 function toController({ reason, flow, maxLen }: Extract<TracedOutput, { readonly kind: 'controller' }>): string {
-  return `userspace(controller(reason=${reason},rule_cookie=${flow === null || flow.cookie === 0n ? '0' : `0x${flow.cookie.toString(16)}`},max_len=${maxLen}))`
+  // Of no flow: all ones. OF 1.3.5 §7.4.1
+  const cookie = flow?.cookie ?? 0xffff_ffff_ffff_ffffn
+  return `userspace(controller(reason=${reason},rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`},max_len=${maxLen}))`
 }
 
 type Fields = ReadonlyMap<OxmName, bigint>

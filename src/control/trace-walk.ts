@@ -43,8 +43,23 @@ export class TraceWalk {
   /** The IP TTL of the packet when it was first decremented; null when it was not. */
   get ttl(): number | null { return this.#ttl }
 
-  /** From table 0 on. */
-  run(list: TraceNode[]): void {
+  /** A packet-out's list, which may hand the packet to the tables. */
+  packetOut(list: TraceNode[], actions: readonly Action[]): void {
+    for (const [at, action] of actions.entries()) {
+      this.#list(list, [action], this.#state, 0)
+      if (this.#ended) return
+      if (action.type !== 'output' || action.port !== Port.TABLE) continue
+      // What the tables do to it is done to a copy, which nothing shows but the end of the list.
+      const before = { ...this.#state }
+      this.run(list, list)
+      if (at < actions.length - 1) Object.assign(this.#state, before)
+      this.#ended = false
+      this.#actionSet = []
+    }
+  }
+
+  /** From table 0 on; the action set is told where the first table's actions are, or in a list of its own. */
+  run(list: TraceNode[], sets: TraceNode[] | null = null): void {
     const first = this.#visits.shift()
     if (first === undefined) {
       add(list, 'warn', 'the port is not one of the switch, or takes no packets')
@@ -52,7 +67,7 @@ export class TraceWalk {
     }
     const below = this.#table(list, first)
     if (this.#ended || this.#actionSet.length === 0) return
-    const actions = add(below, 'table', '--. Executing action set:')
+    const actions = add(sets ?? below, 'table', '--. Executing action set:')
     this.#list(actions, this.#actionSet, this.#state, 0)
   }
 

@@ -84,6 +84,27 @@ for (const subject of [embeddedSubject, bmv2Subject]) {
       })
     }
 
+    const packetOuts = [
+      ['in_port=p1,ip,nw_ttl=3', 'output:2,group:1,set_field:00:00:00:00:00:07->eth_src,output:3'], ['in_port=p1,udp,nw_ttl=9', 'TABLE'],
+      ['in_port=p5,ip,nw_ttl=9', 'output:2,TABLE'], ['in_port=p3,ip,nw_ttl=1', 'dec_ttl,output:1'], ['in_port=p1,arp', 'output:1,CONTROLLER:64,output:4'],
+    ] as const
+    for (const [packet, actions] of packetOuts) {
+      it(`packet-out ${packet} ${actions}`, async () => {
+        const [expected, actual] = await Promise.all([theirs, ours].map((sw) => sw.appctl(['ofproto/trace-packet-out', 'br0', packet, actions])))
+        assert.equal(actual?.code, 0, `${actual?.stderr ?? ''}${ours.log()}`)
+        const text = (given: string): string => (subject === bmv2Subject ? comparable(given).replace(/^Datapath actions: .*,.*$/m, '') : comparable(given))
+        assert.equal(text(actual?.stdout ?? ''), text(translate(expected?.stdout ?? '')))
+      })
+    }
+
+    it('takes a flow of the datapath', async () => {
+      const [plain, datapath] = [['br0', 'in_port=p1,tcp,dl_vlan=5,nw_src=1.2.3.4,nw_tos=8,nw_ttl=3,tcp_dst=2'],
+        ['in_port(1),eth(src=00:00:00:00:00:00,dst=00:00:00:00:00:00),eth_type(0x8100),vlan(vid=5,pcp=0),encap(eth_type(0x0800),ipv4(src=1.2.3.4,dst=0.0.0.0,proto=6,tos=0x8,ttl=3,frag=no),tcp(src=0,dst=2))']]
+        .map((args) => ours.appctl(['ofproto/trace', ...args]))
+      assert.match((await datapath)?.stdout ?? '', /^Flow: tcp,in_port=1,dl_vlan=5,dl_vlan_pcp=0,.*nw_src=1\.2\.3\.4,nw_dst=0\.0\.0\.0,nw_tos=8,nw_ecn=0,nw_ttl=3,nw_frag=no,tp_src=0,tp_dst=2/)
+      assert.equal((await datapath)?.stdout, (await plain)?.stdout)
+    })
+
     it('tells the bucket that the pipeline takes', async () => {
       await ours.ofctl(['-O', 'OpenFlow13', 'add-flow', 'TARGET', 'priority=40000,in_port=5,tcp,actions=group:4'])
       const { stdout } = await ours.appctl(['ofproto/trace', 'br0', 'in_port=p5,tcp'])
