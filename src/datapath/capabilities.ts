@@ -1,6 +1,7 @@
 /**
- * What the pipeline can do, in a form that is quick to ask: the sets behind the lists of its features. The answers to a
- * table-features request and what flow-mods are checked against come from the same place. OF 1.3.5 §7.3.5.5
+ * What the tables can do, in a form that is quick to ask: the sets behind the lists of their features, which are those of
+ * the pipeline or what a controller has left of them. The answers to a table-features request and what flow-mods are
+ * checked against come from the same place. OF 1.3.5 §7.3.5.5
  */
 import type { ActionName, GroupType, InstructionName, OxmName, TableFeatures } from '../openflow/index.js'
 import type { PipelineFeatures } from './pipeline.js'
@@ -17,19 +18,25 @@ export interface TableCapabilities {
   readonly nextTables: ReadonlySet<number>
   readonly apply: ActionRules
   readonly write: ActionRules
+  readonly metadataMatch: bigint
   readonly metadataWrite: bigint
+  readonly maxEntries: number
 }
 
 export class Capabilities {
   readonly features: PipelineFeatures
-  readonly tables: readonly TableCapabilities[]
+  /** What an ordinary flow may have, and what one that matches everything with priority 0 may. */
+  readonly #tables: TableCapabilities[]
+  readonly #misses: TableCapabilities[]
+  readonly #described: TableFeatures[]
   readonly packetOut: ActionRules
   readonly #buckets: Readonly<Record<GroupType, ActionRules>>
-  readonly #names = new Map<number, string>()
 
   constructor(features: PipelineFeatures) {
     this.features = features
-    this.tables = Array.from({ length: features.nTables }, (_, tableId) => tableCapabilities(tableId, features))
+    this.#described = Array.from({ length: features.nTables }, (_, tableId) => describedIn(features, tableId))
+    this.#tables = this.#described.map(capabilitiesOf)
+    this.#misses = this.#described.map((table) => capabilitiesOf(ofMisses(table)))
     const settable = new Set<OxmName>()
     for (const table of features.tables) {
       for (const field of [...table.applySetField, ...table.writeSetField]) settable.add(field)
@@ -41,21 +48,37 @@ export class Capabilities {
 
   bucket(type: GroupType): ActionRules { return this.#buckets[type] }
 
-  tableName(tableId: number): string {
-    return this.#names.get(tableId) ?? this.features.tables[tableId]?.name ?? ''
+  table(tableId: number): TableCapabilities | undefined { return this.#tables[tableId] }
+  missOf(tableId: number): TableCapabilities | undefined { return this.#misses[tableId] }
+  tableName(tableId: number): string { return this.#described[tableId]?.name ?? '' }
+  tableFeatures(): readonly TableFeatures[] { return this.#described }
+
+  /** Tables are to be no more than this, which is within what the pipeline has. Returns the way back. */
+  describe(tables: readonly TableFeatures[]): () => void {
+    const before = [...this.#described]
+    for (const table of tables) this.#set(table)
+    return () => { for (const table of before) this.#set(table) }
   }
 
-  /** Names are the one thing a table-features request may change. */
-  renameTable(tableId: number, name: string): void { this.#names.set(tableId, name) }
-
-  tableFeatures(): TableFeatures[] {
-    return this.features.tables.map((table) => ({ ...table, name: this.tableName(table.tableId) }))
+  #set(table: TableFeatures): void {
+    this.#described[table.tableId] = table
+    this.#tables[table.tableId] = capabilitiesOf(table)
+    this.#misses[table.tableId] = capabilitiesOf(ofMisses(table))
   }
 }
 
-function tableCapabilities(tableId: number, features: PipelineFeatures): TableCapabilities {
+function describedIn(features: PipelineFeatures, tableId: number): TableFeatures {
   const table = features.tables.find((candidate) => candidate.tableId === tableId)
   if (table === undefined) throw new RangeError(`the pipeline does not describe its table ${tableId}`)
+  return table
+}
+
+const ofMisses = (table: TableFeatures): TableFeatures => ({
+  ...table, instructions: table.instructionsMiss, nextTables: table.nextTablesMiss, applyActions: table.applyActionsMiss, writeActions: table.writeActionsMiss,
+  applySetField: table.applySetFieldMiss, writeSetField: table.writeSetFieldMiss,
+})
+
+function capabilitiesOf(table: TableFeatures): TableCapabilities {
   const wildcards = new Set(table.wildcards)
   return {
     match: new Map(table.match.map(({ field, maskable }) => [field, maskable])),
@@ -64,6 +87,8 @@ function tableCapabilities(tableId: number, features: PipelineFeatures): TableCa
     nextTables: new Set(table.nextTables),
     apply: { actions: new Set(table.applyActions), setFields: new Set(table.applySetField) },
     write: { actions: new Set(table.writeActions), setFields: new Set(table.writeSetField) },
+    metadataMatch: table.metadataMatch,
     metadataWrite: table.metadataWrite,
+    maxEntries: table.maxEntries,
   }
 }

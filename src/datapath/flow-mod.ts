@@ -44,7 +44,7 @@ const KEEP_COOKIE = 0xffff_ffff_ffff_ffffn
 const failed = ({ error, reason }: ActionProblem): Outcome => fail(error, reason)
 
 function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, carryOut: () => Outcome): Outcome {
-  const table = ctx.capabilities.tables[flowMod.tableId]
+  const table = ctx.capabilities.table(flowMod.tableId)
   if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
   if (locked !== undefined) return waitFor(locked)
@@ -85,7 +85,8 @@ export function addOwnFlow(ctx: Context, flowMod: FlowMod): Outcome {
 
 function insertNew(ctx: Context, flowMod: FlowMod, key: string, requester: Requester | null): Outcome {
   const flow = newFlow(ctx, flowMod, key)
-  const outcome = ctx.ops.submit(ctx, additionOf(ctx, flow, requester), requester)
+  const isFull = ctx.flows.liveCount(flow.tableId) >= (ctx.capabilities.table(flow.tableId)?.maxEntries ?? 0)
+  const outcome = isFull ? fail('OFPFMFC_TABLE_FULL', `table ${flow.tableId} is full`) : ctx.ops.submit(ctx, additionOf(ctx, flow, requester), requester)
   if (outcome.kind !== 'error' || outcome.error !== 'OFPFMFC_TABLE_FULL') return outcome
   const victim = flowToEvict(ctx, flow.tableId, flow.importance)
   return victim === null ? outcome : ctx.ops.submit(ctx, inPlaceOf(ctx, victim, additionOf(ctx, flow, requester)), requester)
@@ -157,7 +158,7 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   if (flows.length === 0) {
     const adds = conn.version === OF10 || (conn.version === OF11 && flowMod.cookieMask === 0n)
     if (!adds) return DONE
-    const table = ctx.capabilities.tables[flowMod.tableId]
+    const table = ctx.capabilities.table(flowMod.tableId)
     const wrong = table === undefined ? null : checkMatch(flowMod.match, table)
     return wrong === null ? add(ctx, conn, flowMod, requester) : failed(wrong)
   }

@@ -11,17 +11,15 @@ import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } fro
 import type { Connection } from './connections.js'
 import type { PacketInInput } from './events.js'
 import { DONE, fail, waitFor } from './state.js'
-import type { Context, Flow, Outcome, Requester } from './state.js'
+import type { Context, Outcome, Requester } from './state.js'
 import type { PacketView } from './validate-actions.js'
 import { checkActions } from './validate-actions.js'
+import { isTableMiss } from './validate-flow.js'
 
 /** The cookie of a packet-in that no flow sent, as Open vSwitch has it. */
 const NO_COOKIE = 0xffff_ffff_ffff_ffffn
 /** Open vSwitch's largest plain port number; it need not exist. */
 const LAST_PLAIN_PORT = 0xfeff
-
-/** OF 1.3.5 §5.4: wildcards everything and has the lowest priority. */
-const isTableMiss = (flow: Flow): boolean => flow.priority === 0 && flow.record.match.length === 0
 
 export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const flow = input.flowId === 0 ? undefined : ctx.flows.byId(input.flowId)
@@ -31,7 +29,7 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const totalLen = input.totalLen ?? input.data.length
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
-  const explicitMiss = input.reason === 'action' && flow !== undefined && isTableMiss(flow)
+  const explicitMiss = input.reason === 'action' && flow !== undefined && isTableMiss(flow.record)
   for (const conn of ctx.conns.all()) {
     // Without an action that names another, packets are for connections with the id 0 that all begin with.
     if (conn.nicira.controllerId !== 0) continue

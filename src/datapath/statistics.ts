@@ -19,7 +19,7 @@ import { durationOf } from './removal.js'
 import { DONE, addCounters, fail } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
 import { tableDescs } from './table-config.js'
-import { requestTables } from './table-features.js'
+import { requestTables, tableFeatures } from './table-features.js'
 import { withoutPacketType } from './validate-flow.js'
 
 /** The value of a counter that is not available. OF 1.3.5 §5.8 */
@@ -60,8 +60,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     }
     case 'meter_features': return reply({ kind: 'meter_features', ...ctx.pipeline.features.meters })
     case 'table_features': {
-      const problem = body.tables.length === 0 ? null : requestTables(ctx, body.tables)
-      return problem === null ? reply({ kind: 'table_features', tables: ctx.capabilities.tableFeatures() }) : fail(problem.error, problem.reason)
+      const problem = body.tables.length === 0 ? null : requestTables(ctx, conn, body.tables)
+      return problem === null ? reply({ kind: 'table_features', tables: tableFeatures(ctx, conn) }) : fail(problem.error, problem.reason)
     }
     case 'port_desc':
       return reply({ kind: 'port_desc', ports: ctx.ports.descriptions().filter(({ portNo }) => body.portNo === Port.ANY || portNo === body.portNo) })
@@ -134,7 +134,7 @@ function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReply
       tables: tableIds.map((tableId) => {
         const known = ctx.tally.of(tableId)
         return {
-          tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0,
+          tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.capabilities.table(tableId)?.maxEntries ?? 0,
           features: features.get(tableId) ?? null, config: 0,
           activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.lookups ?? UNKNOWN, matchedCount: known?.matched ?? UNKNOWN,
         }

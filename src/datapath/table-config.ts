@@ -44,7 +44,7 @@ export function handleTableMod(ctx: Context, conn: Connection, { tableId, config
 
 /** Percent of the table that is free. */
 function vacancyOf(ctx: Context, tableId: number): number {
-  const most = ctx.pipeline.features.tables[tableId]?.maxEntries ?? 0
+  const most = ctx.capabilities.table(tableId)?.maxEntries ?? 0
   return most === 0 ? 0 : Math.floor(Math.max(0, most - ctx.flows.liveCount(tableId)) * 100 / most)
 }
 

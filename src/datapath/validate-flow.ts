@@ -2,7 +2,7 @@
  * Checks of a flow-mod that need no look at the flows: flags, table, match fields, instructions. OF 1.3.5 §6.4.
  * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
  */
-import { FlowModFlag, Meter, Port } from '../openflow/index.js'
+import { FlowModFlag, Meter, OXM, Port } from '../openflow/index.js'
 import type { FieldValue, FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
@@ -24,6 +24,7 @@ export function checkMatch(match: Match, table: TableCapabilities): ActionProble
   for (const { field, mask } of match) {
     const maskable = table.match.get(field)
     if (maskable === undefined) return bad('OFPBMC_BAD_FIELD', `the table does not match on ${field}`)
+    if (field === 'metadata' && ((mask ?? OXM.metadata.ones) & ~table.metadataMatch) !== 0n) return bad('OFPBMC_BAD_MASK', `metadata is matched within 0x${table.metadataMatch.toString(16)}`)
     if (mask !== null && !maskable) return bad('OFPBMC_BAD_MASK', `the table does not match on a part of ${field}`)
   }
   const missing = table.required.find((field) => !match.some((entry) => entry.field === field))
@@ -36,10 +37,13 @@ export function withoutPacketType<T extends { readonly match: Match }>(given: T)
   return given.match.some(isSaid) ? { ...given, match: given.match.filter((field) => !isSaid(field)) } : given
 }
 
+/** OF 1.3.5 §5.4: wildcards everything and has the lowest priority. */
+export const isTableMiss = ({ priority, match }: Pick<FlowMod, 'priority' | 'match'>): boolean => priority === 0 && match.length === 0
+
 /** A flow-mod that would add or change a flow. `tableId` exists. */
-export function checkInstructions(ctx: Context, flowMod: FlowMod, version: number): ActionProblem | null {
+export function checkInstructions(ctx: Context, flowMod: Pick<FlowMod, 'instructions' | 'tableId' | 'priority' | 'match'>, version: number): ActionProblem | null {
   const { instructions, tableId } = flowMod
-  const table = ctx.capabilities.tables[tableId]
+  const table = isTableMiss(flowMod) ? ctx.capabilities.missOf(tableId) : ctx.capabilities.table(tableId)
   if (table === undefined) return bad('OFPFMFC_BAD_TABLE_ID', `no table ${tableId}`)
   const view = version > OF10 ? viewOfMatch(flowMod.match) : null
   return unsupportedInstruction(instructions, table)

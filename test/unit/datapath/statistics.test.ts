@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Group, Port, Table } from '../../../src/openflow/index.js'
+import { Group, NO_INSTRUCTIONS, Port, Table } from '../../../src/openflow/index.js'
 import type { Message, StatsReplyBody, StatsRequestBody, TableFeatures } from '../../../src/openflow/index.js'
 import { Rig, apply, bucket, errors, flowMod, groupMod, kindsSent, match, output, port, sent, toGroup } from '../../support/datapath-rig.js'
 
@@ -178,7 +178,10 @@ describe('table features', () => {
     ['a table more', (tables: TableFeatures[]) => [...tables, { ...tables[0]!, tableId: 4 }], 'OFPTFFC_BAD_TABLE'],
     ['a table twice', (tables: TableFeatures[]) => [...tables, tables[0]!], 'OFPTFFC_BAD_TABLE'],
     ['more metadata', edited(0, { metadataMatch: 0x1ffffn }), 'OFPTFFC_BAD_METADATA'],
-    ['more entries', edited(0, { maxEntries: 2000 }), 'OFPTFFC_EPERM'],
+    ['more entries', edited(0, { maxEntries: 2000 }), 'OFPTFFC_BAD_MAX_ENT'],
+    ['fewer entries', edited(0, { maxEntries: 10 }), null],
+    ['one table off', edited(0, { command: 'disable' }), 'OFPTFFC_EPERM'],
+    ['one table alone', (tables: TableFeatures[]) => [{ ...tables[1]!, command: 'modify' as const, match: [] }], null],
     ['an action more', edited(0, { applyActions: ['set_queue'] }), 'OFPTFFC_BAD_ARGUMENT'],
     ['an instruction more', edited(3, { instructions: ['goto_table'] }), 'OFPTFFC_BAD_ARGUMENT'],
     ['a mask more', edited(0, { match: [{ field: 'in_port', maskable: true }] }), 'OFPTFFC_BAD_ARGUMENT'],
@@ -189,6 +192,37 @@ describe('table features', () => {
       assert.deepEqual(kindsSent(effects), [error ?? 'stats_reply'])
     })
   }
+
+  const held: readonly (readonly [string, Partial<TableFeatures>, Parameters<typeof flowMod>[0], string])[] = [
+    ['a field', { match: [{ field: 'in_port', maskable: false }] }, { match: match({ eth_type: 0x0800 }) }, 'OFPBMC_BAD_FIELD'],
+    ['a mask', { match: [{ field: 'eth_dst', maskable: false }] }, { match: match({ eth_dst: [2, 3] }) }, 'OFPBMC_BAD_MASK'],
+    ['metadata to match', { metadataMatch: 1n }, { match: match({ metadata: [2, 2] }) }, 'OFPBMC_BAD_MASK'],
+    ['metadata to write', { metadataWrite: 1n }, { instructions: { ...apply(), writeMetadata: { value: 2n, mask: 2n } } }, 'OFPBIC_UNSUP_METADATA_MASK'],
+    ['an action', { applyActions: ['group'] }, {}, 'OFPBAC_BAD_TYPE'],
+    ['an instruction', { instructions: ['goto_table'] }, {}, 'OFPBIC_UNSUP_INST'],
+    ['a next table', { nextTables: [2] }, { instructions: { ...apply(), gotoTable: 1 } }, 'OFPBIC_BAD_TABLE_ID'],
+    ['an action at a miss', { applyActionsMiss: [] }, { priority: 0, match: [] }, 'OFPBAC_BAD_TYPE'],
+    ['entries', { maxEntries: 1 }, { priority: 7 }, 'OFPFMFC_TABLE_FULL'],
+  ]
+  for (const [text, given, mod, error] of held)
+    it(`without ${text} holds: ${error}`, () => {
+      const r = new Rig().connect(1)
+      r.send(1, flowMod({ priority: 1, tableId: 0, instructions: { ...NO_INSTRUCTIONS, gotoTable: 2 } }))
+      assert.deepEqual(kindsSent(change(r, edited(0, given))), ['stats_reply'])
+      assert.deepEqual(errors(r.send(1, flowMod(mod))), [error])
+      assert.deepEqual(errors(r.send(1, flowMod({ ...mod, tableId: 1, instructions: mod?.instructions === undefined ? apply(output(1)) : { ...mod.instructions, gotoTable: null, writeMetadata: null } }))), [], 'other tables are as they were')
+      const body = bodyOf(r, { kind: 'table_features', tables: [] })
+      assert.deepEqual(body.kind === 'table_features' && body.tables[0], { ...r.pipeline.features.tables[0], ...given })
+      assert.deepEqual(kindsSent(change(r, (tables) => tables)), ['stats_reply'], 'and can be given back')
+      assert.deepEqual(errors(r.send(1, flowMod(mod))), [])
+    })
+
+  it('are not taken from flows that use them', () => {
+    const r = new Rig().connect(1)
+    r.send(1, flowMod({ match: match({ eth_type: 0x0800 }) }))
+    assert.deepEqual(errors(change(r, edited(0, { match: [] }))), ['OFPTFFC_EPERM'])
+    assert.deepEqual(errors(r.send(1, flowMod({ priority: 5, match: match({ eth_type: 0x0806 }) }))), [])
+  })
 
   it('remembers names', () => {
     const r = new Rig().connect(1)
