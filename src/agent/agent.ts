@@ -15,6 +15,7 @@ import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
+import { changePorts, portsMayChange } from './port-reload.js'
 import { channelOptions, checkFailMode, failModeOf, needRestart } from './reload.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
@@ -47,16 +48,18 @@ export interface AgentOptions {
 
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
 export async function startAgent(config: Config, log: Logger, options: AgentOptions = {}): Promise<Agent> {
-  const { p4info, deviceConfig, compiler } = await loadPipeline(config)
+  const targetPorts = new Map(config.ports.map((port) => [port.number, port.p4Port]))
+  const { p4info, deviceConfig, compiler } = await loadPipeline(config, targetPorts)
+  checkFailMode(config, compiler)
   const target = options.target ?? await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
-  const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, log })
+  const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, targetPorts, log })
   const tracer = new Tracer({
     compiler, session, datapath: loop.datapath, embedded: target.embedded, program: { p4info, deviceConfig }, cpuPort: config.cpuPort,
-    targetPorts: new Map(config.ports.map(({ number, p4Port }) => [number, p4Port])), log: log.child({ component: 'trace' }),
+    targetPorts, log: log.child({ component: 'trace' }),
   })
   let opened: ChannelSet | null = null
   let tellClosed = (): void => {}
@@ -74,7 +77,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       return closed
     }
     if (config.rundir !== null) {
-      const sw = controlledSwitch({ config, log, loop, channels, session, tracer, exit })
+      const sw = controlledSwitch({ config, targetPorts, log, loop, channels, session, tracer, exit })
       control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
     }
     loop.start(channels)
@@ -90,10 +93,13 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     channels, target, failed: target.failed, restartTarget: (reason) => session.restart(reason),
     reload: async (wanted) => {
       checkFailMode(wanted, compiler)
+      refuseVirtualPorts(wanted, compiler.contract)
+      const takesPorts = target.changePorts !== null && portsMayChange(config, wanted)
+      if (takesPorts) await changePorts(wanted.ports, { target, targetPorts, loop, rewrite: (reason) => session.restart(reason) })
       await channels.reconfigure(channelOptions(wanted))
       channels.reloadKeys()
       loop.feed({ kind: 'fail_mode', config: failModeOf(wanted) })
-      return needRestart(config, wanted)
+      return needRestart(config, wanted).filter((key) => key !== 'ports' || !takesPorts)
     },
     close: async () => {
       loop.stop()
@@ -117,10 +123,9 @@ function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null 
   return null
 }
 
-async function loadPipeline(config: Config): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {
+async function loadPipeline(config: Config, targetPorts: ReadonlyMap<number, number>): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {
   const { pipeline } = config
   const [p4info, deviceConfig] = await Promise.all([read(pipeline.p4info), read(pipeline.json)])
-  const targetPorts = new Map(config.ports.map((port) => [port.number, port.p4Port]))
   try {
     const contract = readContract(P4InfoIndex.parse(p4info.toString('utf8')))
     if (contract.cpuPort !== config.cpuPort) {

@@ -12,6 +12,7 @@ const SETTLE_MS = 5000
 
 export interface ControlledParts {
   readonly config: Config
+  readonly targetPorts: ReadonlyMap<number, number>
   readonly log: Logger | (Logger & { readonly control: LogControl })
   readonly loop: SwitchLoop
   readonly channels: ChannelSet
@@ -20,9 +21,8 @@ export interface ControlledParts {
   readonly exit: TracedSwitch['exit']
 }
 
-export function controlledSwitch({ config, log, loop, channels, session, tracer, exit }: ControlledParts): TracedSwitch & ExplainingSwitch {
+export function controlledSwitch({ config, targetPorts, log, loop, channels, session, tracer, exit }: ControlledParts): TracedSwitch & ExplainingSwitch {
   const { target } = config
-  const targetPorts = new Map(config.ports.map(({ number, p4Port }) => [number, p4Port]))
   return {
     bridge: config.bridge,
     target: target.kind === 'remote' ? `${target.host}:${target.port}` : 'embedded',

@@ -27,6 +27,9 @@ export interface PortSource {
   stop(): Promise<void>
 }
 
+/** A port that has another interface is both. */
+export interface PortChanges { readonly removed: readonly number[]; readonly added: readonly PortDesc[] }
+
 export interface PortMonitorOptions {
   readonly log?: Logger
   readonly intervalMs?: Millis
@@ -73,6 +76,25 @@ export class PortMonitor implements PortSource {
     return monitor
   }
 
+  /** Other ports; those that stay are not touched. Rejects as open() does, and then has those before. */
+  async change(ports: readonly { readonly portNo: number; readonly name: string }[]): Promise<PortChanges> {
+    const before = this.#watched
+    const missing: string[] = []
+    const watched = await Promise.all(ports.map(async ({ portNo, name }) => {
+      const known = before.find((port) => port.portNo === portNo && port.name === name)
+      if (known !== undefined) return known
+      const fast = await this.#readFast(name)
+      if (fast === null) missing.push(`port ${portNo}: there is no network interface '${name}'`)
+      return { portNo, name, since: this.#now(), desc: await this.#describe(portNo, name, fast ?? ''), fast: fast ?? '', present: true }
+    }))
+    if (missing.length > 0) throw new SwitchError('target.portsInterface', missing.join('; '))
+    this.#watched = watched
+    return {
+      removed: before.filter((port) => !watched.includes(port)).map(({ portNo }) => portNo),
+      added: watched.filter((port) => !before.includes(port)).map(({ desc }) => desc),
+    }
+  }
+
   ports(): readonly PortDesc[] { return this.#watched.map((port) => port.desc) }
 
   async statistics(portNo: number): Promise<PortStats | null> {
@@ -106,7 +128,7 @@ export class PortMonitor implements PortSource {
         : await this.#describe(port.portNo, port.name, fast)
       if (sameDesc(desc, port.desc)) return
       port.desc = desc
-      if (!this.#scans.stopped) this.onChange?.(desc)
+      if (!this.#scans.stopped && this.#watched.includes(port)) this.onChange?.(desc)
     }))
   }
 

@@ -24,6 +24,8 @@ export interface SwitchLoopOptions {
   readonly compiler: Compiler
   readonly southbound: Southbound
   readonly ports: PortSource
+  /** P4 ports by OpenFlow number; may change. */
+  readonly targetPorts: ReadonlyMap<number, number>
   readonly log: Logger
 }
 
@@ -54,7 +56,7 @@ export class SwitchLoop {
   #channels: ChannelSet | null = null
 
   constructor(options: SwitchLoopOptions) {
-    const { config, compiler, southbound, ports, log } = options
+    const { config, compiler, southbound, ports, targetPorts, log } = options
     this.#options = options
     this.#log = log.child({ component: 'switch' })
     const { description } = config
@@ -67,7 +69,7 @@ export class SwitchLoop {
     }, compiler, monotonicNow())
     this.#committer = new Committer(southbound, this.#log, (reason) => this.#resynchronise(reason))
     this.#counters = new CounterReader(compiler, southbound, ports)
-    this.#packets = new PacketIo(compiler.contract, southbound, new Map(config.ports.map((port) => [port.number, port.p4Port])), () => this.#datapath.ports(), (input) => this.feed(input))
+    this.#packets = new PacketIo(compiler.contract, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))
     this.#packetIns = new PacketInAdmission((packet) => this.#packets.packetIn(packet), limitRepeats(this.#log))
     this.channelEvents = {

@@ -1,15 +1,15 @@
 /**
  * The target that the configuration names: how to reach its P4Runtime service, and what is known of its ports.
  */
-import type { Config } from '../config/index.js'
-import { SwitchError } from '../base/errors.js'
+import type { Config, PortConfig } from '../config/index.js'
+import { SwitchError, messageOf } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { parseMac } from '../packet/index.js'
 import { GrpcService, type P4RuntimeService } from '../p4runtime/index.js'
 import { spawnTarget, type SpawnedTarget } from '../target/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import type { PortsSpec } from '../target/ports/spec.js'
-import { DriverPortMonitor, PortMonitor, type PortSource } from './port-monitor.js'
+import { DriverPortMonitor, type PortChanges, PortMonitor, type PortSource } from './port-monitor.js'
 
 export interface Target {
   /** A new service for each attempt to connect. */
@@ -18,6 +18,8 @@ export interface Target {
   /** Resolves when the target cannot go on (its process or thread ended). */
   readonly failed: Promise<Error>
   readonly embedded: SpawnedTarget | null
+  /** Other ports; null where they cannot change. Rejects with SwitchError, and then has those before. */
+  readonly changePorts: ((ports: readonly PortConfig[]) => Promise<PortChanges>) | null
   close(): Promise<void>
 }
 
@@ -27,9 +29,22 @@ export async function openTarget(config: Config, log: Logger, own: PortDriver | 
   if (target.kind === 'remote') return openRemote(config, `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`, log)
   const spawned = await spawnTarget({ ports: own ?? portsSpec(config), deviceId: config.deviceId, cpuPort: config.cpuPort, log: log.child({ component: 'target' }) })
   try {
-    const ports = target.kind === 'simulated' ? await simulatedPorts(config, spawned) : await linuxPorts(config, log)
+    const monitor = target.kind === 'simulated' ? null : await linuxPorts(config, log)
+    const ports = monitor ?? await simulatedPorts(config, spawned)
+    let open = config.ports
     return {
       connect: () => spawned.connect(), ports, failed: spawned.failed, embedded: spawned,
+      changePorts: monitor === null || own !== null ? null : async (wanted) => {
+        await openInterfaces(spawned, wanted)
+        try {
+          const changes = await monitor.change(wanted.map(watched))
+          open = wanted
+          return changes
+        } catch (error) {
+          await openInterfaces(spawned, open)
+          throw error
+        }
+      },
       close: async () => {
         await ports.stop()
         await spawned.close()
@@ -43,11 +58,26 @@ export async function openTarget(config: Config, log: Logger, own: PortDriver | 
 
 async function openRemote(config: Config, address: string, log: Logger): Promise<Target> {
   const ports = await linuxPorts(config, log)
-  return { connect: () => new GrpcService(address), ports, failed: new Promise(() => {}), embedded: null, close: () => ports.stop() }
+  return {
+    connect: () => new GrpcService(address), ports, failed: new Promise(() => {}), embedded: null,
+    // The target's own ports are its operator's business.
+    changePorts: (wanted) => ports.change(wanted.map(watched)), close: () => ports.stop(),
+  }
 }
 
-const linuxPorts = (config: Config, log: Logger): Promise<PortSource> =>
-  PortMonitor.open(config.ports.map((port) => ({ portNo: port.number, name: port.interface })), { log: log.child({ component: 'ports' }) })
+const watched = (port: PortConfig): { readonly portNo: number; readonly name: string } => ({ portNo: port.number, name: port.interface })
+const opened = (port: PortConfig): { readonly port: number; readonly name: string } => ({ port: port.p4Port, name: port.interface })
+
+async function openInterfaces(spawned: SpawnedTarget, ports: readonly PortConfig[]): Promise<void> {
+  try {
+    await spawned.driver.setInterfaces(ports.map(opened))
+  } catch (error) {
+    throw new SwitchError('target.portsInterface', messageOf(error), { cause: error })
+  }
+}
+
+const linuxPorts = (config: Config, log: Logger): Promise<PortMonitor> =>
+  PortMonitor.open(config.ports.map(watched), { log: log.child({ component: 'ports' }) })
 
 function portsSpec(config: Config): PortsSpec {
   const { target } = config
@@ -56,7 +86,7 @@ function portsSpec(config: Config): PortsSpec {
     return { kind: 'simulated', hosts, pings: { intervalMs: 1000 } }
   }
   return {
-    kind: 'linux', interfaces: config.ports.map((port) => ({ port: port.p4Port, name: port.interface })),
+    kind: 'linux', interfaces: config.ports.map(opened),
     capture: config.ports.flatMap(({ p4Port, pcap }) => (pcap === undefined ? [] : [{ port: p4Port, path: pcap }])),
   }
 }

@@ -46,7 +46,7 @@ Runs a switch with the embedded target, four simulated hosts and an example cont
 export const reloadUsage = `usage: ofswitchd reload --pidfile FILE
 
 Lets the running switch with this pidfile read its configuration again, as SIGHUP does: controllers, listeners and their
-settings, TLS files and the log level change; flows and connections that are not concerned stay.
+settings, ports, TLS files and the log level change; flows and connections that are not concerned stay.
 `
 
 export const targetUsage = `usage: ofswitchd target [--listen HOST:PORT] [--device-id NUMBER] [--port NUMBER@INTERFACE]… [--log-level LEVEL] [--pidfile FILE]

@@ -12,7 +12,7 @@ import { RpcError } from '../p4proto/service.js'
 import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
 import type { TargetStatistics } from './embedded-target.js'
 import type { PortCounters, PortDriver } from './ports/port-driver.js'
-import type { PortsSpec } from './ports/spec.js'
+import type { LinuxPortsSpec, PortsSpec } from './ports/spec.js'
 import type { TraceStep } from './trace.js'
 import { own } from './worker-messages.js'
 import type { Answers, CallMethod, Failure, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.js'
@@ -31,6 +31,8 @@ export interface SpawnedTarget extends P4RuntimeService {
   readonly driver: {
     links(): Promise<ReadonlyMap<number, boolean>>
     counters(port: number): Promise<PortCounters | null>
+    /** For ports that are Linux interfaces of the thread. Rejects when one cannot be opened; then all are as before. */
+    setInterfaces(interfaces: LinuxPortsSpec['interfaces']): Promise<void>
   }
   /** What would happen to a frame, or (with fields of the packet_out header) to a packet-out; nothing does. */
   trace(port: number, frame: Uint8Array, packetOut?: Readonly<Record<string, bigint>> | null): Promise<TraceStep[]>
@@ -64,6 +66,7 @@ export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedT
     driver: {
       links: () => local === null ? link.ask({ what: 'links' }) : Promise.resolve(local.links()),
       counters: port => local === null ? link.ask({ what: 'counters', port }) : Promise.resolve(local.counters(port)),
+      setInterfaces: async interfaces => { await link.ask({ what: 'setInterfaces', interfaces }) },
     },
     trace: (port, frame, packetOut = null) => link.ask({ what: 'trace', port, frame, packetOut }),
     statistics: () => link.ask({ what: 'statistics' }),

@@ -109,6 +109,10 @@ const start = async (): Promise<void> => {
     switch (question.what) {
       case 'links': return driver.links()
       case 'counters': return driver.counters(question.port)
+      case 'setInterfaces':
+        if (driver.setInterfaces === undefined) throw new Error('these ports cannot change')
+        driver.setInterfaces(question.interfaces)
+        return null
       case 'entryCounters': return target.entryCounters(question.tableId)
       case 'statistics': {
         const statistics = target.statistics()

@@ -1,6 +1,6 @@
 /** What crosses between the agent's thread and the target's: encoded P4Runtime messages, frames, and questions about ports. */
 import type { PortCounters } from './ports/port-driver.js'
-import type { PortsSpec } from './ports/spec.js'
+import type { LinuxPortsSpec, PortsSpec } from './ports/spec.js'
 import type { TargetStatistics } from './embedded-target.js'
 import type { TraceStep } from './trace.js'
 
@@ -18,6 +18,7 @@ export type CallMethod = (typeof callMethods)[number]
 export type Question =
   | { readonly what: 'links' | 'statistics' | 'stop' }
   | { readonly what: 'counters'; readonly port: number }
+  | { readonly what: 'setInterfaces'; readonly interfaces: LinuxPortsSpec['interfaces'] }
   | { readonly what: 'entryCounters'; readonly tableId: number }
   | { readonly what: 'trace'; readonly port: number; readonly frame: Uint8Array; readonly packetOut: Readonly<Record<string, bigint>> | null }
 export interface Answers {
@@ -25,6 +26,7 @@ export interface Answers {
   statistics: TargetStatistics
   stop: null
   counters: PortCounters | null
+  setInterfaces: null
   entryCounters: Float64Array | null
   trace: TraceStep[]
 }

@@ -46,7 +46,7 @@ export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig
   const monitor = await DriverPortMonitor.open(ports, { links: () => links, counters: () => null }, { intervalMs: 20, now: monotonicNow })
   const agent: Agent = await startAgent(config, silentLogger, {
     target: {
-      connect: () => target.target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null,
+      connect: () => target.target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null, changePorts: null,
       close: async () => {
         await monitor.stop()
         await target.target.close()

@@ -40,7 +40,7 @@ export class LoopRig {
     this.ports = ports
     this.loop = new SwitchLoop({
       config: { ...checkConfig(noSource, null, process.cwd()), ports: loopPorts.map((number) => ({ number, interface: `p${number}`, p4Port: number })) },
-      compiler: this.compiler, southbound: this.session, ports, log: options.log ?? silentLogger,
+      compiler: this.compiler, southbound: this.session, ports, targetPorts: new Map(loopPorts.map((port) => [port, port])), log: options.log ?? silentLogger,
     })
     const channels = {
       send: (_conn: number, message: Message, xid: number) => this.heard.push({ xid, message }) > 0,

@@ -64,14 +64,7 @@ class LinuxPortDriver implements PortDriver {
     try {
       if (this.#epoll < 0 || this.#wake < 0 || this.#control < 0) throw new SwitchError('target.portsSocket', `epoll: ${errnoName(libc.errno())}`)
       this.#poll(this.#wake, Epoll.CTL_ADD)
-      for (const { port, name } of spec.interfaces) {
-        const entry: Port = { port, name, tally: new PortTally(), socket: null, up: false, toldUncut: false }
-        this.#ports.set(port, entry)
-        const ifindex = this.#ifindex(name)
-        if (ifindex === null) throw new SwitchError('target.portsInterface', `port ${port}: there is no network interface '${name}'`)
-        this.#attach(entry, ifindex)
-        entry.up = this.#isUp(name)
-      }
+      for (const each of spec.interfaces) this.#ports.set(each.port, this.#open(each))
     } catch (error) {
       this.#closeAll()
       throw error
@@ -101,6 +94,23 @@ class LinuxPortDriver implements PortDriver {
   }
 
   links(): ReadonlyMap<number, boolean> { return new Map([...this.#ports.values()].map(({ port, up }) => [port, up])) }
+
+  setInterfaces(interfaces: LinuxPortsSpec['interfaces']): void {
+    const coming = interfaces.filter(({ port, name }) => this.#ports.get(port)?.name !== name)
+    const leaving = [...this.#ports.values()].filter(({ port, name }) => !interfaces.some((wanted) => wanted.port === port && wanted.name === name))
+    const opened: Port[] = []
+    try {
+      for (const each of coming) opened.push(this.#open(each))
+    } catch (error) {
+      for (const entry of opened) this.#detach(entry)
+      throw error
+    }
+    for (const entry of leaving) {
+      this.#detach(entry)
+      this.#ports.delete(entry.port)
+    }
+    for (const entry of opened) this.#ports.set(entry.port, entry)
+  }
 
   async stop(): Promise<void> {
     if (this.#closed) return
@@ -210,6 +220,15 @@ class LinuxPortDriver implements PortDriver {
     if (entry.up === up) return
     entry.up = up
     this.#log.info({ port: entry.port, interface: entry.name, up }, up ? 'link is up' : 'link is down')
+  }
+
+  #open({ port, name }: LinuxPortsSpec['interfaces'][number]): Port {
+    const entry: Port = { port, name, tally: new PortTally(), socket: null, up: false, toldUncut: false }
+    const ifindex = this.#ifindex(name)
+    if (ifindex === null) throw new SwitchError('target.portsInterface', `port ${port}: there is no network interface '${name}'`)
+    this.#attach(entry, ifindex)
+    entry.up = this.#isUp(name)
+    return entry
   }
 
   #attach(entry: Port, ifindex: number): void {

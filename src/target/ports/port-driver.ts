@@ -2,6 +2,8 @@
  * Where the embedded target's frames come from and go to. Frames are whole Ethernet frames without FCS, with all VLAN
  * tags in place. Port numbers are those of the P4 program (1 … 510).
  */
+import type { LinuxPortsSpec } from './spec.js'
+
 export interface PortCounters {
   rxPackets: bigint; rxBytes: bigint; txPackets: bigint; txBytes: bigint; rxDropped: bigint; txDropped: bigint
 }
@@ -14,4 +16,6 @@ export interface PortDriver {
   /** Link state (carrier) of each port that exists. */
   links(): ReadonlyMap<number, boolean>
   stop(): Promise<void>
+  /** Another list of ports, where a driver can have one; ports that stay are not touched. Throws SwitchError and then has those before. */
+  setInterfaces?(interfaces: LinuxPortsSpec['interfaces']): void
 }

@@ -26,7 +26,7 @@ test('describes a port', async () => {
   give('p5', { ...copper, speed: '25000' })
   const monitor = await PortMonitor.open([1, 2, 3, 4, 5].map((n) => ({ portNo: n, name: `p${n}` })), { sysClassNet: sys })
   await monitor.stop()
-  const common = { advertised: 0, supported: 0, peer: 0, maxSpeed: 0 }
+  const common = { advertised: 0, supported: 0, peer: 0, maxSpeed: 0, properties: [] }
   assert.deepEqual(monitor.ports()[0], { ...common, portNo: 1, name: 'p1', hwAddr: 0x0a0000000001n, config: 0, state: PortState.LIVE, curr: 1 << 5, currSpeed: 1_000_000 })
   assert.deepEqual(monitor.ports().slice(1).map(({ config, state, curr, currSpeed }) => [config, state, curr, currSpeed]), [
     [0, PortState.LIVE, 1 << 2, 100_000], [PortConfig.DOWN, PortState.LINK_DOWN, 0, 0], [0, PortState.LIVE, 0, 0], [0, PortState.LIVE, 1 << 10, 25_000_000]])
@@ -36,6 +36,27 @@ test('names every interface that does not exist', async () => {
   give('p1', copper)
   await assert.rejects(PortMonitor.open([{ portNo: 1, name: 'p1' }, { portNo: 2, name: 'px' }, { portNo: 3, name: 'py' }], { sysClassNet: sys }),
     { code: 'target.portsInterface', message: "port 2: there is no network interface 'px'; port 3: there is no network interface 'py'" })
+})
+
+test('takes other ports: those that stay go on, a mistake changes nothing', async () => {
+  give('p1', copper)
+  give('p2', copper)
+  const monitor = await PortMonitor.open([{ portNo: 1, name: 'p1' }, { portNo: 2, name: 'p2' }], { sysClassNet: sys, intervalMs: 5 })
+  const told: number[] = []
+  monitor.onChange = ({ portNo }) => { told.push(portNo) }
+  try {
+    give('p3', copper)
+    const { removed, added } = await monitor.change([{ portNo: 1, name: 'p1' }, { portNo: 2, name: 'p3' }, { portNo: 5, name: 'p2' }])
+    assert.deepEqual([removed, added.map(({ portNo, name }) => `${portNo} ${name}`)], [[2], ['2 p3', '5 p2']])
+    await assert.rejects(monitor.change([{ portNo: 1, name: 'p1' }, { portNo: 7, name: 'px' }]), { code: 'target.portsInterface', message: "port 7: there is no network interface 'px'" })
+    assert.deepEqual(monitor.ports().map(({ portNo }) => portNo), [1, 2, 5])
+    assert.equal(await monitor.statistics(7), null)
+    give('p3', { carrier: '0' })
+    await until('the new port to be watched', () => told.length === 1)
+    assert.deepEqual(told, [2])
+  } finally {
+    await monitor.stop()
+  }
 })
 
 test('tells of changes, of going away and of coming back', async () => {
@@ -80,7 +101,7 @@ test('statistics, with all ones for what is not there', async () => {
   await monitor.stop()
   assert.deepEqual(statistics, {
     portNo: 1, rxPackets: 1n, txPackets: 2n, rxBytes: 3n, txBytes: 4n, rxDropped: 5n, txDropped: 6n, rxErrors: 7n, txErrors: 8n,
-    rxFrameErr: 9n, rxOverErr: 10n, rxCrcErr: 11n, collisions: 2n ** 64n - 1n, durationSec: 2, durationNsec: 500_250_000 })
+    rxFrameErr: 9n, rxOverErr: 10n, rxCrcErr: 11n, collisions: 2n ** 64n - 1n, durationSec: 2, durationNsec: 500_250_000, properties: [] })
   assert.equal(await monitor.statistics(2), null)
 })
 
