@@ -45,8 +45,8 @@ export interface SpawnedTarget extends P4RuntimeService {
 
 const unavailable = 14
 const notFound = 5
-/** A thread that does not stop when asked is ended by force. */
-const stopMs = 2000
+/** A thread that does not stop when asked, because it compiles a program, is ended by force; nothing is lost with it. */
+const stopMs = 1000
 
 /** Rejects with SwitchError: an interface that does not exist, no right to open it … */
 export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedTarget> => {
