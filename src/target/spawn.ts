@@ -7,6 +7,7 @@ import { SwitchError } from '../base/errors.js'
 import type { ErrorCode } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { silentLogger } from '../base/logger.js'
+import { MessageWriter, readMessages } from '../p4proto/delimited.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
@@ -89,6 +90,7 @@ class WorkerLink {
   private readonly local: PortDriver | null
   private readonly waiting = new Map<number, Waiting>()
   private readonly streams = new Map<number, P4RuntimeStreamListener>()
+  private readonly unsent = new Map<number, MessageWriter<p4.v1.IStreamMessageRequest>>()
   private frames: { port: number; frame: Uint8Array<ArrayBuffer> }[] = []
   private nextId = 1
   private isOver = false
@@ -179,8 +181,11 @@ class WorkerLink {
     this.post({ kind: 'open', stream })
     return {
       send: message => {
-        const bytes = own(p4.v1.StreamMessageRequest.encode(message).finish())
-        this.post({ kind: 'send', stream, bytes }, [bytes.buffer])
+        if (this.isOver) return
+        const messages = this.unsent.get(stream) ?? new MessageWriter<p4.v1.IStreamMessageRequest>(p4.v1.StreamMessageRequest)
+        if (messages.isEmpty) queueMicrotask(() => this.flush())
+        messages.add(message)
+        this.unsent.set(stream, messages)
       },
       end: () => this.post({ kind: 'end', stream }),
     }
@@ -201,7 +206,19 @@ class WorkerLink {
   }
 
   private post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.flush()
     if (!this.isOver) this.worker.postMessage(message, transfer)
+  }
+
+  /** What was sent on streams in this turn goes over at once, and before anything that was asked later. */
+  private flush(): void {
+    if (this.unsent.size === 0) return
+    const unsent = [...this.unsent]
+    this.unsent.clear()
+    for (const [stream, messages] of unsent) {
+      const bytes = own(messages.take())
+      this.post({ kind: 'send', stream, bytes }, [bytes.buffer])
+    }
   }
 
   private onMessage(message: FromWorker): void {
@@ -212,8 +229,8 @@ class WorkerLink {
       case 'failure': this.settle(message.id)?.reject(toError(message.failure)); break
       case 'messages': {
         const listener = this.streams.get(message.stream)
-        for (const bytes of message.messages) listener?.onMessage(p4.v1.StreamMessageResponse.decode(bytes))
-        this.post({ kind: 'taken', stream: message.stream, count: message.messages.length })
+        const count = readMessages(p4.v1.StreamMessageResponse, message.bytes, each => listener?.onMessage(each))
+        this.post({ kind: 'taken', stream: message.stream, count })
         break
       }
       case 'ended': {

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { LogFields, Logger } from '../base/logger.js'
+import { MessageWriter, readMessages } from '../p4proto/delimited.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeStream } from '../p4proto/service.js'
@@ -84,7 +85,7 @@ const start = async (): Promise<void> => {
     deviceId: settings.deviceId, cpuPort: settings.cpuPort, now: () => performance.now(),
     transmit: (to, frame) => driver.send(to, frame), defer: work => { setImmediate(work) },
   })
-  const streams = new Map<number, { readonly stream: P4RuntimeStream; readonly messages: Batch<Uint8Array<ArrayBuffer>> }>()
+  const streams = new Map<number, { readonly stream: P4RuntimeStream; readonly messages: Batch<p4.v1.IStreamMessageResponse> }>()
   let droppedBefore = 0
   const timer = setInterval(() => target.tick(), tickMs)
 
@@ -130,9 +131,14 @@ const start = async (): Promise<void> => {
   }
 
   const open = (id: number): void => {
-    const messages = new Batch<Uint8Array<ArrayBuffer>>(list => post({ kind: 'messages', stream: id, messages: list }, list.map(bytes => bytes.buffer)))
+    const encoder = new MessageWriter<p4.v1.IStreamMessageResponse>(p4.v1.StreamMessageResponse)
+    const messages = new Batch<p4.v1.IStreamMessageResponse>(list => {
+      for (const message of list) encoder.add(message)
+      const bytes = own(encoder.take())
+      post({ kind: 'messages', stream: id, bytes }, [bytes.buffer])
+    })
     const stream = target.streamChannel({
-      onMessage: message => messages.add(own(p4.v1.StreamMessageResponse.encode(message).finish()), Boolean(message.packet)),
+      onMessage: message => messages.add(message, Boolean(message.packet)),
       onEnd: error => {
         droppedBefore += messages.dropped
         streams.delete(id)
@@ -162,7 +168,7 @@ const start = async (): Promise<void> => {
           (error: unknown) => post({ kind: 'failure', id: message.id, failure: toFailure(error) }))
         break
       case 'open': open(message.stream); break
-      case 'send': streams.get(message.stream)?.stream.send(p4.v1.StreamMessageRequest.decode(message.bytes)); break
+      case 'send': readMessages(p4.v1.StreamMessageRequest, message.bytes, each => streams.get(message.stream)?.stream.send(each)); break
       case 'end': streams.get(message.stream)?.stream.end(); break
       case 'taken': (message.stream === null ? relayed : streams.get(message.stream)?.messages)?.taken(message.count); break
       case 'frames': for (const { port: from, frame } of message.frames) target.receive(from, frame)

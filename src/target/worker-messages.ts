@@ -35,6 +35,7 @@ export type ToWorker =
   | { readonly kind: 'call'; readonly id: number; readonly method: CallMethod; readonly bytes: Uint8Array }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   | { readonly kind: 'open'; readonly stream: number }
+  /** Messages one after another, each with its length before it. */
   | { readonly kind: 'send'; readonly stream: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly stream: number }
   | { readonly kind: 'frames'; readonly frames: Frames }
@@ -49,7 +50,8 @@ export type FromWorker =
   | { readonly kind: 'notReady'; readonly code: string; readonly message: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
-  | { readonly kind: 'messages'; readonly stream: number; readonly messages: readonly Uint8Array[] }
+  /** As 'send'. */
+  | { readonly kind: 'messages'; readonly stream: number; readonly bytes: Uint8Array }
   | { readonly kind: 'ended'; readonly stream: number; readonly failure: Failure | null }
   | { readonly kind: 'frames'; readonly frames: Frames }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }
