@@ -86,6 +86,20 @@ describe('ofswitchctl', () => {
       [{ tableId: 0, priority: 1, match: [{ field: 'eth_type', value: 2048, mask: null }] }])
   })
 
+  it('monitors: what a switch tells unasked', async () => {
+    await must('add-flow', 'br0', 'priority=9,in_port=1,actions=controller')
+    const monitor = new Daemon('monitor', process.execPath, [program('ofswitchctl'), 'monitor', 'br0'], env)
+    try {
+      await until(() => `a packet-in\n${monitor.log}\n${daemon.log}`, async () => {
+        await must('ctl', 'ofproto/trace', 'br0', 'in_port=1,arp,arp_op=1', '-generate')
+        return /^PACKET_IN .*in_port=1/m.test(monitor.log)
+      }, 20_000, 300)
+    } finally {
+      await monitor.stop()
+      await must('del-flows', 'br0', 'in_port=1')
+    }
+  })
+
   it('traces', async () => { assert.match(await must('trace', 'br0', 'in_port=1,udp,nw_ttl=9'), /^Flow: udp,in_port=1/) })
 
   const explanations: readonly (readonly [string, RegExp])[] = [

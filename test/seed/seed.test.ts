@@ -3,11 +3,11 @@
  * UPDATE_GOLDEN=1 also writes both sessions to docs/seed-session.md.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { controllerAddress, Faucet, whyNoFaucet } from '../support/controllers.js'
+import { controllerAddress, controllerFolder, Faucet, whyNoFaucet } from '../support/controllers.js'
 import { Wire } from '../support/netns-frames.js'
 import { onPath, run, type Finished } from '../support/netns-process.js'
 import { Sandbox } from '../support/netns.js'
@@ -95,6 +95,21 @@ describe('the operator\'s notes', { skip: skipReason(openVSwitchSubject, embedde
 
 /** Answers that tell about the switch itself: compared by what they must contain, above. */
 const ownAnswers = /^ovs-ofctl (show|dump-tables)|^ovs-appctl version/
+
+describe('the configurations of the notes', { skip: whyNoFaucet() ?? false }, () => {
+  for (const [name, configuration] of Object.entries({ switchConfiguration, routerConfiguration, aclConfiguration })) {
+    it(`check_faucet_config: ${name}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'ofs-faucet-'))
+      try {
+        writeFileSync(join(folder, 'faucet.yaml'), configuration)
+        const { code, stdout, stderr } = await run(join(controllerFolder, 'bin', 'check_faucet_config'), [join(folder, 'faucet.yaml')])
+        assert.equal(code, 0, `${stdout}${stderr}`)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    })
+  }
+})
 
 describe('hosts in namespaces', { skip: skipReason(openVSwitchSubject, embeddedSubject, whyNoOfctl()) }, () => {
   it('hosts.sh: two hosts on the switch reach each other', async () => {
