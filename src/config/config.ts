@@ -56,6 +56,8 @@ export interface Config {
   /** Milliseconds; 0 = no probes. */
   readonly inactivityProbe: number
   readonly maxBackoff: number
+  /** How many packets are kept for controllers; 0 = packet-ins are whole. */
+  readonly buffers: number
   /** Packet-ins a second for each connection, or null for no limit. */
   readonly packetInRate: number | null
   /** Null: a quarter of the rate. */
@@ -86,6 +88,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     failMode: values.failMode,
     inactivityProbe: values.inactivityProbe,
     maxBackoff: values.maxBackoff,
+    buffers: values.buffers,
     packetInRate: values.packetInRate ?? null,
     packetInBurst: values.packetInBurst ?? null,
     pipeline: values.pipeline === undefined

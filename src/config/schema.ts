@@ -82,6 +82,7 @@ export const configSchema = z.strictObject({
   failMode: failMode.prefault('secure').describe("while no controller is there: 'secure', flows stay as they are; 'standalone', the switch forwards as an ordinary one"),
   inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
   maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),
+  buffers: z.int().min(0).max(65_536).default(0).describe('packets that are kept for controllers, which then see their beginning only; 0 = packet-ins are whole'),
   packetInRate: packets.optional().describe('packet-ins a second for each controller, misses and others each; no limit where it is absent'),
   packetInBurst: packets.optional().describe('packet-ins that may come at once, and that may wait, with packetInRate; a quarter of it where it is absent'),
   pipeline: z.strictObject({

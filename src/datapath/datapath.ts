@@ -12,6 +12,7 @@ import { Table } from '../openflow/index.js'
 import type { FlowMod, PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
 import { expireBundles, nextBundleExpiry } from './bundles.js'
+import { PacketBuffers } from './buffers.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import { closed, opened } from './controllers.js'
@@ -60,7 +61,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(), tables: new TableConfigs(),
+      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }

@@ -46,6 +46,8 @@ export interface DatapathConfig {
   readonly epoch?: number
   /** The target may hold the state of an agent before this one: nothing is begun before it has been read. */
   readonly recovers?: boolean
+  /** How many packets are kept for controllers that have seen their beginning only. Default 0: packet-ins are whole. */
+  readonly buffers?: number
   /** How many changes may wait for a target that is lost before further ones are refused. Default 16384. */
   readonly maxHeldChanges?: number
 }

@@ -22,6 +22,7 @@ import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
 import type { Change, FlowLife, FlowRecord } from './pipeline.js'
 import { rearm, removal } from './removal.js'
+import { followedByBuffer } from './packet-io.js'
 import { flowToEvict } from './table-config.js'
 import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
 import type { Context, Flow, Outcome, Requester } from './state.js'
@@ -33,8 +34,8 @@ export function handleFlowMod(ctx: Context, conn: Connection, asked: FlowMod, re
   const wrong = checkFlags(flowMod.flags, conn.version)
   if (wrong !== null) return failed(wrong)
   switch (flowMod.command) {
-    case 'add': return addOrChange(ctx, conn, flowMod, () => add(ctx, conn, flowMod, requester))
-    case 'modify': case 'modify_strict': return addOrChange(ctx, conn, flowMod, () => modify(ctx, conn, flowMod, requester))
+    case 'add': return addOrChange(ctx, conn, flowMod, requester, (asking) => add(ctx, conn, flowMod, asking))
+    case 'modify': case 'modify_strict': return addOrChange(ctx, conn, flowMod, requester, (asking) => modify(ctx, conn, flowMod, asking))
     case 'delete': case 'delete_strict': return remove(ctx, conn, flowMod, requester)
   }
 }
@@ -43,7 +44,7 @@ const KEEP_COOKIE = 0xffff_ffff_ffff_ffffn
 
 const failed = ({ error, reason }: ActionProblem): Outcome => fail(error, reason)
 
-function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, carryOut: () => Outcome): Outcome {
+function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester, carryOut: (asking: Requester) => Outcome): Outcome {
   const table = ctx.capabilities.table(flowMod.tableId)
   if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
@@ -53,9 +54,8 @@ function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, carryOut:
   if (meterLocked !== 0) return waitFor(meterLocked)
   const wrong = (flowMod.command === 'add' ? checkMatch(flowMod.match, table) : null) ?? checkInstructions(ctx, flowMod, conn.version)
   if (wrong !== null) return failed(wrong)
-  // Packets are never buffered, so no buffer id was ever given out. OF 1.3.5 §7.3.4.1
-  if (flowMod.bufferId !== NO_BUFFER) return fail('OFPBRC_BUFFER_UNKNOWN', `no buffer ${flowMod.bufferId}`)
-  return carryOut()
+  const asking = flowMod.bufferId === NO_BUFFER ? requester : followedByBuffer(ctx, flowMod.bufferId, requester)
+  return typeof asking === 'string' ? fail(asking, `no packet in buffer ${flowMod.bufferId}`) : carryOut(asking)
 }
 
 function add(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
@@ -157,7 +157,10 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   if (locked !== 0) return waitFor(locked)
   if (flows.length === 0) {
     const adds = conn.version === OF10 || (conn.version === OF11 && flowMod.cookieMask === 0n)
-    if (!adds) return DONE
+    if (!adds) {
+      requester.settled?.()
+      return DONE
+    }
     const table = ctx.capabilities.table(flowMod.tableId)
     const wrong = table === undefined ? null : checkMatch(flowMod.match, table)
     return wrong === null ? add(ctx, conn, flowMod, requester) : failed(wrong)

@@ -134,6 +134,7 @@ export class Operations {
     ctx.pipeline.committed(operation.plan)
     this.#close(ctx, operation)
     operation.intent.settled(counters)
+    operation.requester?.settled?.()
   }
 
   /** `restarted`: flows that the target has counted anew from zero, and what it had counted before. */

@@ -1,11 +1,11 @@
 /**
  * OFPT_PACKET_IN to whoever wants it, and OFPT_PACKET_OUT checked before it is executed. OF 1.3.5 §6.1.2, §7.3.7, §7.4.1
  *
- * Packets are not buffered, so every packet-in carries the whole packet and neither max_len nor miss_send_len shortens it
- * (OF 1.3.5 §6.1.2 demands that, and Open vSwitch does the same).
+ * Without buffers every packet-in carries the whole packet, and neither max_len nor miss_send_len shortens it (OF 1.3.5
+ * §6.1.2 demands that, and Open vSwitch does the same). With them the packet is kept and its beginning is sent.
  */
-import { NO_BUFFER, PacketInFormat, Port } from '../openflow/index.js'
-import type { FieldValue, Match, PacketOut } from '../openflow/index.js'
+import { CONTROLLER_MAX_LEN_NO_BUFFER, NO_BUFFER, PacketInFormat, Port } from '../openflow/index.js'
+import type { Action, ErrorName, FieldValue, Match, PacketOut } from '../openflow/index.js'
 import { extractFields } from '../packet/index.js'
 import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
@@ -30,6 +30,7 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
   const explicitMiss = input.reason === 'action' && flow !== undefined && isTableMiss(flow.record)
+  let kept: number | null = null
   for (const conn of ctx.conns.all()) {
     // Without an action that names another, packets are for connections with the id 0 that all begin with.
     if (conn.nicira.controllerId !== 0) continue
@@ -37,7 +38,11 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
     if (implicitMiss ? !receivesMisses(conn) : !receivesPacketIn(conn, bit)) continue
     // A table-miss flow is a flow like any other before 1.3.
     const reason = explicitMiss ? (conn.version >= OF13 ? 'no_match' : 'action') : input.reason
-    sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId: NO_BUFFER, totalLen, reason, tableId, cookie, match, data: input.data })
+    const most = implicitMiss || input.reason === 'invalid_ttl' ? conn.missSendLen : input.maxLen
+    const whole = ctx.buffers.size === 0 || most === CONTROLLER_MAX_LEN_NO_BUFFER || totalLen > input.data.length
+    if (!whole) kept ??= ctx.buffers.keep({ inPort: input.inPort, data: input.data })
+    const [bufferId, data] = whole || kept === null ? [NO_BUFFER, input.data] : [kept, input.data.subarray(0, most)]
+    sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId, totalLen, reason, tableId, cookie, match, data })
   }
 }
 
@@ -54,13 +59,15 @@ function pipelineFields({ inPort, inPhyPort, metadata, tunnelId }: PacketInInput
 }
 
 export function handlePacketOut(ctx: Context, conn: Connection, packetOut: PacketOut, requester: Requester): Outcome {
-  const { inPort, bufferId, match, actions, data } = packetOut
+  const { inPort, bufferId, match, actions } = packetOut
   const noPort = inPort === Port.CONTROLLER || inPort === Port.ANY || inPort === Port.LOCAL
   if (!noPort && (inPort === 0 || inPort > LAST_PLAIN_PORT)) return fail('OFPBRC_BAD_PORT', `no packet comes in on port ${inPort}`)
   // What a packet that comes in has anyway may be said of it; nothing else is carried to the tables. OF 1.5.1 §7.3.6
   const unusual = match.find(({ value }) => value !== 0n)
   if (unusual !== undefined) return fail('OFPBMC_BAD_VALUE', `no packet-out with ${unusual.field} 0x${unusual.value.toString(16)}`)
-  if (bufferId !== NO_BUFFER) return fail('OFPBRC_BUFFER_UNKNOWN', `no buffer ${bufferId}`)
+  const kept = bufferId === NO_BUFFER ? packetOut : ctx.buffers.find(bufferId)
+  if (typeof kept === 'string') return fail(kept, `no packet in buffer ${bufferId}`)
+  const { data } = kept
   for (const action of actions) {
     const locked = action.type === 'group' ? ctx.groups.get(action.groupId)?.token ?? 0 : 0
     if (locked !== 0) return waitFor(locked)
@@ -72,8 +79,24 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
     hasLocal: ctx.ports.get(Port.LOCAL) !== undefined,
   })
   if (found !== null) return fail(found.error, found.reason)
-  ctx.ops.whenSettled(() => { ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut }) })
+  ctx.buffers.use(bufferId)
+  ctx.ops.whenSettled(() => { ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut: { ...packetOut, bufferId: NO_BUFFER, data } }) })
   return DONE
+}
+
+/** A flow-mod that names a buffer is one without, followed by a packet-out of the buffer to the tables. OF 1.3.5 §7.3.4.1 */
+export function followedByBuffer(ctx: Context, bufferId: number, requester: Requester): Requester | ErrorName {
+  const kept = ctx.buffers.find(bufferId)
+  if (typeof kept === 'string') return kept
+  const { inPort, data } = kept
+  const toTables: Action = { type: 'output', port: Port.TABLE, maxLen: 0 }
+  return {
+    ...requester,
+    settled: () => {
+      ctx.buffers.use(bufferId)
+      ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut: { type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions: [toTables], data } })
+    },
+  }
 }
 
 /** The packet is at hand, so actions are checked against what it is. */

@@ -23,6 +23,8 @@ import { handleTableMod } from './table-config.js'
 
 /** Flow, table and port statistics, and group statistics. Packets are not reassembled, there are no queues. */
 const CAPABILITIES = 1 | 2 | 4 | 8
+/** Bundles and flow monitoring. OF 1.4.1 §7.3.1 */
+const CAPABILITIES14 = 512 | 1024
 const FRAGMENT_MASK = 3
 /** Versions before 1.3. OF 1.1 §A.3.2 */
 const INVALID_TTL_TO_CONTROLLER = 4
@@ -101,14 +103,14 @@ function peerError(message: Extract<Message, { type: 'error' | 'peer_error' }>):
   return message.type === 'error' ? { name: message.name } : { errorType: message.errorType, code: message.code }
 }
 
-function features(ctx: Context, { auxiliaryId }: Connection): Message {
+function features(ctx: Context, { auxiliaryId, version }: Connection): Message {
   const actions = new Set<Action['type']>()
   for (const table of ctx.pipeline.features.tables) for (const action of table.applyActions) actions.add(action)
   if (actions.has('push_vlan')) actions.add('set_vlan_vid').add('set_vlan_pcp')
   if (actions.has('set_queue')) actions.add('enqueue')
   return {
-    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: 0, nTables: ctx.flows.tableCount, auxiliaryId,
-    capabilities: CAPABILITIES, ports: ctx.ports.descriptions(), actions: [...actions],
+    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: ctx.buffers.size, nTables: ctx.flows.tableCount, auxiliaryId,
+    capabilities: version >= OF14 ? CAPABILITIES | CAPABILITIES14 : CAPABILITIES, ports: ctx.ports.descriptions(), actions: [...actions],
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import type { ErrorName } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
+import type { PacketBuffers } from './buffers.js'
 import type { Capabilities } from './capabilities.js'
 import type { Connections } from './connections.js'
 import type { DatapathConfig, Effect, MeterCounters, Token } from './events.js'
@@ -93,7 +94,11 @@ export interface MeterEntry extends Lockable {
 }
 
 /** Who asked, for replies and errors. */
-export interface Requester { readonly conn: number; readonly xid: number; readonly raw: Uint8Array }
+export interface Requester {
+  readonly conn: number; readonly xid: number; readonly raw: Uint8Array
+  /** What is to follow when the target has what was asked for. */
+  readonly settled?: () => void
+}
 
 /** What became of a request. */
 export type Outcome =
@@ -122,6 +127,7 @@ export interface Context {
   readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour
+  readonly buffers: PacketBuffers
   readonly tables: TableConfigs
   readonly monitors: FlowMonitors
   readonly standalone: Standalone

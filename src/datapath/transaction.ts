@@ -81,7 +81,10 @@ export class Transaction {
       changes: [], touches, family: 'flow', compound: true,
       apply: () => {},
       settled: (counters) => {
-        for (const part of this.#parts) part.intent.settled(counters)
+        for (const part of this.#parts) {
+          part.intent.settled(counters)
+          part.requester?.settled?.()
+        }
         settled()
       },
       undo: () => {
