@@ -17,6 +17,7 @@ import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
 import { changePorts, portsMayChange } from './port-reload.js'
 import { channelOptions, checkFailMode, failModeOf, needRestart } from './reload.js'
+import { Standby } from './standby.js'
 import { SwitchLoop } from './switch-loop.js'
 import { openTarget, type Target } from './target.js'
 import { Tracer } from './tracer.js'
@@ -65,9 +66,12 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   let tellClosed = (): void => {}
   const closed = new Promise<void>((resolve) => { tellClosed = resolve })
   let control: ControlPoint | null = null
+  let standby: Standby | null = null
   try {
+    // With an election id it is one of several, and must not be heard before it is known to be the one.
+    const isAlone = config.electionId === null
     const channels = opened = new ChannelSet({
-      ...channelOptions(config), log: log.child({ component: 'channel' }),
+      ...(isAlone ? channelOptions(config) : Standby.quiet(channelOptions(config))), log: log.child({ component: 'channel' }),
       ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
     }, loop.channelEvents)
     await channels.start()
@@ -80,6 +84,8 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       const sw = controlledSwitch({ config, targetPorts, log, loop, channels, session, tracer, exit })
       control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
     }
+    const turns = standby = new Standby(channels, channelOptions(config), isAlone, log.child({ component: 'standby' }))
+    loop.onTurn = (speaks) => { if (speaks) turns.speak(); else turns.beQuiet() }
     loop.start(channels)
   } catch (error) {
     await opened?.close()
@@ -96,13 +102,14 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       refuseVirtualPorts(wanted, compiler.contract)
       const takesPorts = target.changePorts !== null && portsMayChange(config, wanted)
       if (takesPorts) await changePorts(wanted.ports, { target, targetPorts, loop, rewrite: (reason) => session.restart(reason) })
-      await channels.reconfigure(channelOptions(wanted))
+      await standby?.reconfigure(channelOptions(wanted))
       channels.reloadKeys()
       loop.feed({ kind: 'fail_mode', config: failModeOf(wanted) })
       return needRestart(config, wanted).filter((key) => key !== 'ports' || !takesPorts)
     },
     close: async () => {
       loop.stop()
+      standby?.close()
       await channels.close()
       await tracer.close()
       await session.close()

@@ -37,6 +37,8 @@ const MAX_TIMER_MS = 0x7fffffff
 
 export class SwitchLoop {
   readonly channelEvents: ChannelSetEvents
+  /** Whether this agent controls the target, or another one does. */
+  onTurn: ((controls: boolean) => void) | null = null
   /** Requests from inside, answered as those of a management connection are. */
   readonly client: LocalClient
   readonly #options: SwitchLoopOptions
@@ -194,11 +196,14 @@ export class SwitchLoop {
       case 'ready': {
         const { contents, atomic } = event
         this.#log.info({ entries: contents?.length ?? 0 }, 'the target is ready')
+        this.onTurn?.(true)
         if (contents === null) return this.feed({ kind: 'target_ready', fresh: true, atomic })
         const held: TargetContents = { entries: contents.length, entities: contents }
         return this.feed({ kind: 'target_ready', fresh: false, atomic, held })
       }
-      case 'standby': return this.feed({ kind: 'target_lost', displaced: true })
+      case 'standby':
+        this.onTurn?.(false)
+        return this.feed({ kind: 'target_lost', displaced: true })
       case 'lost':
         this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
         return this.feed({ kind: 'target_lost' })

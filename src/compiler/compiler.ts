@@ -33,8 +33,7 @@ export class Compiler implements Pipeline {
   readonly features: PipelineFeatures
   readonly contract: Contract
   readonly #state: SharedState
-  /** Port of the program → OpenFlow port number. */
-  readonly #portNumbers: ReadonlyMap<number, number>
+  readonly #targetPorts: ReadonlyMap<number, number>
   readonly #emissions: Emissions
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
@@ -50,7 +49,7 @@ export class Compiler implements Pipeline {
 
   constructor({ contract, targetPorts }: CompilerOptions) {
     this.contract = contract
-    this.#portNumbers = new Map([...targetPorts].map(([portNo, port]) => [port, portNo]))
+    this.#targetPorts = targetPorts
     this.features = featuresOf(contract)
     this.#state = new SharedState(contract)
     const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
@@ -99,7 +98,7 @@ export class Compiler implements Pipeline {
   }
 
   reset(held?: Held): void {
-    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, this.#portNumbers)
+    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, new Map([...this.#targetPorts].map(([portNo, port]) => [port, portNo])))
     this.#state.reset(holding)
     this.#emissions.reset()
     this.#groups.reset(holding !== null)

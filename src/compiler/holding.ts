@@ -77,12 +77,6 @@ export class Holding {
     return updates.some(({ entity }) => this.#byKey.has(keyOf(renumbered(entity, number))))
   }
 
-  /** Whether the target has exactly this. */
-  isHeld(entity: NamedEntity): boolean {
-    const held = this.#byKey.get(keyOf(entity))
-    return held !== undefined && isSame(held, entity)
-  }
-
   /** The highest priority of the entries of a table whose field has this value; 0 where there is none. */
   highestPriority(table: string, field: string, value: number): number {
     return this.#highest.get(`${table} ${field} ${value}`) ?? 0

@@ -65,8 +65,10 @@ export class MeterTables {
     const entries = [meterId === Meter.CONTROLLER ? controllerMeter : null, first?.meter ?? null].filter((table) => table !== null)
     const installed = { ...laid, uses: [slot, ...entries.map((table) => this.#acquire(planning, table, meterId, laid))] }
     planning.put(this.#installed, meterId, installed)
-    if (slot.id !== held) this.#reset(planning, meterId, meters.totalCounter, slot.id)
-    for (const { cell } of installed.bands) this.#configure(planning, meterId, cell, null)
+    // One that the target has already goes on counting.
+    const isNew = slot.id !== held
+    if (isNew) this.#reset(planning, meterId, meters.totalCounter, slot.id)
+    for (const { cell } of installed.bands) this.#configure(planning, meterId, cell, null, isNew)
   }
 
   /** The cells in use are configured first, then the tables look at them, then those that are no longer in use are freed. */
@@ -147,10 +149,9 @@ export class MeterTables {
   }
 
   /** Its band counts from zero, its bucket is full. */
-  #configure(planning: Planning, meter: number, cell: NamedMeterCell, before: NamedMeterCell | null): void {
+  #configure(planning: Planning, meter: number, cell: NamedMeterCell, before: NamedMeterCell | null, isNew = true): void {
     planning.main({ op: 'modify', entity: cell }, { op: 'modify', entity: before ?? { ...cell, config: null } }, { meter })
-    if (this.#state.holding?.isHeld(cell) === true) return
-    this.#reset(planning, meter, this.#meters().bandCounter, cell.index)
+    if (isNew) this.#reset(planning, meter, this.#meters().bandCounter, cell.index)
   }
   #free(planning: Planning, meter: number, cell: NamedMeterCell): void {
     planning.main({ op: 'modify', entity: { ...cell, config: null } }, { op: 'modify', entity: cell }, { meter })

@@ -59,7 +59,7 @@ const path = z.string().min(1)
 export const configSchema = z.strictObject({
   target: target.prefault('embedded').describe("'embedded', or HOST:PORT of a P4Runtime server"),
   deviceId: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1).describe('P4Runtime device id'),
-  electionId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('P4Runtime election id; chosen by the agent where it is absent'),
+  electionId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('P4Runtime election id, for one of several agents on a target: the highest speaks, the others stand by; chosen by the agent where it is absent'),
   datapathId: datapathId.prefault('0000000000000001').describe('OpenFlow datapath id: 16 hexadecimal digits, 0x…, or decimal'),
   ports: z.array(port)
     .superRefine(distinct('port number', 'number', (p) => portLabel(p.number)))
