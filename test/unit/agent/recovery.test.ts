@@ -89,7 +89,7 @@ describe('an agent that starts anew', () => {
     while (!second.heard.some(({ message }) => message.type === 'flow_removed') && Date.now() < deadline) await new Promise((resolve) => { setTimeout(resolve, 10) })
     const removed = second.heard.map(({ message }) => message).find((message) => message.type === 'flow_removed')
     assert.ok(removed?.type === 'flow_removed' && removed.reason === 'hard_timeout' && removed.cookie === 1n)
-    assert.equal(removed.durationSec, 1)
+    assert.ok(removed.durationSec >= 1)
     assert.deepEqual(second.loop.flows().map(({ record }) => record.cookie), [2n])
   })
 
