@@ -13,14 +13,23 @@ export const targetPriority = (priority: number): number => priority + 2
 
 /** Throws CannotPlan where compileMatch() would, and makes nothing. */
 export function checkMatch(match: Match, table: FlowTable): void {
-  const kinds = table.matches
-  for (const { field } of match) if (!kinds.has(field)) throw noField(field, table)
-  // Ternary fields can be matched in every way and left out.
-  for (const { kind } of kinds.values()) {
-    if (kind === 'ternary') continue
-    compileMatch(match, table)
-    return
+  for (const { field } of match) if (!table.matches.has(field)) throw noField(field, table)
+  if (!shapeOf(table).ternary) compileMatch(match, table)
+}
+
+/** Whether all fields are ternary, which can be matched in every way and left out; and those that cannot be left out. */
+interface Shape { readonly ternary: boolean; readonly needed: readonly { readonly oxm: OxmName; readonly field: string }[] }
+const shapes = new WeakMap<FlowTable, Shape>()
+function shapeOf(table: FlowTable): Shape {
+  const known = shapes.get(table)
+  if (known !== undefined) return known
+  const targets = [...table.matches]
+  const shape = {
+    ternary: targets.every(([, { kind }]) => kind === 'ternary'),
+    needed: targets.flatMap(([oxm, { kind, field }]) => (kind === 'exact' ? [{ oxm, field }] : [])),
   }
+  shapes.set(table, shape)
+  return shape
 }
 const noField = (field: OxmName, table: FlowTable): CannotPlan => new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} cannot match ${field}`)
 
@@ -34,7 +43,7 @@ export function compileMatch(match: Match, table: FlowTable): readonly NamedMatc
     switch (target.kind) {
       case 'ternary':
         // Bits of the key that the field does not have are 0 in every packet, so an exact match may compare them all or not.
-        named.push({ field: target.field, kind: 'ternary', value: value & bits, mask: bits })
+        named.push({ field: target.field, kind: 'ternary', value: mask === null ? value : value & mask, mask: bits })
         break
       case 'exact': case 'optional':
         if (bits !== all) throw new CannotPlan('OFPBMC_BAD_MASK', `table ${table.number} cannot mask ${field}`)
@@ -49,8 +58,8 @@ export function compileMatch(match: Match, table: FlowTable): readonly NamedMatc
       default: throw new CannotPlan('OFPBMC_BAD_FIELD', `table ${table.number} matches ${field} in a way that OpenFlow cannot express`)
     }
   }
-  for (const [field, { kind, field: name }] of table.matches) {
-    if (kind === 'exact' && !named.some((entry) => entry.field === name)) throw new CannotPlan('OFPBMC_BAD_WILDCARDS', `table ${table.number} needs ${field}`)
+  for (const { oxm, field } of shapeOf(table).needed) {
+    if (!named.some((entry) => entry.field === field)) throw new CannotPlan('OFPBMC_BAD_WILDCARDS', `table ${table.number} needs ${oxm}`)
   }
   return named
 }

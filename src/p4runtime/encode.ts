@@ -95,7 +95,9 @@ function tableEntry(op: NamedUpdate['op'], entry: NamedTableEntry, index: P4Info
     result.idleTimeoutNs = entry.idleTimeout * 1_000_000
   }
   if (entry.controllerMetadata !== 0) result.controllerMetadata = entry.controllerMetadata
-  if (entry.metadata.length > 0) result.metadata = entry.metadata
+  // Made when it is asked for.
+  const { metadata } = entry
+  if (metadata.length > 0) result.metadata = metadata
   // A MODIFY without counter_data leaves the counter as it is. P4RT 1.4 §9.1
   if (op === 'modify' && entry.resetCounters && table.directCounter !== null) result.counterData = {}
   return result
