@@ -49,6 +49,7 @@ export class Tracer {
 
   async close(): Promise<void> {
     const copy = await this.#copy?.catch(() => null)
+    this.#copy = null
     await copy?.session.close()
     await copy?.target.close()
   }
@@ -60,7 +61,8 @@ export class Tracer {
       await copy.session.restore(await this.#options.session.snapshot())
       return run(copy)
     })
-    this.#turn = result.catch(() => { this.#copy = null })
+    // What has failed once is made anew.
+    this.#turn = result.catch(() => this.close())
     return result
   }
 
@@ -68,12 +70,16 @@ export class Tracer {
     const { program, cpuPort, log } = this.#options
     const target = await spawnTarget({ ports: { kind: 'memory', ports: [] }, cpuPort, log })
     const session = new Session({ connect: () => target.connect(), deviceId: 1, ...program, logger: log })
-    await new Promise<void>((resolve, reject) => {
-      session.start((event) => {
-        if (event.kind === 'ready') resolve()
-        else if (event.kind === 'lost') reject(new Error(`the copy of the pipeline ended: ${event.reason}`))
-      })
+    const failed = target.failed.then((error) => { throw error })
+    const ready = new Promise<void>((resolve) => {
+      session.start((event) => { if (event.kind === 'ready') resolve() })
     })
+    try {
+      await Promise.race([ready, failed])
+    } catch (error) {
+      await session.close()
+      throw error
+    }
     return { target, session }
   }
 
