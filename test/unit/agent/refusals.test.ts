@@ -1,17 +1,17 @@
 /**
  * A target that fails on purpose, under random requests: it refuses single updates with any status, answers late, says
  * nothing useful about a failed Write, or loses the connection before or after it has carried one out. Whatever happens,
- * a switch that is given only the requests that got no error must have the same flows and groups, and its target the same
+ * a switch that is given only the requests that got no error must have the same flows, groups and meters, and its target the same
  * entries; and nothing may be left in the target that no flow leads to.
  */
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, it } from 'node:test'
-import { Port, type Action, type Bucket, type Message } from '../../../src/openflow/index.js'
+import { Meter, Port, type Action, type Bucket, type Message } from '../../../src/openflow/index.js'
 import { RpcError } from '../../../src/p4proto/service.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
-import { LoopRig, portDesc, smallP4Info } from '../../support/loop-rig.js'
-import { apply, bucket, flowMod, groupMod, match, output, setField, toGroup } from '../../support/datapath-rig.js'
+import { contents, LoopRig, portDesc, smallP4Info } from '../../support/loop-rig.js'
+import { apply, band, bucket, flowMod, groupMod, match, meterMod, output, setField, toGroup } from '../../support/datapath-rig.js'
 
 const SEEDS = Number(process.env['OFSWITCHD_SWEEP_SEEDS'] ?? 20)
 const FIRST = Number(process.env['OFSWITCHD_SWEEP_FIRST'] ?? 1)
@@ -49,10 +49,14 @@ const randomBuckets = (random: Random, groupId: number, type: string): Bucket[] 
 function randomMessage(random: Random): Message {
   const instructions = {
     ...apply(...randomActions(random)), ...(random(6) === 0 ? { write: [output(2), ...(random(2) === 0 ? [setField('eth_src', 1)] : [])] } : {}),
-    ...(random(4) === 0 ? { gotoTable: 3 } : {}),
+    ...(random(4) === 0 ? { gotoTable: 3 } : {}), ...(random(4) === 0 ? { meter: 1 + random(3) } : {}),
   }
   const base = { tableId: random(3), priority: random(3), match: match(random(6) === 0 ? {} : { eth_dst: random(8) }), cookie: BigInt(random(4)), instructions }
-  const kind = random(20)
+  const kind = random(24)
+  if (kind >= 20) {
+    const bands = Array.from({ length: random(4) }, () => band(random(5), random(2) === 0 ? {} : { type: 'dscp_remark', precLevel: random(3) }))
+    return meterMod({ meterId: random(20) === 0 ? Meter.ALL : 1 + random(3), command: (['add', 'add', 'modify', 'delete'] as const)[kind - 20]!, flags: 1 + random(2), bands })
+  }
   if (kind < 9) return flowMod({ ...base })
   if (kind < 11) return flowMod({ ...base, command: 'modify' })
   if (kind < 12) return flowMod({ ...base, command: 'modify_strict' })
@@ -69,6 +73,27 @@ const flowsOf = (rig: LoopRig): string[] => rig.loop.flows()
   .map(({ tableId, priority, record }) => JSON.stringify([tableId, priority, record.match, record.cookie, record.instructions], bigints)).sort()
 const bigints = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
 
+/** The entries of the meter tables with the cells that they lead to, and all cells, whatever their numbers. */
+function metersOf(rig: LoopRig, fake: FakeP4Runtime): string[] {
+  const tables = new Map(rig.compiler.contract.tables.flatMap(({ meter }) => (meter === null ? [] : [[meter.table, meter] as const])))
+  const arrays = rig.compiler.contract.meters?.arrays
+  const config = (cell: string): string => {
+    const { cir, cburst, pir, pburst } = fake.meters.get(cell)?.config ?? {}
+    return [cir, cburst, pir, pburst].join('/')
+  }
+  const entries = contents(fake, rig.index).flatMap((entity) => {
+    const meter = entity.kind === 'table' ? tables.get(entity.table) : undefined
+    if (entity.kind !== 'table' || meter === undefined || entity.action === null) return []
+    const { name, params } = entity.action
+    const [unit, action] = [...meter.actions].find(([, one]) => one.name === name)!
+    const value = (role: string): number => Number(params.find((param) => param.name === action.roles.get(role)?.name)?.value ?? 0n)
+    const id = rig.index.meters.get(arrays?.get(unit)?.name ?? '')?.id
+    const cells = Array.from({ length: value('bands') }, (_, place) => config(`${id}/${value('cell') + place}`))
+    return [JSON.stringify([entity.table, entity.match, unit, value('on_exceeded'), cells], bigints)]
+  })
+  return [...entries, ...[...fake.meters.keys()].map((cell) => `cell ${cell.split('/')[0]} ${config(cell)}`)].sort()
+}
+
 async function sweep(seed: number): Promise<{ refused: number; losses: number }> {
   const random = generator(seed)
   const fake = new FakeP4Runtime()
@@ -78,10 +103,11 @@ async function sweep(seed: number): Promise<{ refused: number; losses: number }>
   let refused = 0
   const rate = [12, 4, 30][seed % 3]!
   const lossRate = [15, 0, 60][seed % 3]!
-  const mayLose = (): void => {
+  /** `done`: a Write of one update that has been carried out; a status would say that it has not. */
+  const mayLose = (done: boolean): void => {
     if (lossRate === 0 || random(lossRate) !== 0) return
     fake.onUpdate = null
-    switch (random(3)) {
+    switch (done ? 2 : random(3)) {
       // A failed Write that does not say which update it was.
       case 0: throw new RpcError(2, 'unknown')
       case 1: throw new RpcError(2, '', [{ code: 13, message: 'one status for many updates' }])
@@ -96,9 +122,9 @@ async function sweep(seed: number): Promise<{ refused: number; losses: number }>
   fake.onUpdate = refuse()
   fake.before = async ({ method }) => {
     for (let wait = random(4); wait > 0; wait--) await turn()
-    if (method === 'write' && rig.session.isReady) mayLose()
+    if (method === 'write' && rig.session.isReady) mayLose(false)
   }
-  fake.after = () => { if (rig.session.isReady) mayLose() }
+  fake.after = ({ size }) => { if (rig.session.isReady) mayLose(size === 1) }
 
   const asked: { xid: number; message: Message }[] = []
   const barriers: number[] = []
@@ -135,15 +161,18 @@ async function sweep(seed: number): Promise<{ refused: number; losses: number }>
   assert.deepEqual(flowsOf(rig), flowsOf(reference), `seed ${seed}: flows`)
   const [got, wanted] = [rig.text(fake), reference.text(plain)]
   assert.deepEqual(got.lines, wanted.lines, `seed ${seed}: entries`)
+  assert.deepEqual(metersOf(rig, fake), metersOf(reference, plain), `seed ${seed}: meters`)
   // Buckets that are not live have no row that leads to them; a switch that nothing was refused has the same.
   assert.equal(got.unused.length, wanted.unused.length, `seed ${seed}: entries that nothing leads to: ${got.unused.join(', ')}`)
 
   for (const one of [rig, reference]) {
     one.send(flowMod({ command: 'delete', tableId: 0xff }))
     one.send(groupMod({ groupId: 0xfffffffc, command: 'delete' }))
+    one.send(meterMod({ meterId: Meter.ALL, command: 'delete' }))
     await one.barrier()
   }
   assert.deepEqual(rig.text(fake), reference.text(plain), `seed ${seed}: the empty switch`)
+  assert.deepEqual(metersOf(rig, fake), [], `seed ${seed}: meters of the empty switch`)
   const { losses } = rig.session.statistics
   for (const one of running.splice(0)) await one.stop()
   return { refused, losses }
