@@ -52,7 +52,7 @@ export class PacketIo {
   #carryOut(step: Execution, inPort: number): void {
     if (step.kind === 'group') return this.#send(Directive.GROUP, targetGroup(step.groupId), inPort, step)
     switch (step.port) {
-      case Port.CONTROLLER: return this.#toController(inPort, 'action', step.maxLen, step)
+      case Port.CONTROLLER: return this.#toController(inPort, 'packet_out', step.maxLen, step)
       case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step)
       case Port.ALL: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN, inPort, step)
       case Port.FLOOD: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN | PortConfig.NO_FLOOD, inPort, step)

@@ -10,6 +10,7 @@ import { Wire } from '../support/netns-frames.js'
 import { type Daemon, run, until } from '../support/netns-process.js'
 import { Sandbox } from '../support/netns.js'
 import { oracle, ownSubjects, skipReason } from '../support/subject-list.js'
+import { bmv2Subject } from '../support/subject-ofswitchd.js'
 import type { RunningSwitch } from '../support/subject.js'
 import { hideDifferences } from './ofctl/differences.js'
 import { arpFrame, tcpFrame } from './ofctl/scripts.js'
@@ -28,7 +29,8 @@ interface Event {
   readonly messages: number
 }
 
-const both = ['OpenFlow10', 'OpenFlow13'] as const
+const both = ['OpenFlow10', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
+const since13 = both.slice(1)
 const events: readonly Event[] = [
   { name: 'a whole packet by an action', versions: both, messages: 1,
     steps: ['ofctl add-flow TARGET cookie=0x11,priority=10,in_port=1,arp,actions=CONTROLLER:65535', `send 1 ${arpFrame}`] },
@@ -36,21 +38,22 @@ const events: readonly Event[] = [
     steps: ['ofctl add-flow TARGET priority=10,in_port=1,arp,actions=CONTROLLER:20', `send 1 ${arpFrame}`] },
   { name: 'a packet in the middle of a list, as it is then', versions: both, messages: 1,
     steps: ['ofctl add-flow TARGET priority=10,in_port=1,arp,actions=mod_dl_src:02:00:00:00:00:77,CONTROLLER:65535,mod_dl_dst:02:00:00:00:00:78,output:2', `send 1 ${arpFrame}`] },
-  { name: 'a packet that matched nothing but the table-miss flow', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet that matched nothing but the table-miss flow', versions: since13, messages: 1,
     steps: ['ofctl add-flow TARGET priority=0,actions=CONTROLLER:65535', `send 2 ${tcpFrame}`] },
-  { name: 'a packet from a later table, with metadata', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet from a later table, with metadata', versions: since13, messages: 1,
     steps: ['ofctl add-flow TARGET table=0,priority=10,in_port=1,actions=write_metadata:0x1234,goto_table:1',
       'ofctl add-flow TARGET table=1,cookie=0x99,priority=10,actions=CONTROLLER:65535', `send 1 ${tcpFrame}`] },
-  { name: 'a packet with a pushed tag', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet with a pushed tag', versions: since13, messages: 1,
     steps: ['ofctl add-flow TARGET priority=10,in_port=1,vlan_tci=0/0x1fff,actions=push_vlan:0x8100,set_field:4196->vlan_vid,set_field:3->vlan_pcp,CONTROLLER:65535', `send 1 ${arpFrame}`] },
   { name: 'a packet without its tag', versions: both, messages: 1,
     steps: ['ofctl add-flow TARGET priority=10,in_port=1,dl_vlan=10,actions=strip_vlan,CONTROLLER:65535', `send 1 ${taggedFrame}`] },
-  { name: 'a packet by the action set', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet by the action set', versions: since13, messages: 1,
     steps: ['ofctl add-flow TARGET priority=10,in_port=1,actions=write_actions(set_field:02:00:00:00:00:66->eth_src,CONTROLLER:65535)', `send 1 ${arpFrame}`] },
-  { name: 'a packet by a group', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet by a group', versions: since13, messages: 1,
     steps: ['ofctl add-group TARGET group_id=7,type=all,bucket=actions=CONTROLLER:65535,bucket=actions=output:2',
       'ofctl add-flow TARGET priority=10,in_port=1,actions=group:7', `send 1 ${arpFrame}`] },
-  { name: 'nothing of a packet whose TTL ran out, unless asked for', versions: ['OpenFlow13'], messages: 1,
+  { name: 'a packet by a packet-out', versions: both, messages: 1, steps: [`ofctl packet-out TARGET in_port=controller,packet=${arpFrame},actions=CONTROLLER:65535`] },
+  { name: 'nothing of a packet whose TTL ran out, unless asked for', versions: since13, messages: 1,
     steps: ['ofctl add-flow TARGET cookie=0x22,priority=10,ip,actions=dec_ttl,output:2', 'ofctl add-flow TARGET priority=10,arp,actions=CONTROLLER:65535',
       `send 1 ${expiringFrame}`, `send 1 ${arpFrame}`] },
   { name: 'flows deleted, and flows nobody asked about', versions: both, messages: 2,
@@ -61,7 +64,7 @@ const events: readonly Event[] = [
     steps: ['ofctl add-flow TARGET priority=14,in_port=1,send_flow_rem,hard_timeout=1,actions=output:2'] },
   { name: 'a flow that is idle', versions: both, messages: 1,
     steps: ['ofctl add-flow TARGET priority=15,in_port=1,send_flow_rem,idle_timeout=1,actions=output:2'] },
-  { name: 'flows of a deleted group', versions: ['OpenFlow13'], messages: 1,
+  { name: 'flows of a deleted group', versions: since13, messages: 1,
     steps: ['ofctl add-group TARGET group_id=7,type=all,bucket=actions=output:2',
       'ofctl add-flow TARGET priority=10,in_port=1,send_flow_rem,actions=group:7', 'ofctl del-groups TARGET group_id=7'] },
   { name: 'a port taken down and up', versions: both, messages: 2, steps: ['ofctl mod-port TARGET 2 no-forward', 'ofctl mod-port TARGET 2 forward'] },
@@ -72,10 +75,12 @@ const compared = process.env['OFSWITCHD_OFCTL_SELF'] === undefined ? ownSubjects
 const formats = [
   { version: 'OpenFlow10', format: 'standard', shown: /./ }, { version: 'OpenFlow10', format: 'nxt_packet_in', shown: /packet/ },
   { version: 'OpenFlow13', format: 'standard', shown: /./ }, { version: 'OpenFlow13', format: 'nxt_packet_in2', shown: /packet/ },
+  { version: 'OpenFlow14', format: 'standard', shown: /a packet by|deleted|up/ }, { version: 'OpenFlow15', format: 'standard', shown: /a packet by|deleted/ },
 ] as const
 
 for (const subject of compared)
-  for (const { version, format, shown } of formats)
+  // With BMv2 the two versions that most controllers speak: the others end in the codec.
+  for (const { version, format, shown } of formats.filter((each) => subject !== bmv2Subject || /OpenFlow1[03]/.test(each.version)))
     describe(`asynchronous messages, ${version}, ${format}: ${subject.name} = ${oracle.name}`, { skip: skipReason(oracle, subject) }, () => {
       const sandboxes: Sandbox[] = []
       const benches: Bench[] = []
