@@ -127,12 +127,12 @@ function inPlaceOf(ctx: Context, victim: Flow, addition: Intent): Intent {
 }
 
 function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
-  const { tableId, priority, match } = flowMod
+  const { tableId, priority, match, flags, importance, hardTimeout } = flowMod
   const { low, high } = fieldsOf(match)
   const id = ctx.flows.nextId()
   return {
     id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(ctx, id, flowMod, lifeOf(ctx, { ...flowMod, createdAt: ctx.now, modifiedAt: ctx.now }, NO_COUNTERS)), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
+    record: recordOf(ctx, id, flowMod, lifeOf(ctx, { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }, NO_COUNTERS)), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
     hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
     base: NO_COUNTERS, last: NO_COUNTERS,
   }
