@@ -32,6 +32,9 @@ const IDLE_TIMEOUT: Millis = 10_000
 const MAX_BUNDLES = 64
 const MAX_REQUESTS = 65_536
 
+/** Bits of BundleFlag. OF 1.5.1 §7.3.5.19 */
+export const bundleCapabilities = (ctx: Context): number => BundleFlag.ORDERED | (ctx.ops.atomic ? BundleFlag.ATOMIC : 0)
+
 type CarryOut = (ctx: Context, conn: Connection, message: Message, requester: Requester) => Outcome
 
 export function handleBundleControl(ctx: Context, conn: Connection, asked: BundleControl, requester: Requester, carryOut: CarryOut): Outcome {

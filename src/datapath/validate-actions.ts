@@ -28,6 +28,7 @@ export interface ActionCheck {
   readonly hasLocal: boolean
 }
 
+const NICIRA = 0x2320
 const IPV4 = 0x0800
 const IPV6 = 0x86dd
 const ARP = 0x0806
@@ -78,7 +79,8 @@ export function checkActions(actions: readonly Action[], check: ActionCheck): Ac
 function unsupported(action: Action, { rules }: ActionCheck): ActionProblem | null {
   switch (action.type) {
     case 'experimenter':
-      return problem('OFPBAC_BAD_EXPERIMENTER', `no actions of experimenter 0x${action.experimenter.toString(16)}`)
+      // Of Open vSwitch's we know those that say what the model can say.
+      return problem(action.experimenter === NICIRA ? 'OFPBAC_BAD_EXP_TYPE' : 'OFPBAC_BAD_EXPERIMENTER', `no such action of experimenter 0x${action.experimenter.toString(16)}`)
     case 'enqueue':
       return rules.actions.has('output') && rules.actions.has('set_queue') ? null : problem('OFPBAC_BAD_TYPE', 'no queues')
     case 'set_vlan_vid': case 'set_vlan_pcp': {

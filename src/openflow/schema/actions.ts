@@ -13,6 +13,7 @@ import { fieldOfHeader, readOxm, writeOxm } from '../oxm-codec.js'
 import type { Ranges } from '../versions.js'
 import { pick } from '../versions.js'
 import { lowerActions, protocolFields, setNwTtlLoad, type LegacySet, legacySets } from './lift-actions.js'
+import { readNiciraAction, REG_LOAD2 } from './nicira-actions.js'
 import { writeOxmId } from './oxm-ids.js'
 import { OXM } from './oxm.js'
 
@@ -227,10 +228,18 @@ function decodeExperimenter(r: Reader, table: ActionTable, at: number, end: numb
       if (r.at !== end) throw new Fault(LENGTH, `${end - r.at} bytes too many in an extension action`)
       if (out.length > before) return
     }
+    const known = readNiciraAction(r, r.view.getUint16(at + 8), at + NICIRA_HEADER, end)
+    r.at = end
+    if (known !== null) {
+      out.push(known)
+      return
+    }
   }
   r.at = end
   out.push({ type: 'experimenter', experimenter, body: r.bytes.slice(at + 8, end) })
 }
+
+const setFieldInPart: Pick<ActionRow, 'encode'> = { encode: (w, action) => { if (action.type === 'set_field') writeOxm(w, action) } }
 
 function encodeAction(w: Writer, table: ActionTable, action: Action): void {
   const start = w.reserve(HEADER)
@@ -240,7 +249,9 @@ function encodeAction(w: Writer, table: ActionTable, action: Action): void {
     w.view.setUint32(at, action.experimenter)
     w.append(action.body)
   } else {
-    const placed = (action.type === 'set_field' && action.mask === null ? table.byKey.get(`set_field:${action.field}`) : undefined) ?? table.byKey.get(action.type)
+    // Versions that set fields only whole are told of the others in Open vSwitch's words.
+    const inPart = action.type === 'set_field' && action.mask !== null && w.version !== 1 && w.version < 6
+    const placed = inPart ? { row: setFieldInPart, code: { nicira: REG_LOAD2 } } : (action.type === 'set_field' && action.mask === null ? table.byKey.get(`set_field:${action.field}`) : undefined) ?? table.byKey.get(action.type)
     if (placed === undefined) throw new Unencodable('actions', action.type, w.version, 'the version has no such action')
     if (typeof placed.code === 'number') w.view.setUint16(start, placed.code)
     else {

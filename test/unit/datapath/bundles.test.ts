@@ -111,6 +111,20 @@ describe('a bundle', () => {
     assert.deepEqual(replies(effects), ['commit_reply'])
   })
 
+  it('says what it can be', () => {
+    const r = new Bundles().connect(1, '1.5') as Bundles
+    const features = (): unknown => {
+      const [message] = sent(r.stats(1, { kind: 'bundle_features', flags: 0, time: null }))
+      return message?.type === 'stats_reply' && message.body
+    }
+    assert.deepEqual(features(), { kind: 'bundle_features', capabilities: ORDERED, time: null })
+    r.step({ kind: 'target_ready', fresh: true, atomic: true })
+    assert.deepEqual(features(), { kind: 'bundle_features', capabilities: ATOMIC | ORDERED, time: null })
+    assert.deepEqual(replies(r.stats(1, { kind: 'bundle_features', flags: 2, time: null })), ['OFPBRC_MULTIPART_BAD_SCHED'])
+    r.flags = BundleFlag.TIME
+    assert.deepEqual(replies(r.control('open_request')), ['OFPBFC_SCHED_NOT_SUPPORTED'])
+  })
+
   it('is given up after ten seconds in which nothing is said about it', () => {
     const r = rig()
     r.control('open_request')

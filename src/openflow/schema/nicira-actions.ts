@@ -1,0 +1,70 @@
+/**
+ * Open vSwitch's extension actions that say, in any version, what the model has a word for: a field loaded in whole or in
+ * part, the tunnel's id, an output to the controller with nothing special, a TTL counted down. Whatever else there is
+ * (registers, resubmit in the middle of a list, learn, …) stays an opaque action, which the switch refuses.
+ */
+import type { Reader } from '../buffer.js'
+import { Fault } from '../fault.js'
+import type { Action, OxmName } from '../model.js'
+import { Port } from '../model.js'
+import { fieldOfHeader, readOxm } from '../oxm-codec.js'
+import { fieldOfNxm } from './nicira-match.js'
+import { OXM } from './oxm.js'
+
+const SUBTYPE = { SET_TUNNEL: 2, REG_LOAD: 7, SET_TUNNEL64: 9, CONTROLLER: 20, DEC_TTL_CNT_IDS: 21, REG_LOAD2: 33 } as const
+const OFPR_ACTION = 1
+/** NXM_OF_IP_TOS, of which the DSCP is the upper six bits, and NXM_NX_IP_TTL. */
+const NXM_IP_TOS = 0x00000a01
+const NXM_IP_TTL = 0x00013a01
+/** The upper bits of a field are said by the version: what OXM counts as set is a statement about the packet. */
+const isSettable = (field: OxmName): boolean => OXM[field].writable && field !== 'vlan_vid' && field !== 'vlan_pcp'
+
+/** The action whose body (behind its subtype) is at `at`; null where it says something else. */
+export function readNiciraAction(r: Reader, subtype: number, at: number, end: number): Action | null {
+  const { view } = r
+  const size = end - at
+  switch (subtype) {
+    case SUBTYPE.SET_TUNNEL: return size === 6 ? { type: 'set_field', field: 'tunnel_id', value: BigInt(view.getUint32(at + 2)), mask: null } : null
+    case SUBTYPE.SET_TUNNEL64: return size === 14 ? { type: 'set_field', field: 'tunnel_id', value: view.getBigUint64(at + 6), mask: null } : null
+    case SUBTYPE.REG_LOAD: return size === 14 ? load(r, at) : null
+    case SUBTYPE.REG_LOAD2: return r.version === 1 ? null : load2(r, at, end)
+    case SUBTYPE.CONTROLLER:
+      // Another controller's id, or a reason that is none: the switch does not send such packet-ins.
+      if (size !== 6 || view.getUint16(at + 2) !== 0 || view.getUint8(at + 4) !== OFPR_ACTION) return null
+      return { type: 'output', port: Port.CONTROLLER, maxLen: view.getUint16(at) }
+    case SUBTYPE.DEC_TTL_CNT_IDS:
+      return size >= 14 && view.getUint16(at) === 1 && view.getUint16(at + 6) === 0 ? { type: 'dec_nw_ttl' } : null
+    default: return null
+  }
+}
+
+/** `bits` bits from bit `first` of a field. */
+function load(r: Reader, at: number): Action | null {
+  const place = r.view.getUint16(at)
+  const header = r.view.getUint32(at + 2)
+  const value = r.view.getBigUint64(at + 6)
+  const [first, bits] = [place >> 6, (place & 0x3f) + 1]
+  if (value >> BigInt(bits) !== 0n) throw new Fault('OFPBAC_BAD_ARGUMENT', `0x${value.toString(16)} in ${bits} bits`)
+  if (header === NXM_IP_TTL && first === 0 && bits === 8) return { type: 'set_nw_ttl', ttl: Number(value) }
+  if (header === NXM_IP_TOS) return first === 2 && bits === 6 ? { type: 'set_field', field: 'ip_dscp', value, mask: null } : null
+  const field = fieldOfNxm(header) ?? fieldOfHeader(header, r.version)?.name ?? null
+  if (field === null || !isSettable(field)) return null
+  const row = OXM[field]
+  if (first + bits > row.bits) throw new Fault('OFPBAC_BAD_ARGUMENT', `${row.name} has ${row.bits} bits`)
+  const mask = (1n << BigInt(bits)) - 1n << BigInt(first)
+  return { type: 'set_field', field, value: value << BigInt(first), mask: mask === row.ones ? null : mask }
+}
+
+function load2(r: Reader, at: number, end: number): Action | null {
+  const { loose } = r
+  r.loose = true
+  const given = readOxm(r, at, end, { unknown: 'OFPBAC_BAD_SET_TYPE', length: 'OFPBAC_BAD_SET_LEN' })
+  r.loose = loose
+  if (given === null || !isSettable(given.field)) return null
+  const { ones } = OXM[given.field]
+  const mask = given.mask === null || (given.mask & ones) === ones ? null : given.mask & ones
+  if (given.value > ones || mask !== null && (given.value & ~mask) !== 0n) throw new Fault('OFPBAC_BAD_SET_ARGUMENT', `${given.field} cannot be 0x${given.value.toString(16)}`)
+  return mask === 0n ? null : { type: 'set_field', field: given.field, value: given.value, mask }
+}
+
+export const REG_LOAD2 = SUBTYPE.REG_LOAD2
