@@ -243,8 +243,9 @@ function emit(actions: GroupTable['actions'], multicast: Handle | undefined): Na
 }
 
 function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: number, multicast: Handle | undefined): NamedTableEntry {
-  const anything = row.by.kind === 'ternary' && row.by.mask === 0n
-  const match = [...exactly(table.key, targetGroup(groupId)), ...(anything ? [] : [row.by])]
+  const { by } = row
+  const anything = by.kind === 'ternary' ? by.mask === 0n : by.kind === 'range' && by.low === 0n && by.high === (1n << BigInt(table.byWidth)) - 1n
+  const match = [...exactly(table.key, targetGroup(groupId)), ...(anything ? [] : [by])]
   return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
 }
 const watchesGroup = ({ buckets }: GroupRecord): boolean => buckets.some(({ watchGroup }) => watchGroup <= Group.MAX)

@@ -3,7 +3,7 @@
  * P4Info, fully qualified ("ingress.t0.flow"); values are unsigned bigints in host order.
  */
 
-/** `kind` is the match kind of the key field; a wildcarded ternary, lpm or optional field is left out altogether. */
+/** `kind` is the match kind of the key field; a wildcarded ternary, lpm, range or optional field is left out altogether. */
 export type NamedMatch =
   | { readonly field: string; readonly kind: 'exact' | 'optional'; readonly value: bigint }
   | { readonly field: string; readonly kind: 'ternary'; readonly value: bigint; readonly mask: bigint }

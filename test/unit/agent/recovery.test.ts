@@ -33,6 +33,7 @@ const meter: Message = { type: 'meter_mod', command: 'add', meterId: 7, flags: 1
 const everything: readonly Message[] = [
   groupMod({ groupId: 1, buckets: [bucket({ actions: [setField('eth_dst', 9), output(2)] }), bucket({ actions: [output(3)] })] }),
   groupMod({ groupId: 2, groupType: 'select', buckets: [bucket({ actions: [output(2)], weight: 1 }), bucket({ actions: [output(4)], weight: 2 })] }),
+  groupMod({ groupId: 4, groupType: 'select', buckets: [bucket({ actions: [output(5)], weight: 1 })] }),
   groupMod({ groupId: 3, groupType: 'ff', buckets: [bucket({ actions: [output(2)], watchPort: 2 }), bucket({ actions: [toGroup(1)], watchGroup: 1 })] }),
   meter,
   flowMod({ cookie: 0xabcn, flags: 1, idleTimeout: 60, hardTimeout: 600, priority: 5, match: match({ in_port: 1 }), instructions: apply(setField('eth_src', 5), output(2), setField('eth_src', 6), output(3)) }),
