@@ -195,8 +195,10 @@ export class Emissions {
 
   /** A copy whose target needs a pass of its own, after which nothing follows. */
   #goOnAlone(planning: Planning, leaf: Leaf, context: ListContext, replicas: Replicas): void {
-    if (leaf.target.kind === 'continue' || leaf.target.kind === 'nowhere') return
-    const steps: readonly Step[] = [...leaf.prefix.map((op): Step => ({ kind: 'rewrite', op })), { kind: 'emit', target: leaf.target }]
+    const { target } = leaf
+    if (target.kind === 'continue') return
+    const emit: readonly Step[] = target.kind === 'nowhere' ? [] : [{ kind: 'emit', target }]
+    const steps: readonly Step[] = [...leaf.prefix.map((op): Step => ({ kind: 'rewrite', op })), ...emit]
     this.#toContinuationPort(planning, 'continue_alone', leaf, [], () => this.#continuation(planning, steps, { kind: 'alone' }, context), replicas)
   }
   #toContinuationPort(planning: Planning, kind: string, leaf: Leaf, entries: readonly StageEntry[], next: (() => Handle) | null, replicas: Replicas): void {
@@ -315,8 +317,10 @@ export function bucketLeaves(bucket: Bucket, prefix: readonly RewriteOp[], count
   const list = stepsOf(actionSetAsList(bucket.actions))
   if (!list.ok) throw new CannotPlan(list.error, list.reason)
   const emit = list.steps.find((step) => step.kind === 'emit')
-  if (emit?.kind !== 'emit') return [{ prefix: [], target: { kind: 'nowhere' }, counters }]
-  return [{ prefix: [...prefix, ...rewrites(list.steps)], target: emit.target, counters }]
+  const ops = [...prefix, ...rewrites(list.steps)]
+  if (emit?.kind === 'emit') return [{ prefix: ops, target: emit.target, counters }]
+  // A packet that is dropped at the end still goes to the controller where its TTL runs out.
+  return [{ prefix: ops.slice(0, ops.findLastIndex(isDecrement) + 1), target: { kind: 'nowhere' }, counters }]
 }
 
 function replicaCall(action: ReplicaAction, roles: ReadonlyMap<string, bigint>, counters: readonly number[]) {

@@ -1,13 +1,15 @@
 /**
- * Random flow tables, groups and frames over the whole of OpenFlow 1.3: the switch on the embedded target must do what the
- * model does, to the byte. What the switch refuses is counted, by part and error, and printed.
+ * Random flow tables, groups and frames over the whole of OpenFlow 1.3: the switch must do what the model does, to the
+ * byte. What the switch refuses is counted, by part and error, and printed.
  *
- * OFSWITCHD_MODEL_CASES=500   how many cases (default 2000), of 20 packets
+ * OFSWITCHD_MODEL_CASES=500   how many cases (default 2000), of 20 packets; OFSWITCHD_MODEL_BMV2_CASES on BMv2 (default 60)
  * OFSWITCHD_MODEL_FIRST=2001  the seed of the first one (default 1); for shards and long runs
  * OFSWITCHD_MODEL_SEED=17     only the case with this seed
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { whyNoBmv2 } from '../unit/target/bmv2.js'
+import { startBmv2Rig } from './bmv2-rig.js'
 import { caseToText, generateCase } from './case.js'
 import { compare, Tally } from './compare.js'
 import { report } from './report.js'
@@ -21,27 +23,34 @@ const count = single === undefined ? number('OFSWITCHD_MODEL_CASES', 2000) : 1
 const PACKETS = 20
 /** After so many differences the seeds are enough. */
 const MOST_SHOWN = 5
+const SHRINK_MS = 10_000
 
-describe('the model = the switch on the embedded target', () => {
-  let rig: ModelRig
-  const tally = new Tally()
-  before(async () => { rig = await startModelRig() })
-  after(async () => { await rig.close() })
+const subjects = [
+  { name: 'the embedded target', skip: false as const, start: startModelRig, count },
+  { name: 'BMv2', skip: whyNoBmv2(), start: startBmv2Rig, count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1 },
+]
 
-  it(`in ${count} random cases of ${PACKETS} packets, from seed ${first}`, async (t) => {
-    const failed: number[] = []
-    const shown: string[] = []
-    for (let seed = first; seed < first + count; seed++) {
-      const wanted = generateCase(seed, PACKETS, PORTS)
-      const difference = await compare(rig, wanted, tally)
-      if (difference === null) continue
-      failed.push(seed)
-      if (shown.length >= MOST_SHOWN) continue
-      const minimal = await shrink(rig, difference.packet === null ? wanted : { ...wanted, packets: [difference.packet] }, difference.kind, 10_000)
-      const again = await compare(rig, minimal)
-      shown.push(`seed ${seed}: ${(again ?? difference).text}\n${caseToText(minimal)}`)
-    }
-    for (const line of report(tally)) t.diagnostic(line)
-    assert.ok(failed.length === 0, `${failed.length} of ${count} cases differ: seeds ${failed.slice(0, 50).join(' ')}\n\n${shown.join('\n')}`)
+for (const subject of subjects)
+  describe(`the model = the switch on ${subject.name}`, { skip: subject.skip }, () => {
+    let rig: ModelRig
+    const tally = new Tally()
+    before(async () => { rig = await subject.start() })
+    after(async () => { await rig.close() })
+
+    it(`in ${subject.count} random cases of ${PACKETS} packets, from seed ${first}`, async (t) => {
+      const failed: number[] = []
+      const shown: string[] = []
+      for (let seed = first; seed < first + subject.count; seed++) {
+        const wanted = generateCase(seed, PACKETS, PORTS)
+        const difference = await compare(rig, wanted, tally)
+        if (difference === null) continue
+        failed.push(seed)
+        if (shown.length >= MOST_SHOWN) continue
+        const minimal = await shrink(rig, difference.packet === null ? wanted : { ...wanted, packets: [difference.packet] }, difference.kind, SHRINK_MS)
+        const again = await compare(rig, minimal)
+        shown.push(`seed ${seed}: ${(again ?? difference).text}\n${caseToText(minimal)}`)
+      }
+      for (const line of report(tally)) t.diagnostic(line)
+      assert.ok(failed.length === 0, `${failed.length} of ${subject.count} cases differ: seeds ${failed.slice(0, 50).join(' ')}\n\n${shown.join('\n')}`)
+    })
   })
-})

@@ -1,7 +1,7 @@
 /**
- * The switch that the model is compared with: agent, compiler and embedded target in this thread, so that everything that
- * follows from a frame has happened when `inject` returns; packet-ins come over the OpenFlow connection soon after.
- * Started once and emptied between cases.
+ * The switch that the model is compared with, started once and emptied between cases: an agent with a client, and a target.
+ * The embedded target runs in this thread, so that what follows from a frame has happened when it has been put in; BMv2
+ * (bmv2-rig.ts) takes its time, and is told what to wait for. Packet-ins come over the OpenFlow connection soon after.
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -12,18 +12,35 @@ import { silentLogger } from '../../src/base/logger.js'
 import { checkConfig, noSource, type Config } from '../../src/config/index.js'
 import { BucketId, Group, Meter, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
+import type { P4RuntimeService } from '../../src/p4proto/service.js'
 import { flowMod, OpenFlowClient } from '../support/switch-rig.js'
+import type { ModelPacket } from './packets.js'
 import type { ModelPort } from './switch.js'
 
 export const PORTS = [1, 2, 3, 4, 5] as const
+
+/** How many frames and packet-ins a packet should lead to, as far as that is known. */
+export interface Hint { readonly frames: number; readonly packetIns: number }
+
+/** A target, and how frames come to it. */
+export interface PlayedTarget {
+  connect(): P4RuntimeService
+  play(packets: readonly ModelPacket[], hints: readonly Hint[], packetIns: () => number): Promise<readonly (readonly OutputFrame[])[]>
+  /** How many packet-ins it has sent; null where it does not tell, and things take their time. */
+  packetInCount(): number | null
+  close(): Promise<void>
+}
 
 export interface ModelRig {
   readonly client: OpenFlowClient
   readonly tables: readonly TableFeatures[]
   readonly groupFeatures: GroupFeatures
+  /** Whether what follows from a frame may still be under way when play() returns. */
+  readonly isPatient: boolean
   /** What makes the flags of the ports those of the case; nothing where they are already. */
   portMods(ports: readonly ModelPort[]): Message[]
-  inject(port: number, frame: Uint8Array): readonly OutputFrame[]
+  /** What came out for each of the frames; a switch that takes its time is waited for until so much has come. */
+  play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly (readonly OutputFrame[])[]>
   setLink(port: number, up: boolean): void
   /** Everything that was asked for before has happened; returns the packet-ins since the last call. */
   packetIns(): Promise<readonly PacketIn[]>
@@ -32,8 +49,17 @@ export interface ModelRig {
   close(): Promise<void>
 }
 
-export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig> {
+export const startModelRig = (): Promise<ModelRig> => startRig(embeddedTarget())
+
+function embeddedTarget(): PlayedTarget {
   const target = createInProcessTarget()
+  return {
+    connect: () => target.target.connect(), play: async (packets) => packets.map(({ inPort, frame }) => target.inject(inPort, frame)),
+    packetInCount: () => target.target.statistics().packetsIn, close: () => target.target.close(),
+  }
+}
+
+export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'): Promise<ModelRig> {
   const links = new Map<number, boolean>(PORTS.map((port) => [port, true]))
   const ports = PORTS.map((port) => ({ portNo: port, p4Port: port, name: `p${port}`, hwAddr: 0x0200_0000_0100n + BigInt(port) }))
   const config: Config = {
@@ -46,10 +72,10 @@ export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig
   const monitor = await DriverPortMonitor.open(ports, { links: () => links, counters: () => null }, { intervalMs: 20, now: monotonicNow })
   const agent: Agent = await startAgent(config, silentLogger, {
     target: {
-      connect: () => target.target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null, changePorts: null,
+      connect: () => target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null, changePorts: null,
       close: async () => {
         await monitor.stop()
-        await target.target.close()
+        await target.close()
       },
     },
   })
@@ -67,21 +93,21 @@ export async function startModelRig(pipeline = 'p4/ofswitchd'): Promise<ModelRig
   const configured = new Map<number, number>()
   const flush = async (): Promise<void> => { assert.equal((await client.request({ type: 'barrier_request' })).type, 'barrier_reply') }
   return {
-    client, tables, groupFeatures,
+    client, tables, groupFeatures, isPatient: target.packetInCount() === null,
     portMods: (wanted) => wanted.flatMap(({ portNo, config: flags }): Message[] => {
       if ((configured.get(portNo) ?? 0) === flags) return []
       configured.set(portNo, flags)
       const hwAddr = described.ports.find((port) => port.portNo === portNo)?.hwAddr ?? 0n
       return [{ type: 'port_mod', portNo, hwAddr, config: flags, mask: PORT_FLAGS, advertise: 0, properties: [] }]
     }),
-    inject: (port, frame) => target.inject(port, frame),
+    play: (packets, hints) => target.play(packets, hints, () => client.messages('packet_in').length),
     setLink: (port, up) => { links.set(port, up) },
     packetIns: async () => {
       await flush()
       // A barrier reply may overtake packet-ins that wait for their port's turn; the target has counted how many there are.
-      const { packetsIn } = target.target.statistics()
-      const wanted = packetsIn - known
-      known = packetsIn
+      const count = target.packetInCount()
+      const wanted = (count ?? 0) - known
+      known = count ?? 0
       await client.waitFor(() => client.messages('packet_in').length >= wanted, 2000).catch(() => { /* those that came are compared */ })
       const taken = client.messages('packet_in')
       client.heard.length = 0
