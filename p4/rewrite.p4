@@ -95,11 +95,11 @@
   if (h.snap.isValid()) { h.snap.type = MERGE(h.snap.type, type_, type_mask); m.eth_type = h.snap.type; } \
   else if (m.eth_type != 0x05ff) { bit<16> type_new = MERGE(m.eth_type, type_, type_mask); SET_INNER_TYPE(type_new) }
 
-// The protocol number stands in the last header of the network layer.
+// The protocol number stands in the last header of the network layer; what a later fragment holds, its fragment header does not say.
 #define SET_PROTO(proto_, proto_mask) \
   bit<8> proto_new = MERGE(m.ip_proto, proto_, proto_mask); \
   if (h.ipv4.isValid()) { h.ipv4.proto = proto_new; m.ip_proto = proto_new; } \
-  else if (h.ipv6.isValid()) { \
+  else if (h.ipv6.isValid() && m.ip_proto != 44) { \
     if (h.ipv6_extension4.isValid()) { h.ipv6_extension4.next = proto_new; } \
     else if (h.ipv6_extension3.isValid()) { h.ipv6_extension3.next = proto_new; } \
     else if (h.ipv6_extension2.isValid()) { h.ipv6_extension2.next = proto_new; } \

@@ -114,6 +114,8 @@ function parseIpv6(frame: Uint8Array, h: Headers): void {
   if (frame.length < at + 40 || at + 40 + payloadLength > frame.length) return
   Object.assign(h, { ipv6At: at, ipEnd: at + 40 + payloadLength, protoAt: at + 6, proto: frame[at + 6] })
   const transportAt = parseExtensions(frame, h, at + 40)
+  // Only the first fragment says what it holds: there is nothing to set.
+  if (h.proto === FRAGMENT) h.protoAt = -1
   if (transportAt >= 0) parseTransport(frame, h, transportAt)
 }
 
@@ -143,10 +145,7 @@ function parseExtensions(frame: Uint8Array, h: Headers, start: number): number {
       const offset = u16(frame, at + 2)
       h.fragment = (offset & 0xfff8) !== 0 ? 'later' : (offset & 1) !== 0 ? 'first' : h.fragment
       // A later fragment says what the first one holds, which is not here: its protocol is 44, as in Open vSwitch.
-      if (h.fragment === 'later') {
-        h.protoAt = -1
-        break
-      }
+      if (h.fragment === 'later') break
     }
     h.protoAt = at
     h.proto = frame[at] ?? 0

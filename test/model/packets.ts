@@ -29,7 +29,7 @@ export function randomFrame(random: Random, features: Features): Uint8Array {
   const addresses = (): Buffer => Buffer.concat([mac(random.pick(pool.eth)), mac(random.pick(pool.unicast))])
   const inner = features.has('pbb') && random.chance(0.5)
     ? withTags(random, random.chance(0.3) ? 1 : 0, {
-        type: 0x88e7, bytes: Buffer.concat([Buffer.from([random.int(0, 255)]), u32(random.pick([1, 0x1234, 0xffffff])).subarray(1), addresses(), u16(tagged.type), tagged.bytes]),
+        type: 0x88e7, bytes: Buffer.concat([Buffer.from([random.pick([0, 0x2a, 0x8f, 0xe5])]), u32(random.pick([1, 0x1234, 0xffffff])).subarray(1), addresses(), u16(tagged.type), tagged.bytes]),
       })
     : tagged
   const frame = Buffer.concat([addresses(), u16(inner.type), inner.bytes])
@@ -60,15 +60,22 @@ function randomPayload(random: Random, features: Features): Payload {
     case 'arp': return { type: 0x0806, bytes: randomArp(random) }
     case 'ipv4': return { type: 0x0800, bytes: randomIpv4(random, features) }
     case 'ipv6': return { type: 0x86dd, bytes: randomIpv6(random, features) }
-    default: return { type: random.pick([0x88cc, 0x9000, 0x8035, 0x86dc]), bytes: Buffer.concat([random.bytes(random.int(0, 46))]) }
+    default: return { type: random.pick([0x88cc, 0x9000, 0x8035, 0x86dc]), bytes: opaque(random, random.int(0, 46)) }
   }
+}
+
+/** Not to be taken for an IP header below a label, of which only the version tells; where that is looked at is open. */
+function opaque(random: Random, count: number): Buffer {
+  const bytes = random.bytes(count)
+  if (count > 0) bytes[0] = (bytes[0] ?? 0) & 0x0f
+  return bytes
 }
 
 function withLabels(random: Random, features: Features): Payload {
   const count = random.int(1, 3)
   const labels = Array.from({ length: count }, (_, i) =>
     u32(((random.pick(pool.label) << 12) | (random.int(0, 7) << 9) | (i === count - 1 ? 0x100 : 0) | ttl(random, features)) >>> 0))
-  const inner = random.pick([() => randomIpv4(random, features), () => randomIpv6(random, features), () => random.bytes(random.int(0, 40))])()
+  const inner = random.pick([() => randomIpv4(random, features), () => randomIpv6(random, features), () => opaque(random, random.int(0, 40))])()
   return { type: random.pick([0x8847, 0x8847, 0x8848]), bytes: Buffer.concat([...labels, inner]) }
 }
 
@@ -78,7 +85,7 @@ function randomSnap(random: Random, features: Features): Payload {
   const bytes = random.pick([
     () => Buffer.concat([Buffer.from('aaaa030000000800', 'hex'), ip]),
     () => Buffer.concat([Buffer.from('aaaa0300000c0800', 'hex'), ip]), // not the OUI of Ethernet
-    () => Buffer.concat([Buffer.from('424203', 'hex'), random.bytes(35)]),
+    () => Buffer.concat([Buffer.from('f0f003', 'hex'), random.bytes(35)]),
   ])()
   return { type: bytes.length, bytes }
 }

@@ -51,7 +51,7 @@ export interface ModelRig {
 
 export const startModelRig = (): Promise<ModelRig> => startRig(embeddedTarget())
 
-function embeddedTarget(): PlayedTarget {
+export function embeddedTarget(): PlayedTarget {
   const target = createInProcessTarget()
   return {
     connect: () => target.target.connect(), play: async (packets) => packets.map(({ inPort, frame }) => target.inject(inPort, frame)),
