@@ -20,7 +20,7 @@ import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
-import { PacketInScheduler, inPort } from './packet-in-scheduler.js'
+import { PacketInScheduler, inPort, isPacketIn } from './packet-in-scheduler.js'
 import type { PacketIn, PacketInRate } from './packet-in-scheduler.js'
 import { tlsFailure } from './tls-keys.js'
 
@@ -58,6 +58,8 @@ const HELLO = 0
 const ERROR = 1
 const ECHO_REQUEST = 2
 const ECHO_REPLY = 3
+/** What a peer that does not read goes without, packet-ins apart. */
+const asynchronous: ReadonlySet<Message['type']> = new Set(['flow_removed', 'nx_flow_removed', 'port_status', 'table_status', 'requestforward'])
 /** A message is copied out of a chunk that is larger by this. */
 const COPY_FACTOR = 4
 /** For the last bytes to leave after an orderly close. */
@@ -138,7 +140,7 @@ export class Connection {
    */
   send(message: Message, xid?: number): boolean {
     if (this.#state !== 'open' || this.#dropped(message)) return false
-    if (message.type === 'packet_in') return this.#schedule(message)
+    if (isPacketIn(message)) return this.#schedule(message)
     if (!this.#emit(message, xid ?? UNSOLICITED_XID)) return false
     if (this.#output.size > this.#options.limits.outputMaxBytes) {
       this.#finish(`the peer does not read: ${this.#output.size} bytes wait for it`)
@@ -320,7 +322,7 @@ export class Connection {
 
   #dropped(message: Message): boolean {
     const { limits } = this.#options
-    if ((message.type === 'flow_removed' || message.type === 'port_status') && this.#output.size > limits.asyncBytes) {
+    if (asynchronous.has(message.type) && this.#output.size > limits.asyncBytes) {
       this.counters.droppedOthers++
       this.#limitedLog.log('warn', 'dropped', { type: message.type, waiting: this.#output.size }, 'the peer does not read; an asynchronous message was dropped')
       return true

@@ -9,7 +9,11 @@ import type { FairQueueBounds } from '../base/fair-queue.js'
 import { TokenBucket } from '../base/token-bucket.js'
 import type { Message } from '../openflow/index.js'
 
-export type PacketIn = Extract<Message, { readonly type: 'packet_in' }>
+/** Also in Open vSwitch's forms. */
+export type PacketIn = Extract<Message, { readonly type: 'packet_in' | 'nx_packet_in' | 'nx_packet_in2' }>
+
+export const isPacketIn = (message: Message): message is PacketIn =>
+  message.type === 'packet_in' || message.type === 'nx_packet_in' || message.type === 'nx_packet_in2'
 
 export interface PacketInRate {
   /** Packet-ins a second; null = no limit. */

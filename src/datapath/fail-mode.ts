@@ -42,6 +42,7 @@ export class FailMode {
 
   /** No controller has been there for long enough: the hidden flow is wanted. */
   get isOnItsOwn(): boolean { return this.#isOnItsOwn }
+  get isConnected(): boolean { return this.#controllers.size > 0 }
   /** Nobody is waited for: a flow of the lowest priority is wanted after each flush. */
   get isUnmanaged(): boolean { return this.#config.mode === 'standalone' && !this.#config.hasControllers }
 

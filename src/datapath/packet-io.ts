@@ -49,6 +49,15 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
 const packetInType = ({ nicira: { packetInFormat } }: Connection): 'packet_in' | 'nx_packet_in' | 'nx_packet_in2' =>
   packetInFormat === PacketInFormat.NXT2 ? 'nx_packet_in2' : packetInFormat === PacketInFormat.NXT ? 'nx_packet_in' : 'packet_in'
 
+/** A packet that came in nowhere, for whoever gets misses; Open vSwitch sends the like to see whether a controller controls. */
+export function deliverProbe(ctx: Context, data: Uint8Array): void {
+  const match: Match = [{ field: 'in_port', value: BigInt(Port.LOCAL), mask: null }]
+  for (const conn of ctx.conns.all()) {
+    if (conn.nicira.controllerId !== 0 || !receivesPacketIn(conn, PacketInBit.no_match)) continue
+    sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId: NO_BUFFER, totalLen: data.length, reason: 'no_match', tableId: 0, cookie: NO_COOKIE, match, data })
+  }
+}
+
 /** OF 1.3.5 §7.4.1: in_port always; metadata and tunnel_id when not 0; in_phy_port when it is another port. */
 function pipelineFields({ inPort, inPhyPort, metadata, tunnelId }: PacketInInput): Match {
   const fields: FieldValue[] = [{ field: 'in_port', value: BigInt(inPort), mask: null }]

@@ -8,6 +8,7 @@ import type { FlowMod, Instructions } from '../openflow/index.js'
 import { FailMode } from './fail-mode.js'
 import type { FailModeConfig } from './fail-mode.js'
 import { addOwnFlow } from './flow-mod.js'
+import { deliverProbe } from './packet-io.js'
 import type { Change, FlowRecord, Pipeline } from './pipeline.js'
 import { removal } from './removal.js'
 import type { Context, Flow, Lockable } from './state.js'
@@ -17,6 +18,8 @@ export const HIDDEN_FLOW_ID = 0xffffffff
 /** Open vSwitch's FAIL_OPEN_PRIORITY; OpenFlow's priorities have 16 bits. */
 const HIDDEN_PRIORITY = 0xf0f0f0
 const RETRY_AFTER: Millis = 1000
+/** Between packets that are to make a controller do something, while it is connected and has not taken over. */
+const PROBE_EVERY: Millis = 2000
 
 const normal: Instructions = { ...NO_INSTRUCTIONS, apply: [{ type: 'output', port: Port.NORMAL, maxLen: 0 }] }
 const hiddenFlow: FlowRecord = { id: HIDDEN_FLOW_ID, tableId: 0, priority: HIDDEN_PRIORITY, match: [], instructions: normal, cookie: 0n, idleTimeout: 0 }
@@ -41,6 +44,8 @@ export class Standalone implements Lockable {
   #flushing: Set<Flow> | null = null
   #wantsOrdinary: boolean
   #retryAt: Millis = 0
+  /** null: no controller is there to be probed. */
+  #probeAt: Millis | null = null
 
   constructor(config: FailModeConfig, now: Millis) {
     this.failMode = new FailMode(config, now)
@@ -63,6 +68,7 @@ export class Standalone implements Lockable {
         break
       case null:
     }
+    this.#probe(ctx)
     if (ctx.ops.target === 'syncing' || ctx.now < this.#retryAt) return
     this.#retryAt = 0
     this.#goOnFlushing(ctx)
@@ -71,7 +77,7 @@ export class Standalone implements Lockable {
   }
 
   next(ctx: Context): Millis | null {
-    const times = [this.failMode.next(), this.#retryAt === 0 || ctx.ops.target === 'syncing' ? null : this.#retryAt].filter((time) => time !== null)
+    const times = [this.failMode.next(), this.#probeAt, this.#retryAt === 0 || ctx.ops.target === 'syncing' ? null : this.#retryAt].filter((time) => time !== null)
     return times.length === 0 ? null : Math.min(...times)
   }
 
@@ -82,6 +88,18 @@ export class Standalone implements Lockable {
   }
   /** Whether this is its flow, and still wanted. */
   owns(change: Change): boolean { return change.op === 'add_flow' && change.flow.id === HIDDEN_FLOW_ID && this.#isThere }
+
+  /** A controller that only answers packet-ins would otherwise never take over, because the switch sends it none. */
+  #probe(ctx: Context): void {
+    if (!this.failMode.isOnItsOwn || !this.failMode.isConnected) {
+      this.#probeAt = null
+      return
+    }
+    this.#probeAt ??= ctx.now + PROBE_EVERY
+    if (ctx.now < this.#probeAt) return
+    this.#probeAt = ctx.now + PROBE_EVERY
+    deliverProbe(ctx, reverseArp(ctx.config.datapathId))
+  }
 
   #flush(ctx: Context): void {
     this.#flushing = new Set(ctx.flows.all())
@@ -126,4 +144,17 @@ export class Standalone implements Lockable {
     ctx.emit({ kind: 'log', level: 'error', text: 'the flows by which the switch forwards on its own cannot be changed', detail: { reasons } })
     this.#retryAt = ctx.now + RETRY_AFTER
   }
+}
+
+/** A request for the address of a host that is none, from Nicira's range: harmless wherever a controller sends it. RFC 903 */
+function reverseArp(datapathId: bigint): Uint8Array {
+  const frame = new Uint8Array(42)
+  const mac = 0x002320800000n | (datapathId & 0x7fffffn)
+  const host = Uint8Array.from({ length: 6 }, (_, i) => Number((mac >> BigInt(40 - 8 * i)) & 0xffn))
+  frame.fill(0xff, 0, 6)
+  frame.set(host, 6)
+  frame.set([0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3], 12)
+  frame.set(host, 22)
+  frame.set(host, 32)
+  return frame
 }

@@ -218,6 +218,16 @@ test('packet-ins keep to their rate: a burst at once, as many wait, and the rest
   assert.equal(set.status().connections[0]?.counters.droppedPacketIns, 80)
 })
 
+test("Open vSwitch's forms of packet-ins keep to the rate too", async (context) => {
+  for (const type of ['nx_packet_in', 'nx_packet_in2'] as const) {
+    const { set, events, open } = await listeningSet(context, { packetInRate: 1, packetInBurst: 3 })
+    const peer = await open()
+    for (let i = 0; i < 10; i++) set.send(events.opened[0]?.id ?? 0, { ...packetIn(60), type } as Message)
+    await until('the burst', () => peer.ofType(4).length === 3)
+    assert.equal(set.status().connections[0]?.counters.droppedPacketIns, 4, type)
+  }
+})
+
 test('a controller with a rate of its own', async (context) => {
   const { set, events, open } = await listeningSet(context, { controllers: [{ endpoint: loopback, packetInRate: 4 }], listen: [], packetInRate: 1000 })
   await open()

@@ -161,6 +161,26 @@ describe('the flow tables', () => {
     assert.deepEqual([...rig.datapath.flows()].map(({ priority }) => priority).sort(), [3, 4])
   })
 
+  test('a controller that has not taken over is sent a harmless packet now and then, so that it does something', () => {
+    const { rig, ask, connect } = opened()
+    connect(2)
+    ask(request({ type: 'features_request' }), 2)
+    const probes = (from: number): Message[] => rig.effects.slice(from).flatMap((effect) => (effect.kind === 'send' && effect.message.type === 'packet_in' ? [effect.message] : []))
+    assert.equal(rig.datapath.nextWakeup(), rig.now + 2000)
+    later(rig, 2000)
+    const [probe] = probes(0)
+    assert.ok(probe?.type === 'packet_in')
+    assert.deepEqual([probe.reason, probe.match[0]?.value], ['no_match', BigInt(Port.LOCAL)])
+    assert.equal(Buffer.from(probe.data).toString('hex'), 'ffffffffffff0023208012348035000108000604000300232080123400000000002320801234' + '00000000')
+    later(rig, 2000)
+    assert.equal(probes(0).length, 2)
+    ask(flowMod({ priority: 4 }), 2)
+    const taken = rig.effects.length
+    later(rig, 10_000)
+    assert.equal(probes(taken).length, 0)
+    assert.equal(rig.datapath.nextWakeup(), null)
+  })
+
   test('wakes by itself', () => {
     const { rig } = stage(standalone)
     assert.equal(rig.datapath.nextWakeup(), rig.now + 15_001)
