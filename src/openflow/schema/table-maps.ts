@@ -60,6 +60,9 @@ const room = (at: number, end: number, size: number): void => {
   if (end - at < size) throw new Fault('OFPBRC_BAD_LEN', `${end - at} bytes are too few for a table's bit maps`)
 }
 
+/** Nothing is told. */
+const isEmpty = (r: Reader, at: number, end: number): boolean => r.bytes.subarray(at, end).every((byte) => byte === 0)
+
 const SIZE11 = 20
 export const tableMaps11: Codec<TableMaps | null> = {
   empty: null,
@@ -68,6 +71,7 @@ export const tableMaps11: Codec<TableMaps | null> = {
     const word = (index: number): number => r.view.getUint32(at + 4 * index)
     const match = fieldsOf11(word(1))
     r.at = at + SIZE11
+    if (isEmpty(r, at, r.at)) return null
     return {
       match: maskable(match), wildcards: fieldsOf11(word(0)).filter((field) => match.includes(field)), instructions: instructionsOf(word(2), OF11),
       writeActions: actionsOf(word(3), OF11), applyActions: actionsOf(word(4), OF11), writeSetField: setFieldsOf(word(3)), applySetField: setFieldsOf(word(4)),
@@ -94,6 +98,7 @@ export const tableMaps12: Codec<TableMaps | null> = {
     room(at, end, SIZE12)
     const { view } = r
     r.at = at + SIZE12
+    if (isEmpty(r, at, r.at)) return null
     return {
       match: maskable(fieldsOf12(view.getBigUint64(at))), wildcards: fieldsOf12(view.getBigUint64(at + 8)),
       writeActions: actionsOf(view.getUint32(at + 16), OF12), applyActions: actionsOf(view.getUint32(at + 20), OF12),
