@@ -1,6 +1,6 @@
 /**
- * Bundles over OpenFlow 1.3, which has them as an ONF extension (EXT-230), as ovs-ofctl sends them: always packet-atomic
- * and in order. A switch carries a bundle out whole, or refuses it and changes nothing: BMv2 cannot keep packets from
+ * Bundles as ovs-ofctl sends them, always packet-atomic and in order: over OpenFlow 1.3, which has them as an ONF extension
+ * (EXT-230), and for one case over 1.4 and 1.5. A switch carries a bundle out whole, or refuses it and changes nothing: BMv2 cannot keep packets from
  * meeting a part of a commit, so with it the flag is refused. Never half of it, and never silence.
  */
 import assert from 'node:assert/strict'
@@ -51,6 +51,19 @@ for (const subject of subjects)
         assert.deepEqual(after, ['priority=5 actions=drop'])
         assert.match(done.stderr + done.stdout, packetAtomic && whole instanceof RegExp ? whole : /OFPBFC_BAD_FLAGS/)
         assert.equal((await sw.ofctl([...OF13, 'dump-groups', 'TARGET'])).stdout.includes('group_id'), false)
+      })
+
+    for (const version of ['OpenFlow14', 'OpenFlow15'])
+      it(`are messages of their own in ${version}`, async () => {
+        const now = ['-O', version]
+        await sw.ofctl([...OF13, 'del-flows', 'TARGET'])
+        await sw.ofctl([...OF13, 'add-flow', 'TARGET', 'priority=5,actions=drop'])
+        const done = await sw.ofctl([...now, '--bundle', 'add-flows', 'TARGET', '-'], { input: 'delete\npriority=6,in_port=1,actions=output:2\n' })
+        const failed = await sw.ofctl([...now, '--bundle', 'add-flows', 'TARGET', '-'], { input: 'delete\npriority=7,actions=group:4711\n' })
+        const packetAtomic = subject.name !== 'ofswitchd (BMv2)'
+        assert.deepEqual(await flows(), packetAtomic ? ['priority=6,in_port=1 actions=output:2'] : ['priority=5 actions=drop'])
+        assert.match(done.stderr, packetAtomic ? /^$/ : /OFPBFC_BAD_FLAGS/)
+        assert.match(failed.stderr, packetAtomic ? /OFPBAC_BAD_OUT_GROUP[^]*OFPBFC_MSG_FAILED/ : /OFPBFC_BAD_FLAGS/)
       })
 
     it('replace a large table by another', { timeout: 60_000 }, async () => {
