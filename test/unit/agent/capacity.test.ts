@@ -1,0 +1,75 @@
+/**
+ * A small pipeline filled to the last entry: whatever runs out, the request that needs one more is refused with its error,
+ * none before it, and there is room again for as much as is taken away. Nothing that is refused leaves anything behind.
+ */
+import assert from 'node:assert/strict'
+import { afterEach, describe, it } from 'node:test'
+import type { FlowMod, Message } from '../../../src/openflow/index.js'
+import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
+import { LoopRig, smallP4Info } from '../../support/loop-rig.js'
+import { apply, bucket, flowMod, groupMod, match, output, setField } from '../../support/datapath-rig.js'
+
+const running: LoopRig[] = []
+afterEach(async () => { for (const rig of running.splice(0)) await rig.stop() })
+
+const toTwo = (index: number) => apply(setField('eth_src', index), output(1), setField('eth_dst', index), output(2))
+const flow = (index: number, instructions = apply(output(1))): Message => flowMod({ match: match({ eth_dst: index }), instructions })
+const routed = (index: number): FlowMod => flowMod({ match: match({ eth_dst: index, eth_type: 0x800 }), instructions: apply(output(1), { type: 'dec_nw_ttl' }, setField('eth_dst', index), output(2)) })
+const remove = (index: number): Message => flowMod({ match: match({ eth_dst: index }), command: 'delete_strict' })
+const select = (groupId: number, buckets: number): Message => groupMod({ groupId, groupType: 'select', buckets: Array.from({ length: buckets }, (_, index) => bucket({ actions: [output(1 + index % 4)], weight: 1 })) })
+const removeGroup = (groupId: number): Message => groupMod({ groupId, command: 'delete' })
+
+const cases: readonly { readonly what: string; readonly sizes: Readonly<Record<string, number>>; readonly fits: number; readonly error: string; readonly add: (index: number) => Message; readonly remove: (index: number) => Message }[] = [
+  { what: 'a flow table', sizes: { 't0.flow': 20 }, fits: 20, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index), remove },
+  { what: 'a stage of the rewrite programs', sizes: { 't0.execute.rewrite.l2': 10 }, fits: 10, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, apply(setField('eth_src', index), output(1))), remove },
+  { what: 'the replicas', sizes: { 'OpenFlowEgress.replica': 12 }, fits: 10, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, apply(output(1), setField('eth_dst', index), output(2))), remove },
+  { what: 'the write table', sizes: { 't0.write': 7 }, fits: 7, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, { ...apply(), apply: null, write: [output(1), setField('eth_src', index)] }), remove },
+  { what: 'the continuations', sizes: { 'continuation.continuation': 6 }, fits: 6, error: 'OFPFMFC_TABLE_FULL', add: (index) => routed(index), remove: (index) => ({ ...routed(index), command: 'delete_strict' }) },
+  { what: 'several at once, of which one runs out', sizes: { 't0.flow': 30, 'OpenFlowEgress.replica': 18 }, fits: 16, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, toTwo(index)), remove },
+  { what: 'the group table', sizes: { 'groups.group': 9 }, fits: 9, error: 'OFPGMFC_OUT_OF_GROUPS', add: (index) => groupMod({ groupId: index, buckets: [bucket({ actions: [output(1)] })] }), remove: removeGroup },
+  { what: 'the rows of SELECT groups', sizes: { 'groups.selected': 12 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => select(index, 3), remove: removeGroup },
+  { what: 'the bucket counters', sizes: { bucket_counter: 9 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => select(index, 2), remove: removeGroup },
+]
+
+describe('a pipeline that is full', () => {
+  for (const { what, sizes, fits, error, add, remove: takeAway } of cases) {
+    it(`says so at the exact entry: ${what}`, async () => {
+      const fake = new FakeP4Runtime()
+      const rig = new LoopRig(fake.connect, { p4info: smallP4Info(2, sizes) })
+      running.push(rig)
+      rig.send(flowMod({ command: 'delete', tableId: 1 }))
+      await rig.barrier()
+      const empty = rig.text(fake)
+      const outcome = async (message: Message): Promise<string | null> => {
+        const xid = rig.send(message)
+        await rig.barrier()
+        return rig.errorOf(xid)
+      }
+      for (let index = 1; index <= fits; index++) assert.equal(await outcome(add(index)), null, `number ${index} of ${fits}`)
+      const full = rig.text(fake)
+      assert.equal(await outcome(add(fits + 1)), error)
+      assert.deepEqual(rig.text(fake), full, 'what is refused leaves nothing behind')
+      // One goes and another comes, in one breath: nothing has to be waited for, and no more than one fits.
+      const xids = [takeAway(1), add(fits + 1), add(fits + 2)].map((message) => rig.send(message))
+      await rig.barrier()
+      assert.deepEqual(xids.map((xid) => rig.errorOf(xid)), [null, null, error])
+      for (let index = 2; index <= fits + 1; index++) assert.equal(await outcome(takeAway(index)), null)
+      assert.deepEqual(rig.text(fake), empty)
+    })
+  }
+
+  it('believes the target where that has less room than it says', async () => {
+    const fake = new FakeP4Runtime()
+    const rig = new LoopRig(fake.connect, { p4info: smallP4Info(2) })
+    running.push(rig)
+    rig.send(flowMod({ command: 'delete', tableId: 1 }))
+    await rig.barrier()
+    const before = rig.text(fake)
+    fake.onUpdate = ({ type, entity }) => (type === 1 && entity?.tableEntry?.metadata ? { code: 8, message: 'no room' } : undefined)
+    const xids = [flow(1, toTwo(1)), groupMod({ groupId: 1, buckets: [bucket({ actions: [output(1)] })] })].map((message) => rig.send(message))
+    await rig.barrier()
+    assert.deepEqual(xids.map((xid) => rig.errorOf(xid)), ['OFPFMFC_TABLE_FULL', 'OFPGMFC_OUT_OF_GROUPS'])
+    fake.onUpdate = null
+    assert.deepEqual(rig.text(fake), before)
+  })
+})
