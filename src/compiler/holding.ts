@@ -179,4 +179,6 @@ function isSame(a: NamedEntity, b: NamedEntity): boolean {
   return a.kind === 'meter' && b.kind === 'meter' && a.config?.rate === b.config?.rate && a.config?.burst === b.config?.burst
 }
 const isSameEntry = (a: NamedTableEntry, b: NamedTableEntry): boolean => a.idleTimeout === b.idleTimeout && a.controllerMetadata === b.controllerMetadata
-  && actionText(a.action) === actionText(b.action) && a.metadata.length === b.metadata.length && a.metadata.every((byte, index) => byte === b.metadata[index])
+  && actionText(a.action) === actionText(b.action) && sameBytes(a.metadata, b.metadata)
+/** Takes values: the metadata of a flow's entry is made anew each time that it is asked for. */
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index])
