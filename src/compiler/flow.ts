@@ -119,6 +119,9 @@ export class FlowCompiler {
 
   #write(planning: Planning, actions: readonly Action[], table: FlowTable, uses: Handle[]): bigint {
     if (table.write === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no write-actions`)
+    // A set-queue alone writes nothing here; an entry for it would put an empty output or group in the place of an earlier one.
+    const list = stepsOf(actions)
+    if (list.ok && list.steps.length === 0) return 0n
     const handle = acquireWrite(this.#contract, this.#state, this.#emissions, planning, table.write, actions)
     uses.push(handle)
     return BigInt(handle.id)

@@ -207,7 +207,8 @@ export class FlowGenerator {
       choices.push(set('mpls_label', ...pool.label), set('mpls_tc', 0, 5), simple('dec_mpls_ttl'), () => [{ type: 'set_mpls_ttl', ttl: random.pick([0, 1, 7, 255]) }],
         () => { const ethertype = random.pick([0x0800, 0x86dd, 0x8847, 0x8847, 0x9000]); view.ethType = ethertype; return [{ type: 'pop_mpls', ethertype }] })
       if (features.has('copy ttl')) choices.push(simple('copy_ttl_in'), simple('copy_ttl_out'))
-      if (features.has('structural set')) choices.push(set('mpls_bos', 0, 1))
+      // A label without the bit shows more labels, which a switch need not have looked for when it copies a TTL.
+      if (features.has('structural set') && !features.has('copy ttl')) choices.push(set('mpls_bos', 0, 1))
     }
     if (features.has('pbb') && budget.pbb > 0) choices.push(() => {
       budget.pbb--
