@@ -137,9 +137,9 @@ function commit(ctx: Context, conn: Connection, bundle: Bundle, requester: Reque
 
 /** Gives up bundles that nobody goes on with. */
 export function expireBundles(ctx: Context): void {
-  for (const conn of ctx.conns.withBundles()) {
+  for (const conn of ctx.conns.all()) {
     // What has been sent about it may wait behind something else.
-    if (conn.queue.length > 0) continue
+    if (conn.bundles.size === 0 || conn.queue.length > 0) continue
     for (const bundle of [...conn.bundles.values()]) {
       if (ctx.now < bundle.usedAt + IDLE_TIMEOUT) continue
       conn.bundles.delete(bundle.id)
@@ -150,8 +150,8 @@ export function expireBundles(ctx: Context): void {
 
 export function nextBundleExpiry(ctx: Context): Millis | null {
   let next: Millis | null = null
-  for (const conn of ctx.conns.withBundles()) {
-    if (conn.queue.length > 0) continue
+  for (const conn of ctx.conns.all()) {
+    if (conn.bundles.size === 0 || conn.queue.length > 0) continue
     for (const { usedAt } of conn.bundles.values()) next = Math.min(next ?? Infinity, usedAt + IDLE_TIMEOUT)
   }
   return next

@@ -152,8 +152,6 @@ export class Connections {
 
   get(id: ConnId): Connection | undefined { return this.#conns.get(id) }
   all(): IterableIterator<Connection> { return this.#conns.values() }
-  /** Also those that are closed and still have requests. */
-  withBundles(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.bundles.size > 0) }
   withRequests(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.queue.length > 0) }
 
   /** Keeps count of requests whose outcome is not known yet. */
