@@ -76,6 +76,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
           m.emission.port = m.set.port;
           m.emission.multicast = m.set.multicast;
           m.emission.to_in_port = m.set.to_in_port;
+          m.emission.normal = m.set.normal;
           m.emission.max_len = m.set.max_len;
         }
       }

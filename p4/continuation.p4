@@ -12,12 +12,12 @@ control Continuation(inout headers_t h, inout metadata_t m) {
   @of_execute action output_many(P_PROGRAM, P_MULTICAST, P_NEXT) {
     DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table;
   }
-  @of_execute action apply_all(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT) {
-    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.group = group;
+  @of_execute action apply_all(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT) {
+    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.normal = normal; m.emission.group = group;
     m.next_table = next_table;
   }
-  @of_execute action apply_all_ttl(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_TTL) {
-    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.group = group;
+  @of_execute action apply_all_ttl(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_TTL) {
+    DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.normal = normal; m.emission.group = group;
     m.next_table = next_table; DO_TTL
   }
   action unknown() { m.done = 1; m.next_table = TABLE_CONTINUED; }

@@ -34,21 +34,21 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
   @of_do[kind="continue"]
   action go_on(@of[role="program"] program_t program, @of[role="stages"] stages_t stages, @of[role="continuation"] bit<16> continuation, P_COUNTERS) {
     m.program = program; m.stages = stages; m.continuation = continuation; again = true;
-    m.emission.port = 0; m.emission.multicast = 0; m.emission.to_in_port = 0; m.emission.group = 0;
+    CLEAR_EMISSION
     c0 = counter0; c1 = counter1; c2 = counter2; c3 = counter3;
   }
   // The copy that goes on for a bucket must not go on with the flow's next table or action set.
   @of_do[kind="continue_alone"]
   action go_on_alone(@of[role="program"] program_t program, @of[role="stages"] stages_t stages, @of[role="continuation"] bit<16> continuation, P_COUNTERS) {
     m.program = program; m.stages = stages; m.continuation = continuation; again = true; m.next_table = TABLE_CONTINUED;
-    m.emission.port = 0; m.emission.multicast = 0; m.emission.to_in_port = 0; m.emission.group = 0;
+    CLEAR_EMISSION
     c0 = counter0; c1 = counter1; c2 = counter2; c3 = counter3;
   }
   @of_do[kind="fork_emit"]
   action fork_emit() { m.resume = RESUME_EMISSION; m.set.present = 0; m.next_table = TABLE_CONTINUED; again = true; }
   @of_do[kind="fork_action_set"]
   action fork_action_set() {
-    again = true; m.emission.port = 0; m.emission.multicast = 0; m.emission.to_in_port = 0; m.emission.group = 0;
+    again = true; CLEAR_EMISSION
   }
   @of_replica
   table replica {

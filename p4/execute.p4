@@ -11,6 +11,7 @@
 #define P_PORT      @of[role="port"] port_t port, @of[role="max_len"] bit<16> max_len, @of[role="reason"] bit<8> reason
 #define P_MULTICAST @of[role="multicast"] bit<16> multicast
 #define P_IN_PORT   @of[role="to_in_port"] bit<1> to_in_port
+#define P_NORMAL    @of[role="normal"] bit<1> normal
 #define P_GROUP     @of[role="group"] bit<32> group
 #define P_NEXT      @of[role="next_table"] bit<8> next_table
 #define P_METADATA  @of[role="metadata"] bit<64> metadata, @of[role="metadata_mask"] bit<64> metadata_mask
@@ -41,15 +42,15 @@ control Execute(inout headers_t h, inout metadata_t m) {
         m.write = 0;
         m.next_table = TABLE_CONTINUED;
         m.reason = REASON_INVALID_TTL;
+        CLEAR_EMISSION
         m.emission.port = CPU_PORT;
         m.emission.max_len = 0xffff;
-        m.emission.multicast = 0;
-        m.emission.to_in_port = 0;
-        m.emission.group = 0;
       }
     }
     if (m.stages != 0) { rewrite.apply(h, m); }
-    if (m.emission.port != 0 || m.emission.multicast != 0 || m.emission.to_in_port == 1 || m.emission.group != 0) { m.done = 1; }
+    if (m.emission.port != 0 || m.emission.multicast != 0 || m.emission.to_in_port == 1 || m.emission.normal == 1 || m.emission.group != 0) {
+      m.done = 1;
+    }
   }
 }
 #endif

@@ -10,8 +10,8 @@
 #define CLEAR_SLOT(width, name, oxm) m.set.name = 0; m.set.name##_mask = 0;
 #define SLOT_PARAM(width, name, oxm) @of[set=oxm] bit<width> name, @of[set_mask=oxm] bit<width> name##_mask,
 #define P_SET_OUTPUT @of[role="port"] port_t port, @of[role="multicast"] bit<16> multicast, \
-                     @of[role="to_in_port"] bit<1> to_in_port, @of[role="max_len"] bit<16> max_len
-#define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.max_len = max_len;
+                     @of[role="to_in_port"] bit<1> to_in_port, @of[role="normal"] bit<1> normal, @of[role="max_len"] bit<16> max_len
+#define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.normal = normal; m.set.max_len = max_len;
 
 // `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
 control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
@@ -28,13 +28,13 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
   @of_execute action output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) {
     m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
   }
-  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER) {
+  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER hits.count();
+    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER hits.count();
   }
-  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER, P_TTL) {
+  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER, P_TTL) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL hits.count();
+    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL hits.count();
   }
   // What happens without a matching flow, whatever is in the action set. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
   @of_miss[to="drop"] action miss_drop() { m.set.present = 0; }
@@ -123,7 +123,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     m.set.present = 0; m.set.copy_ttl_in = 0; m.set.pop_vlan = 0; m.set.pop_mpls = 0; m.set.pop_pbb = 0; m.set.push_mpls = 0;
     m.set.push_pbb = 0; m.set.push_vlan = 0; m.set.copy_ttl_out = 0; m.set.dec_ttl = 0; m.set.dec_mpls_ttl = 0;
     FOR_ALL_SLOTS(CLEAR_SLOT)
-    m.set.port = 0; m.set.multicast = 0; m.set.to_in_port = 0; m.set.max_len = 0; m.set.group = 0;
+    m.set.port = 0; m.set.multicast = 0; m.set.to_in_port = 0; m.set.normal = 0; m.set.max_len = 0; m.set.group = 0;
   }
 
   apply {

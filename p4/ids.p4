@@ -23,6 +23,7 @@
 #define PACKET_OUT_PORT 0       // what a packet_out asks for
 #define PACKET_OUT_TABLE 1
 #define PACKET_OUT_GROUP 2
+#define PACKET_OUT_NORMAL 3
 
 #define TTL_IP 1                // which TTL a program decrements
 #define TTL_MPLS 2

@@ -13,6 +13,7 @@
 //                             program for each copy (egress.p4)
 // meter                       meters.p4: a cell for each band, shared by all tables
 // write-actions, action set   slots in metadata (metadata.p4), written by tn.write, executed by action_set.p4
+// NORMAL                      normal.p4: a learning switch
 // group                       groups.p4: group id → multicast group, by hash or by live ports where there is a choice
 // list that goes on after an  continuation (continuation.p4)
 // output, or needs more room
@@ -27,6 +28,7 @@
 #include "flow_table.p4"
 #include "action_set.p4"
 #include "groups.p4"
+#include "normal.p4"
 #include "continuation.p4"
 #include "egress.p4"
 #include "checksum.p4"
@@ -35,6 +37,7 @@
 control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t s) {
   ActionSet() action_set;
   Groups() groups;
+  Normal() normal;
   apply {
     bool forked = false;
     if (m.next_table == TABLE_NONE && m.set.present == 1) {
@@ -47,6 +50,7 @@ control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t 
     }
     if (!forked) {
       if (m.emission.group != 0) { groups.apply(h, m); }
+      else if (m.emission.normal == 1) { normal.apply(h, m); }
       if (m.emission.multicast != 0) { s.mcast_grp = m.emission.multicast; }
       else if (m.emission.to_in_port == 1) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; }
       else if (m.emission.port != 0) { s.egress_spec = m.emission.port; }
@@ -80,6 +84,7 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
       m.emission.port = CONTINUATION_FIRST;
       if (h.packet_out.kind == PACKET_OUT_TABLE) { m.next_table = 0; }
       else if (h.packet_out.kind == PACKET_OUT_GROUP) { m.for_group = h.packet_out.value; }
+      else if (h.packet_out.kind == PACKET_OUT_NORMAL) { m.emission.normal = 1; m.resume = RESUME_EMISSION; }
       else { m.emission.port = (port_t)h.packet_out.value; }
       h.packet_out.setInvalid();
     } else {
@@ -94,7 +99,7 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
 }
 
 @of_pipeline[name="ofswitchd", cpu_port=CPU_PORT, continuation_first=CONTINUATION_FIRST, continuation_last=CONTINUATION_LAST,
-             null_port=NULL_PORT, fork_group=FORK_GROUP, fork_emit=FORK_EMIT, fork_action_set=FORK_ACTION_SET,
+             null_port=NULL_PORT, learn="host_t", fork_group=FORK_GROUP, fork_emit=FORK_EMIT, fork_action_set=FORK_ACTION_SET,
              table_none=TABLE_NONE, table_continued=TABLE_CONTINUED,
              multicast_groups=4096, multicast_nodes=4096]
 V1Switch(PacketParser(), NoVerification(), OpenFlowIngress(), OpenFlowEgress(), NoRecomputation(), PacketDeparser()) main;

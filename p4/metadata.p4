@@ -37,18 +37,20 @@ struct action_set_t {
   @field_list(1) bit<1>  dec_ttl;
   @field_list(1) bit<1>  dec_mpls_ttl;
   FOR_ALL_SLOTS(DECLARE_SLOT)
-  @field_list(1) port_t  port;          // output, in one of three forms (see emission_t)
+  @field_list(1) port_t  port;          // output, in one of four forms (see emission_t)
   @field_list(1) bit<16> multicast;
   @field_list(1) bit<1>  to_in_port;
+  @field_list(1) bit<1>  normal;
   @field_list(1) bit<16> max_len;
   @field_list(1) bit<32> group;         // wins over output, OF 1.3.5 §5.10
 }
 
-// Where the packet leaves this pass: at most one of port, multicast, to_in_port and group.
+// Where the packet leaves this pass: at most one of port, multicast, to_in_port, normal and group.
 struct emission_t {
   @field_list(1) port_t  port;
   @field_list(1) bit<16> multicast;
   @field_list(1) bit<1>  to_in_port;
+  @field_list(1) bit<1>  normal;        // as a learning switch does, normal.p4
   @field_list(1) bit<32> group;
   @field_list(1) bit<16> max_len;       // when port is the CPU port
 }
@@ -122,6 +124,9 @@ struct metadata_t {
 #define EXTENSION_HOP      16w0x200   // hop-by-hop options, wherever they stood
 #define EXTENSION_DEST_TWO 16w0x400   // a second header of destination options
 #define EXTENSION_DEST_END 16w0x800   // destination options behind routing, fragment or authentication: nothing may follow
+
+#define CLEAR_EMISSION \
+  m.emission.port = 0; m.emission.multicast = 0; m.emission.to_in_port = 0; m.emission.normal = 0; m.emission.group = 0;
 
 #define RESUME_TABLES 0
 #define RESUME_EMISSION 1

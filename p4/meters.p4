@@ -72,7 +72,7 @@ control Meters(inout headers_t h, inout metadata_t m) {
         m.done = 1;
         m.next_table = TABLE_CONTINUED;
         m.stages = 0; m.ttl_check = 0; m.clear = 0; m.write = 0;
-        m.emission.port = 0; m.emission.multicast = 0; m.emission.to_in_port = 0; m.emission.group = 0;
+        CLEAR_EMISSION
       } else if (what != ON_EXCEEDED_LEAVE && L3_VISIBLE) {
         originals.apply(h, m);
         if (h.ipv4.isValid()) { RAISE_PRECEDENCE(h.ipv4.dscp) }

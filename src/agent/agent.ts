@@ -11,6 +11,7 @@ import { ChannelSet } from '../channel/index.js'
 import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
 import { openControlPoint, type ControlPoint } from '../control/index.js'
+import type { HostView } from '../datapath/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
@@ -25,6 +26,9 @@ import { Tracer } from './tracer.js'
 export interface Agent {
   readonly channels: ChannelSet
   readonly target: Target
+  /** What NORMAL has learned. */
+  hosts(): readonly HostView[]
+  flushHosts(): void
   /** Gives up what is in the target and writes everything again. */
   restartTarget(reason: string): void
   /** Resolves when the agent cannot go on. */
@@ -96,7 +100,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const { name, tables } = compiler.contract
   log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
   return {
-    channels, target, failed: target.failed, restartTarget: (reason) => session.restart(reason),
+    channels, target, hosts: () => loop.datapath.hosts(), flushHosts: () => loop.feed({ kind: 'flush_hosts' }), failed: target.failed, restartTarget: (reason) => session.restart(reason),
     reload: async (wanted) => {
       checkFailMode(wanted, compiler)
       refuseVirtualPorts(wanted, compiler.contract)

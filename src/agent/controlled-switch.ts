@@ -31,6 +31,8 @@ export function controlledSwitch({ config, targetPorts, log, loop, channels, ses
     ports: () => loop.datapath.ports(),
     targetPort: (portNo) => targetPorts.get(portNo) ?? null,
     groups: () => loop.datapath.groups(),
+    hosts: () => (loop.datapath.features.normal ? loop.datapath.hosts() : null),
+    flushHosts: () => loop.feed({ kind: 'flush_hosts' }),
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
     trace: async (inPort, frame, start) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame, start) : null),
     inject: (inPort, frame) => loop.inject(inPort, frame),

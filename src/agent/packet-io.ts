@@ -10,7 +10,7 @@ import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
 
 const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group']
 /** What a packet_out header's `kind` asks for; p4/README.md. */
-export const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n } as const
+export const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n, NORMAL: 3n } as const
 const WHOLE_PACKET = 0xffff
 /** A packet as its list has left it. */
 type Packet = Pick<Execution, 'frame' | 'tunnelId'>
@@ -53,6 +53,7 @@ export class PacketIo {
     if (step.kind === 'group') return this.#send(Directive.GROUP, targetGroup(step.groupId), inPort, step)
     switch (step.port) {
       case Port.CONTROLLER: return this.#toController(inPort, 'packet_out', step.maxLen, step)
+      case Port.NORMAL: return this.#send(Directive.NORMAL, 0, inPort, step)
       case Port.TABLE: return this.#send(Directive.TABLE, 0, inPort, step)
       case Port.ALL: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN, inPort, step)
       case Port.FLOOD: return this.#toPorts(PortConfig.NO_FWD | PortConfig.DOWN | PortConfig.NO_FLOOD, inPort, step)

@@ -208,6 +208,7 @@ export class SwitchLoop {
         this.#log.warn({ reason: event.reason }, 'the target is lost; flows are kept and will be written again')
         return this.feed({ kind: 'target_lost' })
       case 'packet_in': return this.#packetIns.offer(event.packet)
+      case 'learned': return this.feed({ kind: 'learned', hosts: event.learned.records.map(hostOf) })
       case 'idle': return this.feed({ kind: 'idle', flowIds: event.controllerMetadata })
     }
   }
@@ -245,3 +246,7 @@ export class SwitchLoop {
     this.#timer = setTimeout(() => this.feed({ kind: 'tick' }), delay)
   }
 }
+
+/** The fields of the digest by which NORMAL learns; p4/README.md. */
+const hostOf = (record: Readonly<Record<string, bigint>>) =>
+  ({ inPort: Number(record['in_port'] ?? 0n), vlan: Number(record['vlan'] ?? 0n), address: record['address'] ?? 0n })

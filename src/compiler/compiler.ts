@@ -16,6 +16,7 @@ import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
+import { HostTables } from './normal.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
@@ -39,6 +40,7 @@ export class Compiler implements Pipeline {
   readonly #groups: GroupTables
   readonly #meters: MeterTables
   readonly #ports: PortTables
+  readonly #hosts: HostTables
   readonly #flows = new Map<number, CompiledFlow>()
   /** Plans without an answer. Those made before a reset are no longer among them. */
   readonly #open = new Set<Plan>()
@@ -58,6 +60,7 @@ export class Compiler implements Pipeline {
     this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions, this.#meters)
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
+    this.#hosts = new HostTables(contract.normal, this.#state, this.#emissions)
   }
 
   plan(changes: readonly Change[], after?: Plan): CompiledPlan | Refusal {
@@ -104,6 +107,7 @@ export class Compiler implements Pipeline {
     this.#groups.reset(holding !== null)
     this.#meters.reset()
     this.#ports.reset()
+    this.#hosts.reset()
     this.#flows.clear()
     this.#open.clear()
     this.#prepared = false
@@ -152,11 +156,14 @@ export class Compiler implements Pipeline {
       case 'add_meter': return this.#meters.add(planning, change.meter)
       case 'modify_meter': return this.#meters.modify(planning, change.meter)
       case 'delete_meter': return this.#meters.delete(planning, change.meter, dying)
+      case 'set_host': return this.#hosts.set(planning, change.host, change.previous)
+      case 'delete_host': return this.#hosts.delete(planning, change.host)
       case 'set_miss': return this.#setMiss(planning, change.toController)
       case 'set_ports': {
         this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
         this.#groups.portsChanged(planning)
+        this.#hosts.prepare(planning)
         return this.#emissions.refresh(planning, null, dying)
       }
     }

@@ -87,6 +87,16 @@ export interface GroupTable extends KeyedTable {
   readonly live: { readonly table: string; readonly action: string; readonly parameter: Parameter } | null
 }
 
+/** OFPP_NORMAL: hosts by VLAN and address. `source`: those known where they are, with idle timeouts; `destination`: the port of each. */
+export interface NormalTables {
+  readonly source: { readonly table: string; readonly keys: { readonly vlan: string; readonly address: string; readonly inPort: string }; readonly size: number; readonly action: string }
+  readonly destination: {
+    readonly table: string; readonly keys: { readonly vlan: string; readonly address: string }; readonly size: number
+    readonly forward: { readonly action: string; readonly port: string }
+    readonly flood: { readonly action: string; readonly multicast: string }
+  }
+}
+
 export interface Contract {
   readonly name: string
   readonly cpuPort: number
@@ -102,6 +112,8 @@ export interface Contract {
   readonly continuation: ContinuationTable | null
   readonly replica: ReplicaTable | null
   readonly group: GroupTable | null
+  /** null: the pipeline cannot do NORMAL. */
+  readonly normal: NormalTables | null
   /** null: no flow table has meters. */
   readonly meters: Meters | null
   /** What packet-ins go through. */

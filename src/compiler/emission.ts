@@ -7,7 +7,7 @@ import { Port, PortConfig, type Bucket } from '../openflow/model.js'
 import type { Contract, ContinuationTable, ReplicaAction, ReplicaTable } from './contract.js'
 import { actionCall, chooseAction, exactly, tableEntry, type Defaults } from './entries.js'
 import type { Executions, LeafTarget, ListContext } from './execution.js'
-import { rewrites } from './execution.js'
+import { requireNormal, rewrites } from './execution.js'
 import { contentKey, release, type Handle } from './interned.js'
 import type { NamedMulticastGroup, NamedUpdate } from './ir.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
@@ -154,7 +154,8 @@ export class Emissions {
       wanted.set('in_port_allowed', 1n)
       return this.#send(planning, leaf, [known], wanted, replicas)
     }
-    if (target.kind === 'group' || !this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
+    if (target.kind === 'normal') requireNormal(this.#contract)
+    if (target.kind === 'group' || target.kind === 'normal' || !this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
     if (target.kind === 'controller') {
       wanted.set('max_len', BigInt(target.maxLen))
       wanted.set('reason', 1n)

@@ -120,6 +120,9 @@ export class Executions {
       }
       case 'controller': return new Map([['port', BigInt(contract.cpuPort)], ['max_len', BigInt(target.maxLen)], ['reason', 1n]])
       case 'in_port': return new Map([['to_in_port', 1n]])
+      case 'normal':
+        requireNormal(contract)
+        return new Map([['normal', 1n]])
       case 'group': return contract.group === null ? null : new Map([['group', BigInt(targetGroup(target.groupId))]])
       default: return null
     }
@@ -131,6 +134,11 @@ export class Executions {
     if (unsupported.kind === 'set') throw new CannotPlan('OFPBAC_BAD_SET_TYPE', `the pipeline cannot set ${unsupported.field} in ${scope.name}`)
     throw new CannotPlan('OFPBAC_BAD_TYPE', `the pipeline has no ${unsupported.op} in ${scope.name}`)
   }
+}
+
+/** Throws CannotPlan where the pipeline cannot do NORMAL. */
+export function requireNormal(contract: Contract): void {
+  if (contract.normal === null) throw new CannotPlan('OFPBAC_BAD_OUT_PORT', 'the pipeline has no NORMAL: it does not learn where hosts are')
 }
 
 export const rewrites = (steps: readonly Step[]): readonly RewriteOp[] => steps.flatMap((step) => (step.kind === 'rewrite' ? [step.op] : []))

@@ -17,7 +17,7 @@ export function featuresOf(contract: Contract): PipelineFeatures {
   const tables = contract.tables.map((table) => tableFeatures(contract, table))
   const groups = groupFeatures(contract)
   const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
-  return { nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, packetOutActions: packetOutActions(groups, settable) }
+  return { nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null, packetOutActions: packetOutActions(groups, settable) }
 }
 
 function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {

@@ -55,7 +55,7 @@ export class CompiledFlow {
 /** The error for an instruction or action that no action of the table can carry out. */
 const refusals: Readonly<Record<string, 'OFPBIC_UNSUP_INST' | 'OFPBAC_BAD_OUT_PORT' | 'OFPBAC_BAD_TYPE' | 'OFPBAC_UNSUPPORTED_ORDER' | 'OFPBIC_UNSUP_METADATA'>> = {
   next_table: 'OFPBIC_UNSUP_INST', metadata: 'OFPBIC_UNSUP_INST', metadata_mask: 'OFPBIC_UNSUP_INST', write: 'OFPBIC_UNSUP_INST', clear: 'OFPBIC_UNSUP_INST', meter: 'OFPBIC_UNSUP_INST',
-  port: 'OFPBAC_BAD_OUT_PORT', to_in_port: 'OFPBAC_BAD_OUT_PORT', group: 'OFPBAC_BAD_TYPE', ttl_program: 'OFPBAC_BAD_TYPE', multicast: 'OFPBAC_UNSUPPORTED_ORDER',
+  port: 'OFPBAC_BAD_OUT_PORT', to_in_port: 'OFPBAC_BAD_OUT_PORT', normal: 'OFPBAC_BAD_OUT_PORT', group: 'OFPBAC_BAD_TYPE', ttl_program: 'OFPBAC_BAD_TYPE', multicast: 'OFPBAC_UNSUPPORTED_ORDER',
 }
 
 export class FlowCompiler {

@@ -10,6 +10,7 @@ export type Target =
   | { readonly kind: 'in_port' }
   | { readonly kind: 'all' }
   | { readonly kind: 'flood' }
+  | { readonly kind: 'normal' }
   | { readonly kind: 'group'; readonly groupId: number }
 export type Step = { readonly kind: 'rewrite'; readonly op: RewriteOp } | { readonly kind: 'emit'; readonly target: Target }
 
@@ -39,14 +40,15 @@ export function stepsOf(actions: readonly Action[]): Steps {
   return { ok: true, steps }
 }
 
-/** Reserved ports that a flow may output to. OF 1.3.5 §4.5; TABLE is for packet-outs only, NORMAL is not supported. */
+/** Reserved ports that a flow may output to. OF 1.3.5 §4.5; TABLE is for packet-outs only. */
 function targetOf(port: number, maxLen: number): Target | null {
   switch (port) {
     case Port.CONTROLLER: return { kind: 'controller', maxLen }
     case Port.IN_PORT: return { kind: 'in_port' }
     case Port.ALL: return { kind: 'all' }
     case Port.FLOOD: return { kind: 'flood' }
-    case Port.TABLE: case Port.NORMAL: case Port.ANY: return null
+    case Port.NORMAL: return { kind: 'normal' }
+    case Port.TABLE: case Port.ANY: return null
     default: return { kind: 'port', port }
   }
 }

@@ -7,7 +7,7 @@ import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info
 import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import {
-  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
+  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type NormalTables, type MeterArray,
   type Meters, type MeterTable, type MeterUnit, type Parameter,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
@@ -87,6 +87,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
       actions: usable(replicaTable).map(replicaAction), scope: scopeOf(replicaTable),
     },
     group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
+    normal: readNormal(one('of_normal_source'), one('of_normal_destination'), info, gaps),
     meters: readMeters(info, gaps),
     controllerMeter: replicaTable === null ? null : readMeterTable(tables, parent(replicaTable.name), gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
@@ -118,6 +119,36 @@ function readGroupTable(keyed: KeyedTable, table: TableInfo, one: (annotation: s
     chooseByHash: ofKind('select')[0]?.action.name ?? null, chooseByLiveness: ofKind('failover')[0]?.action.name ?? null,
     select: choice('of_group_select', 'hash'), failover: choice('of_group_failover', 'live'),
     live: liveTable === null || liveAction === undefined || parameter === undefined ? null : { table: liveTable.name, action: liveAction.name, parameter },
+  }
+}
+
+/** The digest by which sources are learned has the fields in_port, vlan and address. */
+function readNormal(source: TableInfo | null, destination: TableInfo | null, info: P4InfoParts, gaps: string[]): NormalTables | null {
+  if (source === null || destination === null) return null
+  const field = (table: TableInfo, name: string): string => {
+    const found = table.matchFields.find((candidate) => role(candidate) === name && candidate.kind === 'exact')
+    if (found === undefined) gaps.push(`table ${table.name} needs an exact key field with role="${name}"`)
+    return found?.name ?? ''
+  }
+  const action = (table: TableInfo, name: string): { action: string; parameter: string } => {
+    const found = table.actions.map(({ action: one }) => ({ one, parameter: rolesOf(one.params).get(name) })).find(({ parameter: one }) => one !== undefined)
+    if (found === undefined) gaps.push(`table ${table.name} has no action with a parameter of role ${name}`)
+    return { action: found?.one.name ?? '', parameter: found?.parameter?.name ?? '' }
+  }
+  const known = usable(source).find(({ action: { params } }) => params.length === 0)
+  if (known === undefined) gaps.push(`table ${source.name} has no action without parameters`)
+  if (!source.idleTimeout) gaps.push(`table ${source.name} has no idle timeouts`)
+  const learn = info.packageInfo.annotations.get('of_pipeline')?.pairs.get('learn')
+  const names = typeof learn === 'string' ? info.digests.get(learn)?.fields?.map(({ name }) => name) ?? [] : []
+  for (const name of ['in_port', 'vlan', 'address']) if (!names.includes(name)) gaps.push(`the digest that @of_pipeline names by learn has no field ${name}`)
+  const forward = action(destination, 'port')
+  const flood = action(destination, 'multicast')
+  return {
+    source: { table: source.name, keys: { vlan: field(source, 'vlan'), address: field(source, 'address'), inPort: field(source, 'in_port') }, size: source.size, action: known?.action.name ?? '' },
+    destination: {
+      table: destination.name, keys: { vlan: field(destination, 'vlan'), address: field(destination, 'address') }, size: destination.size,
+      forward: { action: forward.action, port: forward.parameter }, flood: { action: flood.action, multicast: flood.parameter },
+    },
   }
 }
 

@@ -5,6 +5,7 @@ import type { Action } from '../openflow/model.js'
 import type { Contract, StageAction, WriteTable } from './contract.js'
 import type { Emissions } from './emission.js'
 import { exactly, tableEntry, targetGroup } from './entries.js'
+import { requireNormal } from './execution.js'
 import { contentKey, type Handle } from './interned.js'
 import { actionSetAsList, stepsOf, type Step, type Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
@@ -36,6 +37,10 @@ function outputRoles(contract: Contract, emissions: Emissions, planning: Plannin
   roles.set('write_output', 1n)
   if (target.kind === 'port') roles.set('port', BigInt(emissions.targetPort(target.port) ?? 0))
   else if (target.kind === 'in_port') roles.set('to_in_port', 1n)
+  else if (target.kind === 'normal') {
+    requireNormal(contract)
+    roles.set('normal', 1n)
+  }
   else if (target.kind === 'controller') roles.set('port', BigInt(contract.cpuPort)).set('max_len', BigInt(target.maxLen))
   else {
     const { id, handle } = emissions.acquire(planning, [{ prefix: [], target, counters: [] }], { inPort: null })

@@ -2,6 +2,7 @@
  * The commands of the control socket that are not about packets: what ovs-appctl(8) and ovs-vswitchd(8) describe, as far as there is
  * something of the kind here. Names, arguments and answers are Open vSwitch's.
  */
+import type { HostView } from '../datapath/hosts.js'
 import { formatInstructions, formatMatch } from '../openflow/index.js'
 import type { FlowStats, StatsReplyBody, StatsRequestBody } from '../openflow/model.js'
 import { Group, Port, Table } from '../openflow/model.js'
@@ -23,10 +24,36 @@ export function generalCommands(sw: ControlledSwitch, coverage: Coverage): reado
     command('ofproto/list', '', 0, 0, () => sw.bridge),
     command('dpif/dump-dps', '', 0, 0, () => `p4@${sw.bridge}`),
     command('dpif/show', '', 0, 0, () => showPorts(sw)),
+    ...(sw.hosts() === null ? [] : hostCommands(sw)),
     command('bridge/dump-flows', '[--offload-stats] bridge', 1, 2, (args) => dumpFlows(sw, args)),
     ...(sw.log === null ? [] : logCommands(sw.log)),
   ]
 }
+
+function hostCommands(sw: ControlledSwitch): readonly Command[] {
+  const check = ([bridge]: readonly string[]): void => { if (bridge !== undefined && bridge !== sw.bridge) refuse('no such bridge') }
+  return [
+    command('fdb/show', 'bridge', 1, 1, (args) => {
+      check(args)
+      return showHosts(sw.hosts() ?? [])
+    }),
+    command('fdb/flush', '[bridge]', 0, 1, (args) => {
+      check(args)
+      sw.flushHosts()
+      return 'table successfully flushed'
+    }),
+  ]
+}
+
+/** Age: seconds since the host was learned where it is. */
+function showHosts(hosts: readonly HostView[]): string {
+  const rows = [...hosts].sort((a, b) => b.age - a.age).map(({ portNo, vlan, address, age }) => {
+    const port = portNo === Port.LOCAL ? 'LOCAL' : String(portNo)
+    return `${port.padStart(5)}  ${String(vlan).padStart(4)}  ${formatMac(address)}  ${String(Math.floor(age / 1000)).padStart(3)}`
+  })
+  return [' port  VLAN  MAC                Age', ...rows].join('\n')
+}
+const formatMac = (address: bigint): string => (address.toString(16).padStart(12, '0').match(/../g) ?? []).join(':')
 
 const endWith = (exit: () => Promise<void>) => async (): Promise<string> => {
   await exit()

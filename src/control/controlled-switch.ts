@@ -1,5 +1,6 @@
 /** What the commands of the control socket need of the switch; the agent provides it. */
 import type { LogControl } from '../base/logger.js'
+import type { HostView } from '../datapath/hosts.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
 import type { Message, PortDesc } from '../openflow/model.js'
 
@@ -20,6 +21,9 @@ export interface ControlledSwitch {
   /** How many there are, by name. */
   sizes(): Readonly<Record<string, number>>
   groups(): readonly GroupRecord[]
+  /** Null where the pipeline has no NORMAL. */
+  hosts(): readonly HostView[] | null
+  flushHosts(): void
   /** Sends a request as a management client would; resolves with everything that came back before a barrier's answer. */
   request(message: Message): Promise<readonly Message[]>
   /** Ends the program; resolves when nothing of it is open any more but the connection that asks. Null where it cannot be ended so. */

@@ -23,11 +23,12 @@ import { FlowMonitors } from './flow-monitors.js'
 import { explainFlowMod, type Explanation } from './explain.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
+import { Hosts, type HostView } from './hosts.js'
 import { MeterTable } from './meter-table.js'
 import { MissBehaviour } from './miss.js'
 import { Operations } from './operations.js'
 import { deliverPacketIn } from './packet-io.js'
-import type { FlowId, GroupRecord, Pipeline } from './pipeline.js'
+import type { FlowId, GroupRecord, Pipeline, PipelineFeatures } from './pipeline.js'
 import { PortTable } from './port-table.js'
 import { portChanged, portRemoved } from './port-status.js'
 import { Reads } from './reads.js'
@@ -61,7 +62,8 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(),
+      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
+      monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
@@ -114,6 +116,8 @@ export class Datapath {
   flowCount(tableId: number): number { return this.#ctx.flows.liveCount(tableId) }
   groups(): GroupRecord[] { return [...this.#ctx.groups.all()].filter((group) => !group.deleting).map((group) => group.record) }
   group(groupId: number): GroupRecord | null { return this.#ctx.groups.get(groupId)?.record ?? null }
+  get features(): PipelineFeatures { return this.#ctx.capabilities.features }
+  hosts(): HostView[] { return [...this.#ctx.hosts.all(this.#ctx.now)] }
   ports(): PortDesc[] { return this.#ctx.ports.descriptions() }
   port(portNo: number): PortDesc | null { return this.#ctx.ports.get(portNo)?.desc ?? null }
   connections(): ConnectionView[] {
@@ -167,6 +171,13 @@ export class Datapath {
         return
       case 'idle':
         noteIdle(ctx, input.flowIds)
+        ctx.hosts.idle(ctx, input.flowIds)
+        return
+      case 'flush_hosts':
+        ctx.hosts.flush(ctx)
+        return
+      case 'learned':
+        ctx.hosts.learn(ctx, input.hosts)
         return
       case 'port_changed':
         portChanged(ctx, input.port)

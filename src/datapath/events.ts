@@ -40,6 +40,8 @@ export interface DatapathConfig {
   readonly datapathId: bigint
   readonly description: Description
   readonly ports: readonly PortDesc[]
+  /** Seconds until a silent host is forgotten; default 300, as in Open vSwitch. */
+  readonly hostAgeing?: number
   /** Secure where it is absent. */
   readonly failMode?: FailModeConfig
   /** Time since 1970, in ms, at which the clock of step() was 0; default 0. */
@@ -97,6 +99,9 @@ export interface PacketInInput {
   readonly totalLen?: number
 }
 
+/** `vlan` 0 for none. */
+export interface LearnedHost { readonly inPort: number; readonly vlan: number; readonly address: bigint }
+
 export type Input =
   | {
     readonly kind: 'connected'; readonly conn: ConnId; /** Wire version: 1 = 1.0, 4 = 1.3. */ readonly version: number; readonly connKind: ConnKind
@@ -116,8 +121,12 @@ export type Input =
   | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }
   | PacketInInput
-  /** These flows have seen no packet for their idle timeout. */
+  /** These flows, or hosts, have seen no packet for their idle timeout. */
   | { readonly kind: 'idle'; readonly flowIds: readonly FlowId[] }
+  /** Hosts are to be learned anew. */
+  | { readonly kind: 'flush_hosts' }
+  /** Hosts that NORMAL has seen where it did not know them. */
+  | { readonly kind: 'learned'; readonly hosts: readonly LearnedHost[] }
   /** A port appeared or its link, speed or address changed. `port.config` counts only for a port that is new. */
   | { readonly kind: 'port_changed'; readonly port: PortDesc }
   | { readonly kind: 'port_removed'; readonly portNo: number }

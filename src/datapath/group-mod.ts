@@ -150,7 +150,7 @@ function checkGroup(ctx: Context, groupMod: GroupMod): Outcome | null {
     const found = checkActions(bucket.actions, {
       rules: ctx.capabilities.bucket(groupType), packetOut: false, strict: false, view: null,
       groupExists: (id) => id === groupId || ctx.groups.get(id) !== undefined,
-      hasLocal: ctx.ports.get(Port.LOCAL) !== undefined,
+      hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal,
     })
     if (found !== null) return fail(found.error, `bucket ${index}: ${found.reason}`)
   }

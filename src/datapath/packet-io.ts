@@ -85,7 +85,7 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
     rules: ctx.capabilities.packetOut, packetOut: true, strict: true,
     view: conn.version > OF10 ? viewOfPacket(data) : null,
     groupExists: (groupId) => ctx.groups.get(groupId) !== undefined,
-    hasLocal: ctx.ports.get(Port.LOCAL) !== undefined,
+    hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal,
   })
   if (found !== null) return fail(found.error, found.reason)
   ctx.buffers.use(bufferId)

@@ -62,6 +62,17 @@ export interface PortRecord {
   readonly linkUp: boolean
 }
 
+/** A host that NORMAL has learned; `vlan` 0 for none. */
+export interface HostRecord {
+  /** Unique among flows and hosts. */
+  readonly id: FlowId
+  readonly vlan: number
+  readonly address: bigint
+  readonly portNo: number
+  /** Seconds. */
+  readonly idleTimeout: number
+}
+
 export type Change =
   | { readonly op: 'add_flow'; readonly flow: FlowRecord }
   /** Same table, match and priority and same id; make-before-break, counters kept unless `resetCounters`. */
@@ -76,6 +87,9 @@ export type Change =
   | { readonly op: 'modify_meter'; readonly meter: MeterRecord; readonly previous: MeterRecord }
   /** No flow uses it any more. */
   | { readonly op: 'delete_meter'; readonly meter: MeterRecord }
+  /** `previous`: the same host behind another port. */
+  | { readonly op: 'set_host'; readonly host: HostRecord; readonly previous: HostRecord | null }
+  | { readonly op: 'delete_host'; readonly host: HostRecord }
   /** The full list of ports, at start and whenever one changes. */
   | { readonly op: 'set_ports'; readonly ports: readonly PortRecord[] }
   /** What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected). */
@@ -100,6 +114,8 @@ export interface PipelineFeatures {
   readonly meters: MeterFeatures
   /** Packet-ins go through the meter OFPM_CONTROLLER. */
   readonly controllerMeter: boolean
+  /** OFPP_NORMAL is there. */
+  readonly normal: boolean
   /** Actions that may appear in a packet-out. */
   readonly packetOutActions: readonly ActionName[]
 }

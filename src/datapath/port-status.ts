@@ -67,6 +67,7 @@ export function portRemoved(ctx: Context, portNo: number): void {
   const port = ctx.ports.get(portNo)?.desc
   if (port === undefined) return
   ctx.ports.remove(portNo)
+  ctx.hosts.portRemoved(ctx, portNo)
   ctx.ports.touch()
   announce(ctx, 'delete', port, null)
 }

@@ -54,6 +54,7 @@ export class Resync {
       this.#unwritten = []
       this.#retryAt = null
       ctx.pipeline.reset(held)
+      ctx.hosts.clear()
       if (ctx.ops.recovering && held !== undefined) takeOver(ctx, ctx.pipeline.found())
       else {
         for (const flow of ctx.flows.all()) if (!ctx.pipeline.holds(flow.id)) rebaseFlow(flow)

@@ -15,6 +15,7 @@ import type { Expiry } from './expiry.js'
 import type { FlowMonitors } from './flow-monitors.js'
 import type { FlowTables } from './flow-table.js'
 import type { GroupTable } from './group-table.js'
+import type { Hosts } from './hosts.js'
 import type { MeterTable } from './meter-table.js'
 import type { MissBehaviour } from './miss.js'
 import type { Operations } from './operations.js'
@@ -128,6 +129,7 @@ export interface Context {
   readonly expiry: Expiry
   readonly miss: MissBehaviour
   readonly buffers: PacketBuffers
+  readonly hosts: Hosts
   readonly tables: TableConfigs
   readonly monitors: FlowMonitors
   readonly standalone: Standalone

@@ -26,6 +26,8 @@ export interface ActionCheck {
   groupExists(groupId: number): boolean
   /** LOCAL is optional; a switch without one never gets it. OF 1.3.5 §4.5 */
   readonly hasLocal: boolean
+  /** In a flow the pipeline itself says whether it has a NORMAL. */
+  readonly hasNormal: boolean
 }
 
 const NICIRA = 0x2320
@@ -57,10 +59,10 @@ export function viewOfMatch(match: Match): PacketView {
 }
 
 /** Whether an output names a port there can be; an ordinary number may become one. */
-function isPossibleOutput(port: number, { packetOut, hasLocal }: ActionCheck): boolean {
+function isPossibleOutput(port: number, { packetOut, hasLocal, hasNormal }: ActionCheck): boolean {
   switch (port) {
     case Port.TABLE: return packetOut
-    case Port.NORMAL: return !packetOut // in a flow the pipeline says whether it has one
+    case Port.NORMAL: return hasNormal || !packetOut
     case Port.LOCAL: return hasLocal
     case Port.IN_PORT: case Port.FLOOD: case Port.ALL: case Port.CONTROLLER: return true
     default: return port > 0 && port <= LAST_PLAIN_PORT

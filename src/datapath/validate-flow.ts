@@ -58,7 +58,7 @@ export function checkInstructions(ctx: Context, flowMod: Pick<FlowMod, 'instruct
 function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRules, view: PacketView | null, strict: boolean): ActionProblem | null {
   if (actions === null) return null
   const groupExists = (groupId: number): boolean => ctx.groups.get(groupId) !== undefined
-  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists, hasLocal: ctx.ports.get(Port.LOCAL) !== undefined })
+  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists, hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal })
 }
 
 function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {

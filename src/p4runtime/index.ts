@@ -1,6 +1,7 @@
 /** The P4Runtime client: a Southbound over any P4RuntimeService, and that service over gRPC, both sides. */
 export { bmv2Limits } from './encode.js'
 export type { TargetLimits } from './encode.js'
+export type { Learned } from './digests.js'
 export { serveP4Runtime } from './grpc-server.js'
 export type { GrpcServerHandle } from './grpc-server.js'
 export { GrpcService } from './grpc-service.js'

@@ -25,6 +25,7 @@ import { Connection } from './connection.js'
 import { readContents, type Contents } from './contents.js'
 import type { ElectionId } from './connection.js'
 import { flowIdOf, planEntryReads, readEntries, readTable } from './counters.js'
+import { Digests } from './digests.js'
 import { bmv2Limits, encodeCounter, encodeUpdate } from './encode.js'
 import type { TargetLimits } from './encode.js'
 import { Occupancy } from './occupancy.js'
@@ -79,6 +80,7 @@ export class Session implements Southbound {
   readonly #pipeline: PipelineConfig
   readonly #limits: TargetLimits
   readonly #packetIo: PacketIo
+  readonly #digests: Digests
   readonly #logger: Logger
   readonly #limited: LimitedLog
   readonly #electionBase: ElectionId
@@ -107,6 +109,7 @@ export class Session implements Southbound {
     this.#pipeline = pipelineConfig(options.p4info, options.deviceConfig)
     this.#limits = options.limits ?? bmv2Limits
     this.#packetIo = new PacketIo(this.#pipeline.index)
+    this.#digests = new Digests(this.#pipeline.index)
     this.#logger = options.logger ?? silentLogger
     this.#limited = limitRepeats(this.#logger)
     this.#electionBase = options.electionId ?? { high: BigInt(Date.now()), low: BigInt(Math.floor(Math.random() * 2 ** 32)) << 20n }
@@ -323,6 +326,7 @@ export class Session implements Southbound {
       // The calls of an earlier term on this connection must not fall among those of this one.
       await previous?.done
       const contents = term === this.#term ? await this.#prepare(connection, term) : null
+      if (term === this.#term) await this.#askForDigests(connection)
       return { contents, atomic: term === this.#term && await writesAtomically(connection) }
     })()
     this.#preparation = { done: preparation.then(() => {}, () => {}) }
@@ -371,6 +375,17 @@ export class Session implements Southbound {
     return null
   }
 
+  /** A target that has kept its pipeline has kept this too. */
+  async #askForDigests(connection: Connection): Promise<void> {
+    if (this.#digests.configuration(false).length === 0) return
+    try {
+      await connection.write(this.#digests.configuration(false))
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error
+      await connection.write(this.#digests.configuration(true))
+    }
+  }
+
   #enterReady(connection: Connection, { contents, atomic }: Prepared): void {
     const occupancy = new Occupancy(this.#pipeline.index)
     for (const entity of contents?.read ?? []) if (!entity.tableEntry?.isDefaultAction) occupancy.record({ type: p4.v1.Update.Type.INSERT, entity })
@@ -393,6 +408,11 @@ export class Session implements Southbound {
       const controllerMetadata = (message.idleTimeoutNotification.tableEntry ?? [])
         .map(flowIdOf).filter((value) => value !== 0)
       if (this.#ready !== null && controllerMetadata.length > 0) this.#listener?.({ kind: 'idle', controllerMetadata })
+    } else if (message.digest) {
+      const { digestId, listId } = message.digest
+      this.#connection?.send({ digestAck: { digestId: digestId ?? null, listId: listId ?? null } })
+      const learned = this.#digests.decode(message.digest)
+      if (this.#ready !== null && learned !== null) this.#listener?.({ kind: 'learned', learned })
     } else if (message.error) {
       this.#statistics.streamErrors++
       this.#limited.log('warn', 'stream', { code: codeName(message.error.canonicalCode ?? 0), reason: message.error.message }, 'the target refused a stream message')

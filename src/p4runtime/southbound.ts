@@ -7,6 +7,7 @@
  * answered the Write call that carried it.
  */
 import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
+import type { Learned } from './digests.js'
 
 export interface UpdateFailure {
   /** Index into the updates given to write(). */
@@ -26,6 +27,7 @@ export type SouthboundEvent =
   /** Another client controls the target; what it holds when that ends is not known. */
   | { readonly kind: 'standby' }
   | { readonly kind: 'packet_in'; readonly packet: TargetPacketIn }
+  | { readonly kind: 'learned'; readonly learned: Learned }
   /** Table entries of these controllerMetadata values have seen no hit for their idle timeout. */
   | { readonly kind: 'idle'; readonly controllerMetadata: readonly number[] }
 

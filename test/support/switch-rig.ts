@@ -72,7 +72,7 @@ export class OpenFlowClient {
     return reply.body as Extract<StatsReplyBody, { kind: Kind }>
   }
 
-  async waitFor(wanted: (received: Received) => boolean, timeoutMs = 10_000): Promise<Received> {
+  async waitFor(wanted: (received: Received) => boolean, timeoutMs = 30_000): Promise<Received> {
     const heard = this.heard.find(wanted)
     if (heard !== undefined) return heard
     return await new Promise((resolve, reject) => {
@@ -160,7 +160,7 @@ export function flowMod(tableId: number, priority: number, match: Match, instruc
 export const output = (port: number, maxLen = 0xffff): Action => ({ type: 'output', port, maxLen })
 export const hex = (text: string): Uint8Array => Buffer.from(text.replace(/\s+/g, ''), 'hex')
 
-export async function eventually<T>(look: () => T | undefined, why: () => string, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(look: () => T | undefined, why: () => string, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const found = look()

@@ -1,0 +1,47 @@
+// OFPP_NORMAL: forwards as an ordinary switch that learns (OF 1.3.5 §4.5; as Open vSwitch with its default ports, which carry
+// every VLAN). Hosts are learned by VLAN: a source that is not known where it came in is told to the agent, which enters it in
+// both tables; a source that is silent for long is told by its idle timeout. Unknown destinations are flooded.
+#ifndef NORMAL_P4
+#define NORMAL_P4
+#include "headers.p4"
+#include "metadata.p4"
+
+#define HOSTS 8192
+
+struct host_t { bit<32> in_port; bit<12> vlan; bit<48> address; }
+
+control Normal(inout headers_t h, inout metadata_t m) {
+  bit<12> vlan = 0;
+  action known() { }
+  @of_normal_source
+  table source {
+    key = {
+      vlan: exact @name("vlan") @of[role="vlan"];
+      h.eth.src: exact @name("address") @of[role="address"];
+      m.in_port: exact @name("in_port") @of[role="in_port"];
+    }
+    actions = { known; @defaultonly NoAction; }
+    support_timeout = true;
+    size = HOSTS;
+    default_action = NoAction();
+  }
+  action forward(@of[role="port"] port_t port) { m.emission.port = port; }
+  action flood(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; }
+  @of_normal_destination
+  table destination {
+    key = { vlan: exact @name("vlan") @of[role="vlan"]; h.eth.dst: exact @name("address") @of[role="address"]; }
+    actions = { forward; @defaultonly flood; }
+    size = HOSTS;
+    default_action = flood(0);
+  }
+  apply {
+    if (h.vlan[0].isValid()) { vlan = h.vlan[0].vid; }
+    // Only ports have hosts behind them, and a group address is no host.
+    if (h.eth.isValid() && m.in_port_hw != 0 && h.eth.src[40:40] == 0) {
+      if (!source.apply().hit) { digest<host_t>(1, { m.in_port, vlan, h.eth.src }); }
+    }
+    // What bridges tell each other is not forwarded. IEEE 802.1D §7.12.6
+    if (h.eth.isValid() && h.eth.dst[47:4] != 0x0180c200000) { destination.apply(); }
+  }
+}
+#endif
