@@ -81,7 +81,11 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
   })
   const listener = agent.channels.listening()[0]
   const client = await OpenFlowClient.connect(listener?.transport === 'tcp' ? listener.port : 0)
+  // A flow is acknowledged when the target has its pipeline; BMv2 on a busy machine takes its time to load it.
   const probe = flowMod(0, 0, [], {})
+  client.send(probe)
+  const loaded = client.send({ type: 'barrier_request' })
+  await client.waitFor(({ xid }) => xid === loaded, 60_000)
   assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
   client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff })
   client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 0], flowRemoved: [15, 0] })

@@ -82,7 +82,7 @@ function flowModSection(): Section {
       ['a buffer', ...every(flowMod({ bufferId: 1 }))],
       ['a table that does not exist', ...every(flowMod({ tableId: 200 }))],
     ],
-    shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts'],
+    shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/e2e/whole/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts'],
   }
 }
 
@@ -102,7 +102,7 @@ function matchSection(): Section {
         text(ask(version, group('all', { actions: [set, output(1)] }))),
       ]
     }),
-    shownBy: ['test/e2e/differential.test.ts', 'test/unit/openflow/match.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/packet/ovs.test.ts'],
+    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/openflow/match.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/packet/ovs.test.ts'],
   }
 }
 /** A tag has to be there for its id to be set. */
@@ -121,7 +121,7 @@ function instructionSection(): Section {
       row('METER, no such meter', { meter: 1 }), row('none (drop)', {}),
       row('STAT_TRIGGER (1.5)', { statTrigger: { flags: 1, thresholds: { ...NO_FLOW_COUNTS, packetCount: 5n } } }, OF15),
     ],
-    shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/compiler/golden.test.ts'],
+    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/unit/compiler/golden.test.ts'],
   }
 }
 
@@ -138,7 +138,7 @@ function actionSection(): Section {
         in13(packetOut([...before, action, output(1)], name === 'POP_PBB' ? 'pbb' : /MPLS|COPY/.test(name) && name !== 'PUSH_MPLS' ? 'mpls' : 'ip')),
       ]
     }),
-    shownBy: ['test/e2e/differential.test.ts', 'test/unit/packet/execute.test.ts', 'test/unit/compiler/golden.test.ts', 'test/unit/datapath/validate.test.ts'],
+    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/packet/execute.test.ts', 'test/unit/compiler/golden.test.ts', 'test/unit/datapath/validate.test.ts'],
   }
 }
 
@@ -150,7 +150,7 @@ function portSection(): Section {
     rows: [...names.map((name) => [
       name, ...both(withApply([output(Port[name])])), text(ask(OF13, group('all', { actions: [output(Port[name])] }))), text(ask(OF13, packetOut([output(Port[name])]))),
     ]), ['a port that is not there', ...both(withApply([output(77)])), text(ask(OF13, group('all', { actions: [output(77)] }))), text(ask(OF13, packetOut([output(77)])))]],
-    shownBy: ['test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts'],
+    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts'],
   }
 }
 
@@ -175,7 +175,7 @@ function groupSection(): Section {
       row('ADD of one that exists', group('all', {}), group('all', {})), row('a bucket with a weight', group('all', { weight: 1 })),
       row('an ALL bucket that watches a port', group('all', { watchPort: 1 })), row('INDIRECT with two buckets', group('indirect', {}, {})),
     ],
-    shownBy: ['test/unit/datapath/group-mod.test.ts', 'test/e2e/differential.test.ts', 'test/unit/compiler/accounting.test.ts'],
+    shownBy: ['test/unit/datapath/group-mod.test.ts', 'test/model/random.test.ts', 'test/e2e/whole/groups.test.ts', 'test/e2e/differential.test.ts', 'test/unit/compiler/accounting.test.ts'],
   }
 }
 
