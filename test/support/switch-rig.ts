@@ -127,6 +127,10 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
   const client = await OpenFlowClient.connect(listenPort, options.version)
   // A flow is acknowledged when the target has its pipeline and its ports.
   const probe = flowMod(0, 0, [], {})
+  client.send(probe)
+  const started = client.send({ type: 'barrier_request' })
+  // Compiling the pipeline takes its time on a busy machine.
+  await client.waitFor(({ xid }) => xid === started, 60_000)
   assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
   return {
     agent, ports, client, listenPort,
