@@ -127,8 +127,10 @@ const testController = (version: string): LearningSwitch => ({
     ['-O', version, '-vvconn:console:dbg', `--unixctl=${join(tmpdir(), `${namespace.name}-controller.ctl`)}`, `ptcp:${CONTROLLER_PORT}:127.0.0.1`]),
 })
 
+/** Not ovs-testcontroller in 1.5: what 3.1 sends as a packet-out then is refused by Open vSwitch itself (OFPBMC_BAD_MASK). */
 export const learningSwitches: readonly LearningSwitch[] = [
-  osKen('simple_switch_13', 'OpenFlow13'), osKen('simple_switch', 'OpenFlow10'), testController('OpenFlow10'), testController('OpenFlow13'),
+  osKen('simple_switch_13', 'OpenFlow13'), osKen('simple_switch', 'OpenFlow10'), testController('OpenFlow10'), testController('OpenFlow11'),
+  testController('OpenFlow13'), testController('OpenFlow14'),
 ]
 
 /** Programs of the environment start each other by name. */
