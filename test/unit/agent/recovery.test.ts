@@ -142,7 +142,7 @@ it(`keeps what was acknowledged and nothing by halves, killed ${KILLS} times`, {
     let now = new Map<string, string>()
     for (let life = 0; life < 4; life++) {
       fake.before = async () => { for (let wait = random(6); wait > 0; wait--) await turn() }
-      const barriers: { xid: number; now: Map<string, string> }[] = []
+      const barriers: { xid: number; places: Map<string, number> }[] = []
       for (let step = random(60); step > 0; step--) {
         const mod = randomFlowMod(random)
         const key = keyOf(mod)
@@ -153,15 +153,13 @@ it(`keeps what was acknowledged and nothing by halves, killed ${KILLS} times`, {
         now.set(key, after)
         possible.set(key, [...possible.get(key) ?? [before], after])
         rig.send(mod)
-        if (random(12) === 0) barriers.push({ xid: rig.send({ type: 'barrier_request' }), now: new Map(now) })
+        if (random(12) === 0) barriers.push({ xid: rig.send({ type: 'barrier_request' }), places: new Map([...possible].map(([each, states]) => [each, states.length - 1])) })
         if (random(3) === 0) await turn()
       }
       const answered = barriers.filter(({ xid }) => rig.heard.some((one) => one.xid === xid)).at(-1)
       if (answered !== undefined) {
         // What came before an answered barrier is certain, unless it was changed again afterwards.
-        const later = new Map<string, string[]>()
-        for (const [key, states] of possible) later.set(key, answered.now.has(key) ? states.slice(states.lastIndexOf(answered.now.get(key)!)) : states)
-        possible = later
+        possible = new Map([...possible].map(([key, states]) => [key, states.slice(answered.places.get(key) ?? 0)]))
       }
       await kill(rig, fake)
       fake.before = null
