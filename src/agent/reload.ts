@@ -12,6 +12,7 @@ type Key = keyof Config
 /** The rest is taken over: by the channels (channelOptions), by the datapath (failModeOf), and logLevel by whoever owns the log. */
 const restartKeys: readonly Key[] = [
   'target', 'deviceId', 'electionId', 'datapathId', 'ports', 'pipeline', 'cpuPort', 'description', 'rundir', 'bridge', 'controlName',
+  'macAgeing',
 ]
 
 export const failModeOf = ({ failMode, controllers, inactivityProbe }: Config): FailModeConfig => ({

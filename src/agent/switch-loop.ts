@@ -63,7 +63,7 @@ export class SwitchLoop {
     this.#log = log.child({ component: 'switch' })
     const { description } = config
     this.#datapath = new Datapath({
-      datapathId: config.datapathId, ports: ports.ports(), buffers: config.buffers, failMode: failModeOf(config), epoch: Date.now() - monotonicNow(), recovers: true,
+      datapathId: config.datapathId, ports: ports.ports(), buffers: config.buffers, hostAgeing: config.macAgeing / 1000, failMode: failModeOf(config), epoch: Date.now() - monotonicNow(), recovers: true,
       description: {
         mfrDesc: description.manufacturer, hwDesc: description.hardware, swDesc: description.software,
         serialNum: description.serialNumber, dpDesc: description.datapath,

@@ -22,8 +22,8 @@ options
   --bridge NAME                 what they call the switch (default br0)
   --control-name NAME           and what ovs-appctl -t calls the program (default ofswitchd)
   --protocols LIST              OpenFlow versions to offer (default OpenFlow10 to OpenFlow15, all)
-  --fail-mode MODE              while no controller is there: secure keeps the flows (default), standalone forwards as an
-                                ordinary switch, with a pipeline that can (p4/main.p4 cannot yet)
+  --fail-mode MODE              while no controller is there: secure keeps the flows (default), standalone flushes them
+                                and forwards as an ordinary learning switch, where the pipeline can do NORMAL
   --config FILE                 YAML file with these settings and more; an option replaces the file's key
   --log-level LEVEL             trace, debug, info, warn, error, fatal or silent (default info)
   --check-config                only check the options and the file

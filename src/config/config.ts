@@ -53,6 +53,8 @@ export interface Config {
   /** Wire versions, ascending: 1 = OpenFlow 1.0, 6 = OpenFlow 1.5. */
   readonly protocols: readonly number[]
   readonly failMode: 'secure' | 'standalone'
+  /** Milliseconds until NORMAL forgets a host that is silent. */
+  readonly macAgeing: number
   /** Milliseconds; 0 = no probes. */
   readonly inactivityProbe: number
   readonly maxBackoff: number
@@ -86,6 +88,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
     controlName: values.controlName,
     protocols: values.protocols.map((name) => wireVersions[name]).sort((a, b) => a - b),
     failMode: values.failMode,
+    macAgeing: values.macAgeing,
     inactivityProbe: values.inactivityProbe,
     maxBackoff: values.maxBackoff,
     buffers: values.buffers,

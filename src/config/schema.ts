@@ -80,6 +80,7 @@ export const configSchema = z.strictObject({
   protocols: z.array(protocol).min(1).superRefine(distinct('protocol', null, (p) => p)).prefault(['OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'])
     .describe('OpenFlow versions that are negotiated: OpenFlow10 to OpenFlow15'),
   failMode: failMode.prefault('secure').describe("while no controller is there: 'secure', flows stay as they are; 'standalone', the switch forwards as an ordinary one"),
+  macAgeing: duration(1000, 3_600_000).prefault('300s').describe('idle time after which NORMAL forgets where a host is (300s)'),
   inactivityProbe: duration(0, 3_600_000).prefault('5s').describe('idle time after which a controller is probed, and then given up (5s); 0 = never'),
   maxBackoff: duration(10, 3_600_000).prefault('1s').describe('longest pause between attempts to connect to a controller (1s)'),
   buffers: z.int().min(0).max(65_536).default(0).describe('packets that are kept for controllers, which then see their beginning only; 0 = packet-ins are whole'),

@@ -16,7 +16,7 @@ export interface Source {
 export type SourceResult = { readonly ok: true; readonly source: Source } | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** Numbers that are really texts: read as written, so that 0000000000000010 keeps its zeros and 5 its missing unit. */
-const textKeys: ReadonlySet<string> = new Set(['datapathId', 'inactivityProbe', 'maxBackoff'])
+const textKeys: ReadonlySet<string> = new Set(['datapathId', 'macAgeing', 'inactivityProbe', 'maxBackoff'])
 
 export function readYaml(text: string, file: string, formatPath: (path: Path) => string): SourceResult {
   const lines = new LineCounter()

@@ -132,7 +132,7 @@ function describe(sw: TracedSwitch, { context, frame, showPipeline }: Packet, tr
   const hashed = traced.choices.some(({ groupId }) => sw.groups().some((group) => group.groupId === groupId && group.groupType === 'select'))
   return [
     `Flow: ${before}\n\n`, formatTree(nodes), `\nFinal flow: ${after === before ? 'unchanged' : after}\n`,
-    `Megaflow: ${formatMegaflow(frame, context, traced.visits, [...sw.flows()], { hashed, switched: walk.switched, ttl: walk.ttl })}\n`,
+    `Megaflow: ${formatMegaflow(frame, context, traced.visits, [...sw.flows()], { hashed, ttl: walk.ttl })}\n`,
     `Datapath actions: ${formatDatapathActions(frame, traced.outputs)}\n`,
     ...(showPipeline ? ['\nP4 pipeline:\n', ...traced.pipeline.map((line) => `  ${line}\n`)] : []),
   ].join('')

@@ -5,8 +5,7 @@
 import { formatAction, formatActions, formatMatch } from '../openflow/text.js'
 import { type Action, Port, PortConfig, type PortDesc } from '../openflow/model.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
-import { executeActions, extractFields, parseFrame } from '../packet/index.js'
-import type { HostView } from '../datapath/hosts.js'
+import { executeActions, parseFrame } from '../packet/index.js'
 import { add, type TraceNode } from './trace-tree.js'
 import type { BucketChoice, TableVisit, TracedPacket } from './traced-packet.js'
 
@@ -16,7 +15,6 @@ const MAX_DEPTH = 16
 export interface WalkSwitch {
   ports(): readonly PortDesc[]
   groups(): readonly GroupRecord[]
-  hosts(): readonly HostView[] | null
 }
 interface State { frame: Uint8Array; metadata: bigint }
 
@@ -30,7 +28,6 @@ export class TraceWalk {
   /** A TTL ran out: the packet is with the controller and goes no further. */
   #ended = false
   #ttl: number | null = null
-  #switched = false
 
   constructor(sw: WalkSwitch, inPort: number, frame: Uint8Array, metadata: bigint, traced: TracedPacket) {
     this.#switch = sw
@@ -45,9 +42,6 @@ export class TraceWalk {
 
   /** The IP TTL of the packet when it was first decremented; null when it was not. */
   get ttl(): number | null { return this.#ttl }
-
-  /** Whether NORMAL has looked at the addresses. */
-  get switched(): boolean { return this.#switched }
 
   /** A packet-out's list, which may hand the packet to the tables. */
   packetOut(list: TraceNode[], actions: readonly Action[]): void {
@@ -129,7 +123,7 @@ export class TraceWalk {
       if (this.#ended) return
       add(below, 'action', formatAction(action))
       if (action.type === 'group') this.#group(below, action.groupId, state, depth)
-      else if (action.type === 'output') this.#output(below, action.port, state)
+      else if (action.type === 'output') this.#output(below, action.port)
       else this.#edit(below, action, state)
     }
   }
@@ -145,23 +139,12 @@ export class TraceWalk {
     this.#ended = true
   }
 
-  #output(below: TraceNode[], port: number, { frame }: State): void {
-    if (port === Port.NORMAL) add(below, 'detail', this.#normal(frame))
+  #output(below: TraceNode[], port: number): void {
     if (port > Port.MAX && port !== Port.LOCAL) return
     const desc = this.#switch.ports().find(({ portNo }) => portNo === port)
     if (port === this.#inPort) add(below, 'warn', 'skipping output to input port')
     else if (desc === undefined) add(below, 'warn', 'Nonexistent output port')
     else if ((desc.config & PortConfig.NO_FWD) !== 0) add(below, 'warn', 'OFPPC_NO_FWD set, skipping output')
-  }
-
-  /** By the host table, as the pipeline does it. */
-  #normal(frame: Uint8Array): string {
-    this.#switched = true
-    const fields = extractFields(frame)
-    const vlan = Number((fields.get('vlan_vid') ?? 0n) & 0xfffn)
-    const host = this.#switch.hosts()?.find((entry) => entry.vlan === vlan && entry.address === fields.get('eth_dst'))
-    if (host === undefined) return 'no learned MAC for destination, flooding'
-    return host.portNo === this.#inPort ? 'learned port is input port, dropping' : 'forwarding to learned port'
   }
 
   #group(below: TraceNode[], groupId: number, state: State, depth: number): void {

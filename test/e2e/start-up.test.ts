@@ -1,5 +1,8 @@
 /** Starting with what cannot work, and ending: exit status 1 and one clear sentence for the former, 0 for a SIGTERM. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, until } from '../support/netns-process.js'
 import { type Namespace, portMac, Sandbox } from '../support/netns.js'
@@ -49,9 +52,13 @@ describe('start-up', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => 
   })
 
   it('refuses standalone with status 2 where the pipeline cannot do NORMAL', async () => {
-    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', '--fail-mode', 'standalone', ...listen])
+    const file = join(mkdtempSync(join(tmpdir(), 'ofs-l2-')), 'switch.yaml')
+    sandbox.onClose(async () => rmSync(dirname(file), { recursive: true, force: true }))
+    const pipeline = join(process.cwd(), 'p4/examples/l2')
+    writeFileSync(file, `pipeline: { p4info: ${pipeline}.p4info.txtpb, json: ${pipeline}.json }\n`)
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', '--fail-mode', 'standalone', '--config', file, ...listen])
     assert.equal(await ends(daemon), 2, daemon.log)
-    assert.match(daemon.log, /fail mode 'standalone' needs a pipeline that can do NORMAL: output to port 0xfffffffa is not supported/)
+    assert.match(daemon.log, /fail mode 'standalone' needs a pipeline that can do NORMAL: the pipeline has no NORMAL/)
   })
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const)

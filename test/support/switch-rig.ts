@@ -122,11 +122,12 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
     ...options.config,
   }
   const agent = await startAgent(config, options.log ?? silentLogger, { ports })
-  const listener = agent.channels.listening()[0]
+  // Those of controllers come first.
+  const listener = agent.channels.listening().findLast(({ transport }) => transport === 'tcp')
   const listenPort = listener?.transport === 'tcp' ? listener.port : 0
   const client = await OpenFlowClient.connect(listenPort, options.version)
   // A flow is acknowledged when the target has its pipeline and its ports.
-  const probe = flowMod(0, 0, [], {})
+  const probe = flowMod(0, 1, [], {})
   client.send(probe)
   const started = client.send({ type: 'barrier_request' })
   // Compiling the pipeline takes its time on a busy machine.

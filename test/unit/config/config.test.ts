@@ -31,6 +31,7 @@ test('an empty file gives the defaults', () => {
     assert.deepEqual(
       [config.failMode, config.inactivityProbe, config.maxBackoff, config.packetInRate, config.cpuPort, config.logLevel],
       ['secure', 5000, 1000, null, 510, 'info'])
+    assert.equal(config.macAgeing, 300_000)
     assert.match(config.pipeline.p4info, /\/p4\/[a-z]+\.p4info\.txtpb$/)
     assert.match(config.description.software, /^ofswitchd [0-9]/)
   }
@@ -54,7 +55,8 @@ controllers:
   - { connection: tcp:1.2.3.4, inactivityProbe: 0, maxBackoff: 3s, packetInRate: 200, packetInBurst: 50, auxiliary: 2 }
 listen: [ptcp:6654:127.0.0.1, "ptcp:0:[::1]", punix:/run/s.mgmt]
 protocols: [OpenFlow13]
-failMode: secure
+failMode: standalone
+macAgeing: 20s
 inactivityProbe: 2.5s
 maxBackoff: 200ms
 packetInRate: 1000
@@ -73,6 +75,7 @@ description: { manufacturer: M, hardware: H, software: S, serialNumber: "17", da
     { endpoint: { transport: 'tcp', passive: false, host: '1.2.3.4', port: 6653 }, inactivityProbe: 0, maxBackoff: 3000, packetInRate: 200, packetInBurst: 50, auxiliary: 2 },
   ])
   assert.equal(config.listen.length, 3)
+  assert.deepEqual([config.failMode, config.macAgeing], ['standalone', 20_000])
   assert.deepEqual(config.protocols, [4])
   assert.deepEqual([config.inactivityProbe, config.maxBackoff, config.packetInRate, config.packetInBurst, config.logLevel], [2500, 200, 1000, 300, 'debug'])
   assert.deepEqual(config.description, { manufacturer: 'M', hardware: 'H', software: 'S', serialNumber: '17', datapath: 'D' })
@@ -132,6 +135,7 @@ for (const [what, yaml, expected] of [
   ['no protocol', 'protocols: []', /protocols: must not be empty/],
   ['an unknown fail mode', 'failMode: open', /^c\.yaml:1:11: failMode: 'open' is not a fail mode; expected 'secure' or 'standalone'$/],
   ['a duration without a unit', 'inactivityProbe: 5', /^c\.yaml:1:18: inactivityProbe: '5' is not a duration; expected a number and its unit, such as 5s or 500ms, or 0 for never$/],
+  ['hosts that are never forgotten', 'macAgeing: 0', /^c\.yaml:1:12: macAgeing: '0' is not a duration/],
   ['no back-off', 'maxBackoff: 0', /'0' is not a duration/],
   ['a log level', 'logLevel: loud', /^c\.yaml:1:11: logLevel: "loud" is not one of trace, debug/],
   ['half a pipeline', 'pipeline:\n  p4info: a', /^c\.yaml:2:3: pipeline: 'json' is missing$/],
