@@ -82,7 +82,9 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
       to_controller = m.done == 0;
     }
     checksums.apply(h, m);
-    if (again) {
+    if (m.overflow == 1) {
+      mark_to_drop(s);
+    } else if (again) {
       recirculate_preserving_field_list(1);
     } else if (s.egress_port == CPU_PORT) {
       if (!to_controller) {

@@ -55,6 +55,7 @@ control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t 
       else if (m.emission.to_in_port == 1) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; }
       else if (m.emission.port != 0) { s.egress_spec = m.emission.port; }
     }
+    if (m.overflow == 1) { mark_to_drop(s); }
   }
 }
 

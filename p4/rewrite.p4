@@ -76,7 +76,7 @@
 
 // A frame too short for an Ethernet header takes no tag and no label.
 // The new tag takes VID and PCP of the tag below it, zero without one. OF 1.3.5 §5.12.1
-#define PUSH_VLAN(tpid) if (h.eth.isValid()) { \
+#define PUSH_VLAN(tpid) if (h.vlan[VLAN_DEPTH - 1].isValid()) { m.overflow = 1; } else if (h.eth.isValid()) { \
   bit<12> vid_below = 0; bit<3> pcp_below = 0; \
   if (h.vlan[0].isValid()) { vid_below = h.vlan[0].vid; pcp_below = h.vlan[0].pcp; } \
   h.vlan.push_front(1); h.vlan[0].setValid(); \
@@ -109,7 +109,7 @@
     m.ip_proto = proto_new; }
 
 // The new entry takes label, TC and TTL of the one below it; the first takes the TTL of the IP header. OF 1.3.5 §5.12.1
-#define PUSH_MPLS(ethertype) if (h.eth.isValid()) { \
+#define PUSH_MPLS(ethertype) if (h.mpls[MPLS_DEPTH - 1].isValid()) { m.overflow = 1; } else if (h.eth.isValid()) { \
   bit<20> label_below = 0; bit<3> tc_below = 0; bit<8> ttl_below = 0; bit<1> bottom = 1; \
   if (h.mpls[0].isValid()) { label_below = h.mpls[0].label; tc_below = h.mpls[0].tc; ttl_below = h.mpls[0].ttl; bottom = 0; } \
   else if (h.ipv4.isValid()) { ttl_below = h.ipv4.ttl; } else if (h.ipv6.isValid()) { ttl_below = h.ipv6.hop_limit; } \

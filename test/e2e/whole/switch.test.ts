@@ -97,6 +97,15 @@ describe('the whole switch', () => {
     assert.deepEqual(await rig.client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'all', groupId: 0xfffffffc, buckets: [], commandBucketId: BucketId.ALL }), [])
   })
 
+  it('drops a packet that would need more tags than there is room for, rather than lose one', async () => {
+    const push: Action = { type: 'push_vlan', ethertype: 0x8100 }
+    await program(
+      flowMod(0, 1, [exact('in_port', 1n)], { apply: [...Array.from({ length: 6 }, () => push), output(2)] }),
+      flowMod(0, 1, [exact('in_port', 3n)], { apply: [...Array.from({ length: 7 }, () => push), output(2)] }))
+    assert.equal((await rig.exchange(1, udp, 1))[0]?.length, 2 + 2 * (udp.length + 24))
+    assert.deepEqual(await rig.exchange(3, udp, 0), [])
+  })
+
   it('knows a group with the number 0', async () => {
     const bucket = (...actions: Action[]) => ({ bucketId: 0, weight: 0, watchPort: Port.ANY, watchGroup: 0xffffffff, actions })
     const emit: Action = { type: 'group', groupId: 0 }
