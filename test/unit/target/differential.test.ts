@@ -260,6 +260,7 @@ describe('embedded target and BMv2', { skip }, () => {
   }))
 
   // What a seed's entries say differs a lot, so there are several of them.
+  let framesSeen = 0
   for (const seed of [19, 21, 27, 28]) test(`the OpenFlow pipeline with random entries and frames, seed ${seed}`, () => withPair('ofswitchd', async pair => {
     const random = new Random(seed)
     const { index } = pair.ours.program
@@ -336,6 +337,7 @@ describe('embedded target and BMv2', { skip }, () => {
       return random.chance(0.1) ? whole.slice(0, 2 * (1 + random.below(whole.length / 2))) : whole
     }
     for (let round = 0; round < rounds; round++) await pair.compare(Array.from({ length: batch / 2 }, () => ({ port: 1 + random.below(4), frame: frame() })), `round ${round}`)
-    assert.ok(pair.seen > 0, `${pair.seen} frames came out: the entries do not say much`)
+    framesSeen += pair.seen
   }, 'p4'))
+  test('the random entries have let frames through', () => assert.ok(framesSeen > rounds * 5, `${framesSeen} frames came out: the entries do not say much`))
 })
