@@ -118,6 +118,13 @@ export const osKenOverTls = (namespace: Namespace, files: { readonly key: string
       '--ca-certs', files.ca, join(controllerFolder, 'apps', 'simple_switch_13.py')],
     environment())
 
+/** os-ken's tester (os_ken/tests/switch/tester.py) with a file or folder of its cases; it needs two switches and ends by itself. */
+export const osKenTester = (namespace: Namespace, address: string, version: string, tester: string, cases: string): Daemon =>
+  namespace.daemon("os-ken's tester", program('osken-manager'),
+    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), '--test-switch-target-version', version,
+      '--test-switch-tester-version', version, '--test-switch-dir', cases, tester],
+    environment())
+
 const testController = (version: string): LearningSwitch => ({
   name: `ovs-testcontroller, ${version}`,
   version,
