@@ -36,12 +36,18 @@ control Normal(inout headers_t h, inout metadata_t m) {
   }
   apply {
     if (h.vlan[0].isValid()) { vlan = h.vlan[0].vid; }
-    // Only ports have hosts behind them, and a group address is no host.
-    if (h.eth.isValid() && m.in_port_hw != 0 && h.eth.src[40:40] == 0) {
-      if (!source.apply().hit) { digest<host_t>(1, { m.in_port, vlan, h.eth.src }); }
+    // What bridges tell each other goes no further and teaches nothing: IEEE 802.1D §7.12.6, and as Open vSwitch has it
+    // the protocols of Extreme (EDP, EAPS) and Cisco (ISL; CDP and others; PVST+; uplink fast; CFM).
+    if (h.eth.isValid() && h.eth.dst[47:4] != 0x0180c200000
+        && h.eth.dst != 0x00e02b000000 && h.eth.dst != 0x00e02b000004 && h.eth.dst != 0x00e02b000006
+        && h.eth.dst != 0x01000c000000 && h.eth.dst != 0x01000ccccccc && h.eth.dst != 0x01000ccccccd
+        && h.eth.dst != 0x01000ccdcdcd && h.eth.dst[47:3] != 0x002001999998) {
+      // Only ports have hosts behind them, and a group address is no host.
+      if (m.in_port_hw != 0 && h.eth.src[40:40] == 0) {
+        if (!source.apply().hit) { digest<host_t>(1, { m.in_port, vlan, h.eth.src }); }
+      }
+      destination.apply();
     }
-    // What bridges tell each other is not forwarded. IEEE 802.1D §7.12.6
-    if (h.eth.isValid() && h.eth.dst[47:4] != 0x0180c200000) { destination.apply(); }
   }
 }
 #endif

@@ -38,7 +38,7 @@ export class Tracer {
   async trace(inPort: number, frame: Uint8Array, start: TraceStart): Promise<TracedPacket> {
     const { embedded, targetPorts } = this.#options
     const port = targetPorts.get(inPort)
-    const directive = typeof start === 'object' ? { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) } : { kind: Directive.TABLE }
+    const directive = typeof start === 'object' ? { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) } : { kind: start === 'normal' ? Directive.NORMAL : Directive.TABLE }
     // A port that is none of the target's is known to it only by what a packet-out says.
     const packetOut = start === 'port' && port !== undefined ? null : { ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(port ?? 0) }
     const steps = embedded === null

@@ -15,8 +15,8 @@ const HASHED: readonly OxmName[] = ['eth_src', 'eth_dst', 'ip_proto', 'ipv4_src'
 
 export function formatMegaflow(
   frame: Uint8Array, context: PacketContext, visits: readonly TableVisit[], flows: readonly FlowRecord[],
-  /** Whether a SELECT group has chosen by the headers; the TTL that a decrement has looked at, where the packet came in with it. */
-  also: { readonly hashed: boolean; readonly ttl: number | null },
+  /** Whether NORMAL has looked for hosts, and a SELECT group has chosen by the headers; the TTL that a decrement has looked at, where the packet came in with it. */
+  also: { readonly normal: boolean; readonly hashed: boolean; readonly ttl: number | null },
 ): string {
   const values = extractFields(frame)
   if (values.get('eth_type') === 0x05ffn) values.set('eth_type', BigInt(context.noType))
@@ -29,6 +29,7 @@ export function formatMegaflow(
       for (const { field, mask } of match) look(field, mask ?? OXM[field].ones)
     }
   }
+  if (also.normal) for (const field of ['vlan_vid', 'eth_src', 'eth_dst'] as const) look(field, OXM[field].ones)
   if (also.hashed) for (const field of HASHED) look(field, OXM[field].ones)
   const match = [...masks].flatMap(([field, mask]): FieldValue[] => {
     const value = values.get(field)

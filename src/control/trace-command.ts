@@ -56,7 +56,7 @@ async function tracePacketOut(sw: TracedSwitch, args: readonly string[]): Promis
   const parts: TracedPacket[] = []
   const result = executeActions(frame, actions, { inPort })
   for (const step of result.steps) {
-    const start: TraceStart | null = step.kind === 'group' ? { groupId: step.groupId } : step.port === Port.TABLE ? 'tables' : null
+    const start: TraceStart | null = step.kind === 'group' ? { groupId: step.groupId } : step.port === Port.TABLE ? 'tables' : step.port === Port.NORMAL ? 'normal' : null
     const traced = start === null ? null : await sw.trace(inPort, step.frame, start) ?? refuse('the target is not connected')
     parts.push(traced ?? { visits: [], choices: [], outputs: step.kind === 'output' ? outputsOf(sw, step.port, step.maxLen, inPort, step.frame) : [], pipeline: [] })
   }
@@ -123,16 +123,16 @@ function readFrame(text: string): Uint8Array {
   return fromHex(digits)
 }
 
-function describe(sw: TracedSwitch, { context, frame, showPipeline }: Packet, traced: TracedPacket, tell: (walk: TraceWalk, list: TraceNode[]) => void): string {
+function describe(sw: TracedSwitch, { context, frame, generate, showPipeline }: Packet, traced: TracedPacket, tell: (walk: TraceWalk, list: TraceNode[]) => void): string {
   const nodes: TraceNode[] = []
-  const walk = new TraceWalk(sw, context.inPort, frame, 0n, traced)
+  const walk = new TraceWalk(sw, context.inPort, frame, 0n, traced, generate)
   tell(walk, add(nodes, 'bridge', `bridge("${sw.bridge}")`))
   const before = formatExactFlow(frame, context)
   const after = formatExactFlow(walk.final.frame, { ...context, metadata: walk.final.metadata })
   const hashed = traced.choices.some(({ groupId }) => sw.groups().some((group) => group.groupId === groupId && group.groupType === 'select'))
   return [
     `Flow: ${before}\n\n`, formatTree(nodes), `\nFinal flow: ${after === before ? 'unchanged' : after}\n`,
-    `Megaflow: ${formatMegaflow(frame, context, traced.visits, [...sw.flows()], { hashed, ttl: walk.ttl })}\n`,
+    `Megaflow: ${formatMegaflow(frame, context, traced.visits, [...sw.flows()], { normal: walk.normal, hashed, ttl: walk.ttl })}\n`,
     `Datapath actions: ${formatDatapathActions(frame, traced.outputs)}\n`,
     ...(showPipeline ? ['\nP4 pipeline:\n', ...traced.pipeline.map((line) => `  ${line}\n`)] : []),
   ].join('')

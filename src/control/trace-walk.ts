@@ -4,8 +4,10 @@
  */
 import { formatAction, formatActions, formatMatch } from '../openflow/text.js'
 import { type Action, Port, PortConfig, type PortDesc } from '../openflow/model.js'
+import type { HostView } from '../datapath/hosts.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
 import { executeActions, parseFrame } from '../packet/index.js'
+import { type Lesson, normalSteps } from './trace-normal.js'
 import { add, type TraceNode } from './trace-tree.js'
 import type { BucketChoice, TableVisit, TracedPacket } from './traced-packet.js'
 
@@ -15,6 +17,7 @@ const MAX_DEPTH = 16
 export interface WalkSwitch {
   ports(): readonly PortDesc[]
   groups(): readonly GroupRecord[]
+  hosts(): readonly HostView[] | null
 }
 interface State { frame: Uint8Array; metadata: bigint }
 
@@ -28,10 +31,15 @@ export class TraceWalk {
   /** A TTL ran out: the packet is with the controller and goes no further. */
   #ended = false
   #ttl: number | null = null
+  #normal = false
+  readonly #learns: boolean
+  readonly #lessons: Lesson[] = []
 
-  constructor(sw: WalkSwitch, inPort: number, frame: Uint8Array, metadata: bigint, traced: TracedPacket) {
+  /** `learns`: the packet is also sent, and NORMAL will learn from it. */
+  constructor(sw: WalkSwitch, inPort: number, frame: Uint8Array, metadata: bigint, traced: TracedPacket, learns = false) {
     this.#switch = sw
     this.#inPort = inPort
+    this.#learns = learns
     this.#visits = [...traced.visits]
     this.#choices = [...traced.choices]
     this.#state = { frame, metadata }
@@ -42,6 +50,9 @@ export class TraceWalk {
 
   /** The IP TTL of the packet when it was first decremented; null when it was not. */
   get ttl(): number | null { return this.#ttl }
+
+  /** Whether NORMAL was among the actions. */
+  get normal(): boolean { return this.#normal }
 
   /** A packet-out's list, which may hand the packet to the tables. */
   packetOut(list: TraceNode[], actions: readonly Action[]): void {
@@ -123,7 +134,7 @@ export class TraceWalk {
       if (this.#ended) return
       add(below, 'action', formatAction(action))
       if (action.type === 'group') this.#group(below, action.groupId, state, depth)
-      else if (action.type === 'output') this.#output(below, action.port)
+      else if (action.type === 'output') this.#output(below, action.port, state)
       else this.#edit(below, action, state)
     }
   }
@@ -139,7 +150,17 @@ export class TraceWalk {
     this.#ended = true
   }
 
-  #output(below: TraceNode[], port: number): void {
+  #output(below: TraceNode[], port: number, state: State): void {
+    if (port === Port.NORMAL) {
+      this.#normal = true
+      const { lesson, lines } = normalSteps(this.#switch, this.#inPort, state.frame, this.#lessons)
+      if (this.#learns && lesson !== null) {
+        this.#lessons.push(lesson)
+        add(below, 'detail', lesson.text)
+      }
+      for (const line of lines) add(below, 'detail', line)
+      return
+    }
     if (port > Port.MAX && port !== Port.LOCAL) return
     const desc = this.#switch.ports().find(({ portNo }) => portNo === port)
     if (port === this.#inPort) add(below, 'warn', 'skipping output to input port')

@@ -14,8 +14,8 @@ export type TracedOutput =
   | { readonly kind: 'port'; /** Of the target. */ readonly port: number; readonly frame: Uint8Array }
   | { readonly kind: 'controller'; readonly reason: number; readonly flow: FlowRecord | null; readonly maxLen: number; readonly frame: Uint8Array }
 
-/** Where a packet begins: as received on its port, or as a packet-out hands it to the tables or to a group. */
-export type TraceStart = 'port' | 'tables' | { readonly groupId: number }
+/** Where a packet begins: as received on its port, or as a packet-out hands it to the tables, to NORMAL or to a group. */
+export type TraceStart = 'port' | 'tables' | 'normal' | { readonly groupId: number }
 
 export interface TracedPacket {
   readonly visits: readonly TableVisit[]

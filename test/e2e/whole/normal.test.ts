@@ -59,12 +59,16 @@ describe('NORMAL', () => {
     assert.deepEqual((await rig.exchange(2, to, 4)).sort(), everyOther(2, to))
   })
 
-  it('does not learn group addresses, nor forward what bridges tell each other', async () => {
+  it('does not learn group addresses, nor from what bridges tell each other, nor forward that', async () => {
     await program(flowMod(0, 0, [], { apply: [normal] }))
     await rig.exchange(1, frame(BROADCAST, '030000000001'), 4)
-    assert.deepEqual(await rig.exchange(1, frame('0180c2000000', host(8)), 0), [])
-    await knows('1/0/20000000008')
-    assert.ok(!hosts().some((entry) => entry.endsWith('/30000000001')))
+    for (const reserved of ['0180c2000000', '0180c200000f', '00e02b000004', '01000ccccccc', '01000cccccc7']) {
+      assert.deepEqual(await rig.exchange(1, frame(reserved, host(8)), 0), [])
+    }
+    const near = frame('0180c2000010', host(14))
+    assert.deepEqual((await rig.exchange(1, near, 4)).sort(), everyOther(1, near))
+    await knows('1/0/2000000000e')
+    assert.deepEqual(hosts().filter((entry) => entry.endsWith('/30000000001') || entry.endsWith('/20000000008')), [])
   })
 
   it('is one output among others, with the packet as it was then', async () => {
