@@ -15,6 +15,8 @@ import { scale } from './scale.js'
 
 const parts: Readonly<Record<string, Part>> = { 'flow-mods': flowMods, 'barrier': single, 'packets': packets, 'echo': echo, 'dump-flows': dump, 'scale': scale, 'forwarding': forwarding }
 const page = join(process.cwd(), 'docs/benchmarks.md')
+/** What people have written about the numbers; new sections go before it. */
+const COMMENT = '## Where the time goes'
 
 const args = process.argv.slice(2)
 const short = args.includes('--short')
@@ -48,8 +50,10 @@ function write(name: string, { title, text }: Part, rows: string): void {
   const [first, last] = [`<!-- ${name} -->\n`, `<!-- /${name} -->\n`]
   const before = existsSync(page) ? readFileSync(page, 'utf8') : ''
   const section = `${first}## ${title}\n\n${text}\n\n${rows}\n${versions}${short ? '; short run' : ''}\n${last}`
-  const [start, end] = [before.indexOf(first), before.indexOf(last)]
-  writeFileSync(page, start >= 0 && end > start ? before.slice(0, start) + section + before.slice(end + last.length) : `${before}\n${section}`)
+  const [start, end, comment] = [before.indexOf(first), before.indexOf(last), before.indexOf(COMMENT)]
+  if (start >= 0 && end > start) writeFileSync(page, before.slice(0, start) + section + before.slice(end + last.length))
+  else if (comment >= 0) writeFileSync(page, `${before.slice(0, comment)}${section}\n${before.slice(comment)}`)
+  else writeFileSync(page, `${before}\n${section}`)
 }
 
 async function machine(): Promise<string> {

@@ -28,6 +28,8 @@ const flows = [
   'table=2,metadata=0x5,actions=output:1',
   'in_port=2,udp6,actions=dec_ttl,set_field:::9->ipv6_dst,set_field:3->ip_dscp,output:1,set_field:5->udp_dst,output:3',
   'priority=5,in_port=2,dl_vlan=10,actions=set_field:4196->vlan_vid,output:3,pop_vlan,output:1',
+  'priority=9,in_port=1,dl_type=0x88b5,actions=NORMAL',
+  'priority=9,in_port=2,dl_type=0x88b5,actions=NORMAL',
   'priority=6,in_port=2,arp,actions=output:3,output:4',
 ]
 const packets = [
@@ -136,6 +138,32 @@ for (const subject of [embeddedSubject, bmv2Subject]) {
     it('takes a packet in hexadecimal digits', async () => {
       const { stdout } = await ours.appctl(['ofproto/trace', 'br0', 'in_port=p5', '000102030405060708090a0b080045000014000000000099ba5200000000' + '00000000'])
       assert.match(stdout, /^Flow: ip,in_port=5,vlan_tci=0x0000,dl_src=06:07:08:09:0a:0b,dl_dst=00:01:02:03:04:05,.*nw_proto=153,/)
+    })
+
+    it('NORMAL: floods, learns, forwards, and drops what is already there', async () => {
+      const [h1, h2] = ['00:00:00:00:00:f1', '00:00:00:00:00:f2']
+      const trace = async (port: string, src: string, dst: string, ...more: string[]): Promise<void> => {
+        const packet = `in_port=${port},dl_src=${src},dl_dst=${dst},dl_type=0x88b5`
+        const [expected, actual] = await Promise.all([theirs, ours].map((sw) => sw.appctl(['ofproto/trace', 'br0', packet, ...more])))
+        // Open vSwitch floods to its LOCAL port too, and in its own order.
+        const text = (given: string): string => comparable(given).replace(/^Datapath actions: .*,.*$/m, '').replace(/^ +-> learned that .*\n/m, '')
+        assert.equal(text(actual?.stdout ?? ''), text(translate(expected?.stdout ?? '')))
+      }
+      const learned = (address: string): Promise<unknown> => until(`${address} to be learned`, async () => {
+        const shown = await Promise.all([theirs, ours].map((sw) => sw.appctl(['fdb/show', 'br0'])))
+        return shown.every(({ stdout }) => stdout.includes(address))
+      })
+      await trace('p1', h1, h2)
+      await trace('p1', h1, h2, '-generate')
+      await learned(h1)
+      await trace('p2', h2, h1, '-generate')
+      await learned(h2)
+      await trace('p1', h1, h2)
+      await trace('p1', '00:00:00:00:00:f3', h1)
+      const [expected, actual] = await Promise.all([theirs, ours].map(async (sw) => (await sw.appctl(['fdb/show', 'br0'])).stdout.replace(/ +\d+$/gm, ' N').split('\n').sort()))
+      assert.deepEqual(actual, expected)
+      const refused = await Promise.all([theirs, ours].map((sw) => sw.appctl(['fdb/show', 'br9'])))
+      for (const { code, stderr } of refused) assert.deepEqual([code, stderr.split('\n')[0]], [2, 'no such bridge'])
     })
 
     const refusals = [

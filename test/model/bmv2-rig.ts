@@ -29,6 +29,9 @@ export async function startBmv2Rig(): Promise<ModelRig> {
     },
     packetInCount: () => null,
     close: () => bmv2.stop(),
+  }).catch(async (error: unknown) => {
+    await bmv2.stop()
+    throw error
   })
   await bmv2.ready()
   return rig

@@ -31,7 +31,7 @@ export class LoopRig {
   constructor(connect: () => P4RuntimeService, options: { readonly p4info: string; readonly log?: Logger; readonly electionId?: bigint }) {
     const { p4info } = options
     this.session = new Session({
-      connect, deviceId: 1, p4info, deviceConfig: new Uint8Array(1), backoffMs: { first: 1, most: 10 },
+      connect, deviceId: 1, p4info, deviceConfig: new Uint8Array(1), backoffMs: { first: 1, most: 10 }, logger: options.log ?? silentLogger,
       ...(options.electionId === undefined ? {} : { electionId: { high: 0n, low: options.electionId } }),
     })
     this.index = this.session.p4info
