@@ -216,6 +216,7 @@ export class Datapath {
     this.#ctx.ports.follow(this.#ctx)
     this.#ctx.miss.update(this.#ctx)
     this.#ctx.standalone.run(this.#ctx)
+    this.#ctx.hosts.run(this.#ctx)
   }
 }
 

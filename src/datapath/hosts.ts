@@ -19,6 +19,8 @@ export interface HostView { readonly portNo: number; readonly vlan: number; read
 export class Hosts {
   readonly #byKey = new Map<string, Host>()
   readonly #byId = new Map<number, Host>()
+  /** To be forgotten when the change that is in flight has been answered. */
+  readonly #doomed = new Set<Host>()
 
   learn(ctx: Context, learned: readonly LearnedHost[]): void {
     for (const { inPort, vlan, address } of learned) {
@@ -39,17 +41,30 @@ export class Hosts {
   }
 
   portRemoved(ctx: Context, portNo: number): void {
-    for (const host of [...this.#byId.values()]) if (host.record.portNo === portNo) this.#forget(ctx, host)
+    for (const host of this.#byKey.values()) if (host.record.portNo === portNo) this.#doomed.add(host)
+    this.run(ctx)
   }
 
   flush(ctx: Context): void {
-    for (const host of [...this.#byId.values()]) this.#forget(ctx, host)
+    for (const host of this.#byKey.values()) this.#doomed.add(host)
+    this.run(ctx)
+  }
+
+  /** Part of every step. */
+  run(ctx: Context): void {
+    if (ctx.ops.target === 'syncing') return
+    for (const host of this.#doomed) {
+      if (host.token !== 0) continue
+      this.#doomed.delete(host)
+      if (this.#byId.get(host.record.id) === host) this.#forget(ctx, host)
+    }
   }
 
   /** The target has been emptied: what is still there is learned again. */
   clear(): void {
     this.#byKey.clear()
     this.#byId.clear()
+    this.#doomed.clear()
   }
 
   * all(now: Millis): IterableIterator<HostView> {
@@ -77,6 +92,7 @@ export class Hosts {
       host.record = previous
       host.learnedAt = before
       this.#byId.set(previous.id, host)
+      if (ctx.ports.get(previous.portNo) === undefined) this.#doomed.add(host)
     }, () => {})
   }
 
@@ -99,9 +115,9 @@ export class Hosts {
     }, null)
   }
 
+  /** They are in the order in which they were learned where they are. */
   #oldest(): Host | undefined {
-    let oldest: Host | undefined
-    for (const host of this.#byId.values()) if (oldest === undefined || host.learnedAt < oldest.learnedAt) oldest = host
-    return oldest
+    for (const host of this.#byId.values()) if (host.token === 0) return host
+    return undefined
   }
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { OXM } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
-import type { Found, Change, FlowRecord, GroupRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
 
 export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
@@ -51,6 +51,7 @@ export class FakePipeline implements Pipeline {
   readonly flows = new Map<number, FlowRecord>()
   readonly groups = new Map<number, GroupRecord>()
   readonly meters = new Map<number, MeterRecord>()
+  readonly hosts = new Map<number, HostRecord>()
   ports: readonly PortRecord[] = []
   missToController = false
   planned = 0
@@ -98,6 +99,7 @@ export class FakePipeline implements Pipeline {
     this.flows.clear()
     this.groups.clear()
     this.meters.clear()
+    this.hosts.clear()
     this.ports = []
     this.missToController = false
   }
@@ -141,6 +143,14 @@ export class FakePipeline implements Pipeline {
         for (const flow of this.flows.values()) assert.notEqual(flow.instructions.meter, change.meter.meterId, `flow ${flow.id} still uses the meter`)
         assert.ok(this.meters.delete(change.meter.meterId), `meter ${change.meter.meterId} is deleted twice`)
         return
+      case 'set_host':
+        assert.ok(!this.hosts.has(change.host.id), `host ${change.host.id} is added twice`)
+        if (change.previous !== null) this.#takeHost(change.previous)
+        this.hosts.set(change.host.id, change.host)
+        return
+      case 'delete_host':
+        this.#takeHost(change.host)
+        return
       case 'set_ports':
         this.ports = change.ports
         return
@@ -160,8 +170,18 @@ export class FakePipeline implements Pipeline {
       case 'add_meter': assert.ok(this.meters.delete(change.meter.meterId)); return
       case 'modify_meter': this.meters.set(change.meter.meterId, change.previous); return
       case 'delete_meter': this.meters.set(change.meter.meterId, change.meter); return
+      case 'set_host':
+        assert.ok(this.hosts.delete(change.host.id))
+        if (change.previous !== null) this.hosts.set(change.previous.id, change.previous)
+        return
+      case 'delete_host': this.hosts.set(change.host.id, change.host); return
       case 'set_ports': case 'set_miss': return
     }
+  }
+
+  #takeHost(host: HostRecord): void {
+    assert.deepEqual(this.hosts.get(host.id), host, `host ${host.id} is not what it is said to have been`)
+    this.hosts.delete(host.id)
   }
 
   #checkReferences({ instructions }: FlowRecord): void {

@@ -112,6 +112,63 @@ describe('an agent that starts anew', () => {
   })
 })
 
+describe('hosts that NORMAL has learned', () => {
+  const learned = [1, 2, 3].map((n) => ({ inPort: n, vlan: n === 3 ? 100 : 0, address: 0x020000000000n + BigInt(n) }))
+  const knows = async (rig: LoopRig, count: number): Promise<void> => {
+    const deadline = Date.now() + 10_000
+    while (rig.loop.pendingChanges > 0 || rig.loop.datapath.hosts().length !== count) {
+      assert.ok(Date.now() < deadline, `it knows ${rig.loop.datapath.hosts().length} hosts`)
+      await turn()
+    }
+  }
+
+  it('are taken out by the next agent, which disturbs nothing else and learns them again', async () => {
+    const fake = new FakeP4Runtime()
+    const first = start(fake)
+    for (const message of everything) first.send(message)
+    first.send(flowMod({ cookie: 9n, priority: 1, match: match({ eth_dst: 7 }), instructions: apply(output(Port.NORMAL), output(2)) }))
+    first.send(flowMod({ cookie: 10n, priority: 1, match: match({ eth_dst: 8 }), instructions: apply(output(Port.NORMAL)) }))
+    await first.barrier()
+    const [flows, text, size] = [flowsOf(first), first.text(fake), fake.entries.size]
+    first.loop.feed({ kind: 'learned', hosts: learned })
+    await knows(first, 3)
+    assert.equal(fake.entries.size, size + 6)
+    await kill(first, fake)
+    fake.updates.length = 0
+    const second = start(fake)
+    await second.barrier()
+    await knows(second, 0)
+    assert.deepEqual(flowsOf(second), flows)
+    assert.deepEqual([second.text(fake), fake.entries.size], [text, size])
+    const written = fake.updates.filter(({ entity }) => !entity?.tableEntry?.isDefaultAction && !entity?.digestEntry)
+    assert.deepEqual(written.map(({ type }) => type), Array.from({ length: 6 }, () => 3), 'six entries are deleted')
+    second.loop.feed({ kind: 'learned', hosts: learned })
+    await knows(second, 3)
+    assert.equal(fake.entries.size, size + 6)
+    second.loop.feed({ kind: 'flush_hosts' })
+    await knows(second, 0)
+    assert.deepEqual([second.text(fake), fake.entries.size], [text, size])
+  })
+
+  it('of which one half was written are no obstacle', async () => {
+    const fake = new FakeP4Runtime()
+    const first = start(fake)
+    assert.ok(await first.loop.settled(10_000))
+    const empty = [first.text(fake), fake.entries.size]
+    first.loop.feed({ kind: 'learned', hosts: learned })
+    await knows(first, 3)
+    await kill(first, fake)
+    // One entry of the six is not there, as if the agent had died between two writes.
+    const [key] = [...fake.entries].find(([, { controllerMetadata }]) => Number(controllerMetadata ?? 0) !== 0)!
+    fake.entries.delete(key)
+    const second = start(fake)
+    assert.ok(await second.loop.settled(10_000))
+    assert.deepEqual([second.text(fake), fake.entries.size], empty)
+    second.loop.feed({ kind: 'learned', hosts: learned })
+    await knows(second, 3)
+  })
+})
+
 function generator(seed: number): (below: number) => number {
   let state = Math.imul(seed, 0x9e3779b9) >>> 0
   return (below) => {
