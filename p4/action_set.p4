@@ -47,7 +47,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
           if (m.set.mpls_ttl_mask != 0) { h.mpls[0].ttl = m.set.mpls_ttl; }
         }
         SET_MPLS(m.set.mpls_label, m.set.mpls_label_mask, m.set.mpls_tc, m.set.mpls_tc_mask, m.set.mpls_bos, m.set.mpls_bos_mask)
-        SET_PBB(m.set.pbb_isid, m.set.pbb_isid_mask)
+        SET_PBB(m.set.pbb_isid, m.set.pbb_isid_mask, m.set.pbb_uca, m.set.pbb_uca_mask)
         SET_TUNNEL(m.set.tunnel_id, m.set.tunnel_id_mask)
         if (L3_VISIBLE) {
           if (m.set.dec_ttl == 1) { DEC_TTL }

@@ -77,6 +77,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       h.mpls[0].tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
       h.mpls[0].bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
       h.pbb.isid: ternary @name("pbb_isid") @of_match[oxm="pbb_isid"];
+      h.pbb.uca: ternary @name("pbb_uca") @of_match[oxm="pbb_uca"];
       m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"];
       m.extensions[8:0]: ternary @name("ipv6_exthdr") @of_match[oxm="ipv6_exthdr"];
     }

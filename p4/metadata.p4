@@ -9,7 +9,7 @@
   X(8, ttl, "nw_ttl") X(8, mpls_ttl, "mpls_ttl") \
   X(48, eth_dst, "eth_dst") X(48, eth_src, "eth_src") \
   X(12, vlan_vid, "vlan_vid") X(3, vlan_pcp, "vlan_pcp") \
-  X(24, pbb_isid, "pbb_isid") X(64, tunnel_id, "tunnel_id") \
+  X(24, pbb_isid, "pbb_isid") X(1, pbb_uca, "pbb_uca") X(64, tunnel_id, "tunnel_id") \
   X(20, mpls_label, "mpls_label") X(3, mpls_tc, "mpls_tc") X(1, mpls_bos, "mpls_bos") \
   X(6, ip_dscp, "ip_dscp") X(2, ip_ecn, "ip_ecn") \
   X(32, ipv4_src, "ipv4_src") X(32, ipv4_dst, "ipv4_dst") \

@@ -17,7 +17,8 @@
   if (h.vlan[0].isValid()) { \
     h.vlan[0].vid = MERGE(h.vlan[0].vid, vid_, vid_mask); h.vlan[0].pcp = MERGE(h.vlan[0].pcp, pcp_, pcp_mask); }
 
-#define SET_PBB(isid_, isid_mask) if (h.pbb.isValid() && L3_VISIBLE) { h.pbb.isid = MERGE(h.pbb.isid, isid_, isid_mask); }
+#define SET_PBB(isid_, isid_mask, uca_, uca_mask) \
+  if (h.pbb.isValid() && L3_VISIBLE) { h.pbb.isid = MERGE(h.pbb.isid, isid_, isid_mask); h.pbb.uca = MERGE(h.pbb.uca, uca_, uca_mask); }
 
 #define SET_TUNNEL(id, id_mask) m.tunnel_id = MERGE(m.tunnel_id, id, id_mask);
 
@@ -221,11 +222,12 @@ control Rewrite(inout headers_t h, inout metadata_t m) {
     SET_VLAN(vid, vid_mask, pcp, pcp_mask)
   }
   @of_do action set_l2(PARAM(48, dst, "eth_dst"), PARAM(48, src, "eth_src"), PARAM(12, vid, "vlan_vid"), PARAM(3, pcp, "vlan_pcp"),
-                PARAM(20, label, "mpls_label"), PARAM(3, tc, "mpls_tc"), PARAM(1, bos, "mpls_bos"), PARAM(24, isid, "pbb_isid")) {
+                PARAM(20, label, "mpls_label"), PARAM(3, tc, "mpls_tc"), PARAM(1, bos, "mpls_bos"), PARAM(24, isid, "pbb_isid"),
+                PARAM(1, uca, "pbb_uca")) {
     SET_ETH(dst, dst_mask, src, src_mask)
     SET_VLAN(vid, vid_mask, pcp, pcp_mask)
     SET_MPLS(label, label_mask, tc, tc_mask, bos, bos_mask)
-    SET_PBB(isid, isid_mask)
+    SET_PBB(isid, isid_mask, uca, uca_mask)
   }
   @of_stage[index=2]
   table l2 {

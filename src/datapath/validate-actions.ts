@@ -198,7 +198,7 @@ function prerequisitesHold(field: OxmName, view: PacketView): boolean {
     case 'ipv6_nd_sll': return view.ethType === IPV6 && view.ipProto === 58 && view.icmpv6Type === 135
     case 'ipv6_nd_tll': return view.ethType === IPV6 && view.ipProto === 58 && view.icmpv6Type === 136
     case 'mpls_label': case 'mpls_tc': case 'mpls_bos': return view.ethType === MPLS || view.ethType === MPLS_MULTICAST
-    case 'pbb_isid': return view.ethType === PBB
+    case 'pbb_isid': case 'pbb_uca': return view.ethType === PBB
     default: return true
   }
 }

@@ -36,7 +36,7 @@ export function extractParsed(frame: Uint8Array, p: ParsedFrame): Map<OxmName, b
   } else fields.set('vlan_vid', 0n)
 
   if (isMplsType(p.ethType)) read('mpls_label', 'mpls_tc', 'mpls_bos')
-  else if (p.ethType === EtherType.PBB) read('pbb_isid')
+  else if (p.ethType === EtherType.PBB) read('pbb_isid', 'pbb_uca')
   else if (p.ethType === EtherType.ARP) read('arp_op', 'arp_spa', 'arp_tpa', 'arp_sha', 'arp_tha')
   else if (p.ethType === EtherType.IPV4 || p.ethType === EtherType.IPV6) {
     read('ip_dscp', 'ip_ecn')

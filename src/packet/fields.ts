@@ -52,6 +52,7 @@ const locators: Readonly<Partial<Record<OxmName, Locator>>> = {
   vlan_vid: ifTag(0, 12),
   vlan_pcp: ifTag(13, 3),
   pbb_isid: (p) => p.pbbAt >= 0 ? place(p.pbbAt + 1, 3) : null,
+  pbb_uca: (p) => p.pbbAt >= 0 ? place(p.pbbAt, 1, 3, 1) : null,
   mpls_label: ifMpls(12, 20),
   mpls_tc: ifMpls(9, 3),
   mpls_bos: ifMpls(8, 1),

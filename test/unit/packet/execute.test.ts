@@ -40,6 +40,7 @@ const fieldCases: readonly [Uint8Array, OxmName, bigint][] = [
   [ethernet({ ...eth, type: EtherType.MPLS }, mpls({ label: 1 })), 'mpls_label', 0xfffffn], [ethernet({ ...eth, type: EtherType.MPLS }, mpls({ label: 1 })), 'mpls_tc', 7n],
   [ethernet({ ...eth, type: EtherType.MPLS }, mpls({ label: 1 })), 'mpls_bos', 0n],
   [ethernet({ ...eth, type: EtherType.PBB }, fromHex('00000001 000000000001 000000000002 0800')), 'pbb_isid', 0xffffffn],
+  [ethernet({ ...eth, type: EtherType.PBB }, fromHex('f7000001 000000000001 000000000002 0800')), 'pbb_uca', 1n],
 ]
 for (const [frame, field, value] of fieldCases) {
   test(`set_field ${field} on ${formatFrame(frame)}`, () => {

@@ -71,7 +71,7 @@ const cases: readonly [name: string, frame: Uint8Array, fields: Record<string, s
     icmpv6_type: '0x88', icmpv6_code: '0x0', ipv6_nd_target: '0xfe800000000000000000000000000002', ipv6_nd_tll: '0x9' }],
   ['the outermost MPLS label', ethernet({ ...eth, type: EtherType.MPLS }, mpls({ label: 100, tc: 5, bos: false }, mpls({ label: 200 }, ipv4({ ...v4, proto: 1 }, icmpEcho({ id: 1, seq: 1 }))))),
     { eth_type: '0x8847', vlan_vid: '0x0', mpls_label: '0x64', mpls_tc: '0x5', mpls_bos: '0x0' }],
-  ['a PBB service tag', ethernet({ ...eth, type: EtherType.PBB }, fromHex('60 123456 0a0000000002 0a0000000001 0800')), { eth_type: '0x88e7', vlan_vid: '0x0', pbb_isid: '0x123456' }],
+  ['a PBB service tag', ethernet({ ...eth, type: EtherType.PBB }, fromHex('68 123456 0a0000000002 0a0000000001 0800')), { eth_type: '0x88e7', vlan_vid: '0x0', pbb_isid: '0x123456', pbb_uca: '0x1' }],
 ]
 for (const [name, frame, fields] of cases) {
   test(`fields: ${name}`, () => {
