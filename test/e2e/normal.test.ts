@@ -3,6 +3,9 @@
  * same hosts known; the same traces. Hosts that move, VLANs, what bridges tell each other, ports that are not flooded.
  */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Wire } from '../support/netns-frames.js'
 import { Sandbox } from '../support/netns.js'
@@ -159,5 +162,30 @@ for (const subject of ownSubjects) {
       assert.deepEqual(await hosts(both[1]), [])
       await carryOut(both[1], { what: 'is flooded again', from: 2, frame: frame(D, B), to: [1, 3, 4] })
     })
+  })
+}
+
+for (const subject of ownSubjects) {
+  it(`a silent host is forgotten: ${subject.name}`, { skip: skipReason(subject, whyNoOfctl()) }, async () => {
+    const sandbox = new Sandbox()
+    const folder = mkdtempSync(join(tmpdir(), 'ofs-ageing-'))
+    try {
+      writeFileSync(join(folder, 'c.yaml'), 'macAgeing: 2s\nfailMode: standalone\n')
+      const namespace = await sandbox.namespace('sw')
+      const wire = await Wire.attach(sandbox, namespace, PORTS)
+      const one = { wire, sw: await subject.start(sandbox, namespace, { ports: PORTS, agentArguments: ['--config', join(folder, 'c.yaml')] }) }
+      await carryOut(one, { what: 'flood', from: 1, frame: frame(BROADCAST, A), to: [2, 3, 4] })
+      await carryOut(one, { what: 'find', from: 2, frame: frame(A, B), to: [1] })
+      const deadline = Date.now() + 20_000
+      while ((await hosts(one)).some((row) => row.includes(mac(B)))) {
+        assert.ok(Date.now() < deadline, `the host is still known\n${one.sw.log()}`)
+        wire.send(1, frame(BROADCAST, A))
+        await sleep(100)
+      }
+      assert.ok((await hosts(one)).some((row) => row.includes(mac(A))), 'one that talks is known')
+    } finally {
+      await sandbox.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 }
