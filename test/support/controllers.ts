@@ -20,7 +20,7 @@ export const whyNoFaucet = (): string | undefined =>
   isExecutable(program('faucet')) ? undefined : `Faucet is not installed in ${controllerFolder} (.ci/controllers does it)`
 
 export const whyNoOsKen = (): string | undefined =>
-  isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'simple_switch_13.py')) ? undefined
+  isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'rest_topology.py')) ? undefined
     : `os-ken and its applications are not installed in ${controllerFolder} (.ci/controllers does it)`
 
 export class Faucet {
@@ -97,25 +97,48 @@ export interface LearningSwitch {
   readonly version: string
   /** A line of its log that says that the OpenFlow handshake is over. */
   readonly connected: string
+  /** Whether one target of ofswitchd is enough: the version differs from the others' in the channel only. */
+  readonly brief?: boolean
   whyNot(): string | undefined
   start(namespace: Namespace): Daemon
 }
 
-const osKen = (app: 'simple_switch' | 'simple_switch_13', version: string): LearningSwitch => ({
+/** os-ken with one of its applications, listening on an address of the namespace. */
+const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], address = '127.0.0.1'): Daemon =>
+  namespace.daemon(app, program('osken-manager'),
+    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], environment())
+
+const application = (app: string): string => join(controllerFolder, 'apps', `${app}.py`)
+
+const osKen = (app: `simple_switch${'' | '_12' | '_13' | '_14' | '_15'}`, version: string): LearningSwitch => ({
   name: `os-ken ${app}`,
   version,
   connected: 'move onto main mode',
   whyNot: whyNoOsKen,
-  start: (namespace) => namespace.daemon(app, program('osken-manager'),
-    ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), join(controllerFolder, 'apps', `${app}.py`)],
-    environment()),
+  start: (namespace) => osKenApplication(namespace, app, ['--verbose']),
 })
+
+/** Where os-ken's REST applications listen. */
+const REST_PORT = 8080
+export const restAddress = `http://127.0.0.1:${REST_PORT}`
+const restArguments = ['--wsapi-host', '127.0.0.1', '--wsapi-port', String(REST_PORT)]
+
+/** ofctl_rest, which takes OpenFlow 1.0 and 1.2 to 1.5; a second application in `folder` leaves one version, a number of the wire, to it. */
+export function osKenOfctlRest(namespace: Namespace, folder: string, version: number): Daemon {
+  const only = join(folder, `only_${version}.py`)
+  writeFileSync(only, `from os_ken.base import app_manager\n\n\nclass Only(app_manager.OSKenApp):\n    OFP_VERSIONS = [${version}]\n`)
+  return osKenApplication(namespace, 'ofctl_rest', [...restArguments, only])
+}
+
+/** rest_topology with the discovery of links, for switches that reach it by `address`. */
+export const osKenTopology = (namespace: Namespace, address: string): Daemon =>
+  osKenApplication(namespace, 'rest_topology', [...restArguments, '--observe-links'], address)
 
 /** os-ken's simple_switch_13 behind TLS, on the controller's port. */
 export const osKenOverTls = (namespace: Namespace, files: { readonly key: string; readonly cert: string; readonly ca: string }): Daemon =>
   namespace.daemon('os-ken over TLS', program('osken-manager'),
     ['--verbose', '--ofp-listen-host', '127.0.0.1', '--ofp-ssl-listen-port', String(CONTROLLER_PORT), '--ctl-privkey', files.key, '--ctl-cert', files.cert,
-      '--ca-certs', files.ca, join(controllerFolder, 'apps', 'simple_switch_13.py')],
+      '--ca-certs', files.ca, application('simple_switch_13')],
     environment())
 
 /** os-ken's tester (os_ken/tests/switch/tester.py) with a file or folder of its cases; it needs two switches and ends by itself. */
@@ -136,8 +159,9 @@ const testController = (version: string): LearningSwitch => ({
 
 /** Not ovs-testcontroller in 1.5: what 3.1 sends as a packet-out then is refused by Open vSwitch itself (OFPBMC_BAD_MASK). */
 export const learningSwitches: readonly LearningSwitch[] = [
-  osKen('simple_switch_13', 'OpenFlow13'), osKen('simple_switch', 'OpenFlow10'), testController('OpenFlow10'), testController('OpenFlow11'),
-  testController('OpenFlow13'), testController('OpenFlow14'),
+  osKen('simple_switch_13', 'OpenFlow13'), osKen('simple_switch', 'OpenFlow10'), osKen('simple_switch_15', 'OpenFlow15'),
+  { ...osKen('simple_switch_12', 'OpenFlow12'), brief: true }, { ...osKen('simple_switch_14', 'OpenFlow14'), brief: true },
+  testController('OpenFlow10'), testController('OpenFlow11'), testController('OpenFlow13'), testController('OpenFlow14'),
 ]
 
 /** Programs of the environment start each other by name. */
