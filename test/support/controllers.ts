@@ -104,9 +104,9 @@ export interface LearningSwitch {
 }
 
 /** os-ken with one of its applications, listening on an address of the namespace. */
-const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], address = '127.0.0.1'): Daemon =>
+const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], address = '127.0.0.1', env: NodeJS.ProcessEnv = {}): Daemon =>
   namespace.daemon(app, program('osken-manager'),
-    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], environment())
+    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], { ...environment(), ...env })
 
 const application = (app: string): string => join(controllerFolder, 'apps', `${app}.py`)
 
@@ -118,21 +118,17 @@ const osKen = (app: `simple_switch${'' | '_12' | '_13' | '_14' | '_15'}`, versio
   start: (namespace) => osKenApplication(namespace, app, ['--verbose']),
 })
 
-/** Where os-ken's REST applications listen. */
-const REST_PORT = 8080
-export const restAddress = `http://127.0.0.1:${REST_PORT}`
-const restArguments = ['--wsapi-host', '127.0.0.1', '--wsapi-port', String(REST_PORT)]
+/** Where os-ken's REST applications listen by default. */
+export const restAddress = 'http://127.0.0.1:8080'
+const restServer = join(process.cwd(), 'test/support/os-ken-rest.py')
 
-/** ofctl_rest, which takes OpenFlow 1.0 and 1.2 to 1.5; a second application in `folder` leaves one version, a number of the wire, to it. */
-export function osKenOfctlRest(namespace: Namespace, folder: string, version: number): Daemon {
-  const only = join(folder, `only_${version}.py`)
-  writeFileSync(only, `from os_ken.base import app_manager\n\n\nclass Only(app_manager.OSKenApp):\n    OFP_VERSIONS = [${version}]\n`)
-  return osKenApplication(namespace, 'ofctl_rest', [...restArguments, only])
-}
+/** ofctl_rest with one of the versions it knows: 1.0 and 1.2 to 1.5, as the number of the wire. */
+export const osKenOfctlRest = (namespace: Namespace, version: number): Daemon =>
+  osKenApplication(namespace, 'ofctl_rest', ['--user-flags', restServer, restServer], '127.0.0.1', { OFP_VERSION: String(version) })
 
 /** rest_topology with the discovery of links, for switches that reach it by `address`. */
 export const osKenTopology = (namespace: Namespace, address: string): Daemon =>
-  osKenApplication(namespace, 'rest_topology', [...restArguments, '--observe-links'], address)
+  osKenApplication(namespace, 'rest_topology', ['--observe-links', '--user-flags', restServer, restServer], address)
 
 /** os-ken's simple_switch_13 behind TLS, on the controller's port. */
 export const osKenOverTls = (namespace: Namespace, files: { readonly key: string; readonly cert: string; readonly ca: string }): Daemon =>

@@ -23,6 +23,7 @@ import { queueDesc } from './switch.js'
 import { tableFeatures } from './table-features.js'
 import { tableDesc, tableStats } from './tables.js'
 
+const OF10 = 1
 export type StatsKind = StatsRequestBody['kind']
 
 const desc = layout('ofp_desc', {
@@ -67,6 +68,17 @@ const meterRequest = layout('ofp_meter_multipart_request', { '1.3+': [f('meterId
 const nothing: Codec<unknown> = { empty: {}, decode: (r, at) => { r.at = at; return {} }, encode: () => undefined }
 const single = <T>(declared: Layout<T>): Codec<unknown> => codecOf(declared as Layout<unknown>, null)
 
+/** All ports are OFPP_ALL in 1.0 (OF 1.0 §5.3.5), and OFPP_ANY since 1.1 (OF 1.3.5 §7.3.5.8), which is how the core knows them. */
+const queuesOf: Codec<unknown> = ((plain: Codec<QueueSelection>): Codec<QueueSelection> => ({
+  empty: plain.empty,
+  decode: (r, at, end) => {
+    const value = plain.decode(r, at, end)
+    return r.version === OF10 && value.portNo === Port.ALL ? { ...value, portNo: Port.ANY } : value
+  },
+  encode: (w, value) => plain.encode(w, w.version === OF10 && value.portNo === Port.ANY ? { ...value, portNo: Port.ALL } : value),
+}))(single(queueRequest) as Codec<QueueSelection>) as Codec<unknown>
+interface QueueSelection { readonly portNo: number; readonly queueId: number }
+
 /** A list of self-delimiting items, each of which must be within one message. */
 export interface ItemList { readonly key: string; readonly item: Codec<unknown> }
 const items = <T>(key: string, declared: Layout<T>): ItemList => ({ key, item: single(declared) })
@@ -87,7 +99,7 @@ export const STATS: readonly StatsRow[] = [
   { kind: 'aggregate', code: 2, versions: '1.0+', request: single(flowFilter), reply: single(aggregate) },
   { kind: 'table', code: 3, versions: '1.0+', request: nothing, reply: items('tables', tableStats) },
   { kind: 'port', code: 4, versions: '1.0+', request: single(portRequest), reply: items('ports', portStats) },
-  { kind: 'queue', code: 5, versions: '1.0+', request: single(queueRequest), reply: items('queues', queueStats) },
+  { kind: 'queue', code: 5, versions: '1.0+', request: queuesOf, reply: items('queues', queueStats) },
   { kind: 'group', code: 6, versions: '1.1+', request: single(groupRequest), reply: items('groups', groupStats) },
   { kind: 'group_desc', code: 7, versions: '1.1+', request: single(groupDescRequest), reply: items('groups', groupDesc) },
   { kind: 'group_features', code: 8, versions: '1.2+', request: nothing, reply: groupFeatures },
