@@ -20,7 +20,7 @@ export const whyNoFaucet = (): string | undefined =>
   isExecutable(program('faucet')) ? undefined : `Faucet is not installed in ${controllerFolder} (.ci/controllers does it)`
 
 export const whyNoOsKen = (): string | undefined =>
-  isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'rest_topology.py')) ? undefined
+  isExecutable(program('osken-manager')) && existsSync(join(controllerFolder, 'apps', 'ofctl_rest.py')) ? undefined
     : `os-ken and its applications are not installed in ${controllerFolder} (.ci/controllers does it)`
 
 export class Faucet {
@@ -104,9 +104,9 @@ export interface LearningSwitch {
 }
 
 /** os-ken with one of its applications, listening on an address of the namespace. */
-const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], address = '127.0.0.1', env: NodeJS.ProcessEnv = {}): Daemon =>
+const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Daemon =>
   namespace.daemon(app, program('osken-manager'),
-    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], { ...environment(), ...env })
+    ['--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], { ...environment(), ...env })
 
 const application = (app: string): string => join(controllerFolder, 'apps', `${app}.py`)
 
@@ -124,11 +124,7 @@ const restServer = join(process.cwd(), 'test/support/os-ken-rest.py')
 
 /** ofctl_rest with one of the versions it knows: 1.0 and 1.2 to 1.5, as the number of the wire. */
 export const osKenOfctlRest = (namespace: Namespace, version: number): Daemon =>
-  osKenApplication(namespace, 'ofctl_rest', ['--user-flags', restServer, restServer], '127.0.0.1', { OFP_VERSION: String(version) })
-
-/** rest_topology with the discovery of links, for switches that reach it by `address`. */
-export const osKenTopology = (namespace: Namespace, address: string): Daemon =>
-  osKenApplication(namespace, 'rest_topology', ['--observe-links', '--user-flags', restServer, restServer], address)
+  osKenApplication(namespace, 'ofctl_rest', ['--user-flags', restServer, restServer], { OFP_VERSION: String(version) })
 
 /** os-ken's simple_switch_13 behind TLS, on the controller's port. */
 export const osKenOverTls = (namespace: Namespace, files: { readonly key: string; readonly cert: string; readonly ca: string }): Daemon =>
