@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { controllerAddress, Faucet, whyNoFaucet } from '../support/controllers.js'
+import { aclConfiguration, routerConfiguration } from '../support/faucet-configurations.js'
 import { attachHosts, type Host, whyNoHosts } from '../support/netns-hosts.js'
 import { until, type Finished } from '../support/netns-process.js'
 import { Sandbox } from '../support/netns.js'
@@ -29,43 +30,6 @@ vlans:
     100:
     200:
 `
-
-const routerConfig = (acl: boolean): string => `
-dps:
-    switch-1:
-        dp_id: 0x1
-        hardware: "Open vSwitch"
-        timeout: 3600
-        arp_neighbor_timeout: 1799
-        interfaces:
-            1:
-                native_vlan: 100
-                ${acl ? 'acl_in: 1' : ''}
-            2: {native_vlan: 100}
-            3: {native_vlan: 100}
-            4: {native_vlan: 200}
-            5: {native_vlan: 200}
-vlans:
-    100:
-        faucet_vips: ["10.100.0.254/24"]
-    200:
-        faucet_vips: ["10.200.0.254/24"]
-routers:
-    router-1:
-        vlans: [100, 200]
-${acl ? `
-acls:
-    1:
-        - rule:
-            dl_type: 0x800
-            nw_proto: 6
-            tcp_dst: 8080
-            actions:
-                allow: 0
-        - rule:
-            actions:
-                allow: 1
-` : ''}`
 
 /** h1 may send 400 kb/s with a burst of as much; what Faucet itself sees is limited too. */
 const meterConfig = (rate: number): string => `
@@ -204,7 +168,7 @@ for (const subject of controllerSubjects) {
     const host = (port: number): Host => network.hosts.get(port)!
 
     before(async () => {
-      network = await build(sandbox, subject, routerConfig(false),
+      network = await build(sandbox, subject, routerConfiguration,
         { 1: '10.100.0.1/24', 2: '10.100.0.2/24', 3: '10.100.0.3/24', 4: '10.200.0.1/24', 5: '10.200.0.2/24' })
       for (const port of [1, 2, 3]) await host(port).setGateway('10.100.0.254')
       for (const port of [4, 5]) await host(port).setGateway('10.200.0.254')
@@ -238,7 +202,7 @@ for (const subject of controllerSubjects) {
     })
 
     it('drops TCP port 8080 of h1, and only that, with the access list', async () => {
-      await network.faucet.reload(routerConfig(true))
+      await network.faucet.reload(aclConfiguration)
       await until('h1 to reach port 80', async () => host(1).reaches(host(4), 80), 15_000)
       assert.ok(!await host(1).reaches(host(4), 8080, 2), 'h1 must not reach port 8080')
       assert.ok(await host(2).reaches(host(4), 8080), `h2 has no access list\n${network.faucet.log()}`)

@@ -15,7 +15,7 @@ import { openVSwitchSubject } from '../support/ovs-subject.js'
 import { skipReason, whyNoOfctl } from '../support/subject-list.js'
 import { embeddedSubject } from '../support/subject-ofswitchd.js'
 import type { RunningSwitch, Subject } from '../support/subject.js'
-import { aclConfiguration, routerConfiguration, switchConfiguration } from './configurations.js'
+import { aclConfiguration, routerConfiguration, switchConfiguration } from '../support/faucet-configurations.js'
 import { writeSession } from './session.js'
 import { comparable, portNumbers, steps, type Step } from './transcript.js'
 

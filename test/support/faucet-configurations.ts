@@ -1,4 +1,4 @@
-/** Faucet's configurations of the operator's notes. `arp_neighbor_timeout` is 1799: Faucet now wants it below half of `timeout`. */
+/** Faucet's configurations of an operator's notes: switch, router, access list. `arp_neighbor_timeout` is 1799: Faucet wants it below half of `timeout`. */
 
 const HEAD = `dps:
     switch-1:
