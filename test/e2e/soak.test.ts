@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Port } from '../../src/openflow/index.js'
@@ -12,7 +13,7 @@ import { flowMod, OpenFlowClient, output, startSwitch } from '../support/switch-
 
 const SECONDS = Number(process.env['OFSWITCHD_SOAK_SECONDS'] ?? 15)
 const SEED = Number(process.env['OFSWITCHD_SOAK_SEED'] ?? 1)
-const MAX_LIVE_GROWTH = 8 * 1024 * 1024
+const MAX_LIVE_GROWTH = 16 * 1024 * 1024
 /** Resident memory, the target's thread included. When garbage is collected is V8's affair: in seconds this says nothing, in minutes it does. */
 const MAX_RESIDENT_GROWTH = 128 * 1024 * 1024
 const RESIDENT_SETTLES_SECONDS = 300
@@ -20,11 +21,16 @@ const RESIDENT_SETTLES_SECONDS = 300
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Bytes that are in use after a collection, and resident ones. */
-function memory(): { readonly live: number; readonly resident: number } {
-  collectGarbage()
-  const { heapUsed, external, rss } = process.memoryUsage()
-  return { live: heapUsed + external, resident: rss }
+/** Bytes that are in use after a collection, and resident ones; the least of a few moments, since work under way holds memory, too. */
+async function memory(): Promise<{ readonly live: number; readonly resident: number }> {
+  let least = Infinity
+  for (let look = 0; look < 4; look++) {
+    await nextTurn()
+    collectGarbage()
+    const { heapUsed, external } = process.memoryUsage()
+    least = Math.min(least, heapUsed + external)
+  }
+  return { live: least, resident: process.memoryUsage().rss }
 }
 
 const frameTo = (destination: number): Buffer => {
@@ -55,7 +61,7 @@ it(`bears mixed load for ${SECONDS} s`, { timeout: SECONDS * 1000 + 120_000 }, a
     const flows = new Map<number, bigint>()
     const done = { changes: 0, statistics: 0, frames: 0, clients: 0, attachments: 0 }
     const end = Date.now() + SECONDS * 1000
-    let settled: ReturnType<typeof memory> | null = null
+    let settled: Awaited<ReturnType<typeof memory>> | null = null
     for (let round = 0; Date.now() < end; round++) {
       const xids: number[] = []
       for (let count = 20; count > 0; count--) {
@@ -89,12 +95,12 @@ it(`bears mixed load for ${SECONDS} s`, { timeout: SECONDS * 1000 + 120_000 }, a
       rig.ports.take()
       rig.client.heard.length = 0
       // What is loaded and compiled at first does not count as growth.
-      if (settled === null && Date.now() > end - SECONDS * 500) settled = memory()
+      if (settled === null && Date.now() > end - SECONDS * 500) settled = await memory()
     }
     const found = await dump(rig.client)
     assert.deepEqual(found, [...flows].sort(([a], [b]) => a - b))
     assert.ok(settled !== null, 'not one round in the second half')
-    const now = memory()
+    const now = await memory()
     const grown = { live: now.live - settled.live, resident: now.resident - settled.resident }
     t.diagnostic(`${JSON.stringify(done)}, more than at half time: ${Math.round(grown.live / 1024)} KB live, ${Math.round(grown.resident / 1024)} KB resident`)
     assert.ok(grown.live < MAX_LIVE_GROWTH, `${grown.live} bytes in use more than at half time`)
