@@ -11,7 +11,8 @@ import type { Millis } from '../base/clock.js'
 import { Table } from '../openflow/index.js'
 import type { FlowMod, PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
-import { expireBundles, nextBundleExpiry } from './bundles.js'
+import { commitScheduled, expireBundles, nextBundle } from './bundles.js'
+import { ScheduleTolerance } from './bundle-schedule.js'
 import { PacketBuffers } from './buffers.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
@@ -33,6 +34,7 @@ import { PortTable } from './port-table.js'
 import { portChanged, portRemoved } from './port-status.js'
 import { Reads } from './reads.js'
 import { expireFlows, noteIdle } from './removal.js'
+import { handleRequest } from './requests.js'
 import { Resync } from './resync.js'
 import { SharedInstructions } from './shared-instructions.js'
 import { Standalone } from './standalone-flow.js'
@@ -63,7 +65,7 @@ export class Datapath {
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
-      monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(),
+      monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
@@ -79,6 +81,7 @@ export class Datapath {
     this.#apply(ctx, input)
     expireFlows(ctx)
     expireBundles(ctx)
+    commitScheduled(ctx, handleRequest)
     this.#resync.tick(ctx)
     ctx.monitors.flush(ctx)
     advance(ctx)
@@ -94,7 +97,7 @@ export class Datapath {
   nextWakeup(): Millis | null {
     const ctx = this.#ctx
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
-    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundleExpiry(ctx)].filter((time) => time !== null)
+    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundle(ctx)].filter((time) => time !== null)
     return times.length === 0 ? null : Math.min(...times)
   }
 

@@ -7,6 +7,7 @@
  */
 import type { ErrorName } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
+import type { ScheduleTolerance } from './bundle-schedule.js'
 import type { PacketBuffers } from './buffers.js'
 import type { Capabilities } from './capabilities.js'
 import type { Connections } from './connections.js'
@@ -131,6 +132,7 @@ export interface Context {
   readonly buffers: PacketBuffers
   readonly hosts: Hosts
   readonly tables: TableConfigs
+  readonly tolerance: ScheduleTolerance
   readonly monitors: FlowMonitors
   readonly standalone: Standalone
   /** Of the step being carried out. */

@@ -7,6 +7,7 @@
 import { Group, NO_FLOW_COUNTS, Port, Queue, Table } from '../openflow/index.js'
 import type { FlowCounters, FlowStats, FlowStatsFilter, PortStats, StatsReplyBody, StatsRequestBody } from '../openflow/index.js'
 import { OF10, sendTo } from './connections.js'
+import { scheduleFeatures } from './bundle-schedule.js'
 import { bundleCapabilities } from './bundles.js'
 import type { Connection } from './connections.js'
 import { controllerStatus } from './controllers.js'
@@ -76,8 +77,10 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     })
     case 'flow_monitor': return requestMonitors(ctx, conn, body.monitors, requester)
     case 'controller_status': return controllerStatus(ctx, (controllers) => reply({ kind: 'controller_status', controllers }))
-    case 'bundle_features': return body.flags === 0
-      ? reply({ kind: 'bundle_features', capabilities: bundleCapabilities(ctx), time: null }) : fail('OFPBRC_MULTIPART_BAD_SCHED', 'bundles are not scheduled')
+    case 'bundle_features': {
+      const time = scheduleFeatures(ctx, body.flags, body.time, conn.role === 'slave')
+      return 'error' in time ? fail(time.error, time.reason) : reply({ kind: 'bundle_features', capabilities: bundleCapabilities(ctx), time })
+    }
     case 'experimenter': return refuseExperimenter(body)
   }
 }

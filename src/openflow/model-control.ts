@@ -48,9 +48,9 @@ export const SAME_ASYNC: AsyncChange = everyKind([null, null] as const)
 export const BundleFlag = { ATOMIC: 1, ORDERED: 2, TIME: 4 } as const
 export type BundleControlType =
   | 'open_request' | 'open_reply' | 'close_request' | 'close_reply' | 'commit_request' | 'commit_reply' | 'discard_request' | 'discard_reply'
-/** TAI, as in IEEE 1588-2008. OF 1.5.1 §7.3.9.7 */
+/** In the form of IEEE 1588-2008. OF 1.5.1 §7.3.9.7 */
 export interface SwitchTime { readonly seconds: bigint; readonly nanoseconds: number }
-/** `time`: when to commit, or when it was committed; only since 1.5 and with BundleFlag.TIME. */
+/** `time`: when to commit; only since 1.5 and with BundleFlag.TIME. */
 export interface BundleControl {
   readonly type: 'bundle_control'; readonly bundleId: number; readonly control: BundleControlType; readonly flags: number
   readonly time: SwitchTime | null

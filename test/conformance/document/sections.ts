@@ -28,6 +28,10 @@ const text = (answer: Answer): string => {
 }
 const every = (...requests: readonly Message[]): string[] => VERSIONS.map((version) => text(ask(version, ...requests)))
 const both = (...requests: readonly Message[]): string[] => [OF10, OF13].map((version) => text(ask(version as Version, ...requests)))
+const commitAt = (seconds: bigint): Message =>
+  ({ type: 'bundle_control', bundleId: 1, control: 'commit_request', flags: BundleFlag.TIME, time: { seconds, nanoseconds: 0 } })
+const MINUTE = { seconds: 60n, nanoseconds: 0 }
+const TOLERANCE = { schedAccuracy: MINUTE, schedMaxFuture: MINUTE, schedMaxPast: MINUTE, timestamp: MINUTE }
 /** A group for actions and buckets to name. */
 const groupNine: Message = { ...group('all', {}), groupId: 9 }
 const named = (name: string, version: Version, ...requests: readonly Message[]): string => text(name === 'GROUP' ? askWithGroup(version, requests) : ask(version, ...requests))
@@ -240,6 +244,8 @@ function newerSection(): Section {
       row('table-mod, VACANCY_EVENTS', { ...table, config: 8, vacancy: { down: 10, up: 20, vacancy: 0 } }),
       row('port-mod of an optical port', { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0, properties: [{ type: 'optical', configure: 1, freqLmda: 1, flOffset: 0, gridSpan: 0, txPwr: 0 }] }),
       row('bundle, scheduled', bundleControl(BundleFlag.TIME)),
+      row('bundle, committed at a time that is too far away', bundleControl(BundleFlag.TIME), commitAt(99_999n)),
+      row('bundle features, setting the tolerance', { type: 'stats_request', more: false, body: { kind: 'bundle_features', flags: 2, time: TOLERANCE } }),
       row('group-mod INSERT_BUCKET, first', group('all', {}), buckets('insert_bucket', BucketId.FIRST)),
       row('group-mod INSERT_BUCKET, after another', group('all', {}), buckets('insert_bucket', 0)),
       row('group-mod INSERT_BUCKET, one that exists', group('all', {}), buckets('insert_bucket', BucketId.LAST, 0)),

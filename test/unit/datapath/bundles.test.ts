@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BundleFlag, FlowModFlag, PortConfig, Table } from '../../../src/openflow/index.js'
-import type { BundleControlType, Message } from '../../../src/openflow/index.js'
+import type { BundleControl, BundleControlType, BundleTimeFeatures, Message, SwitchTime } from '../../../src/openflow/index.js'
 import type { Effect } from '../../../src/datapath/index.js'
 import { refusal } from '../../../src/datapath/pipeline.js'
 import { Rig, apply, bucket, changesOf, commits, flowMod, groupMod, kindsSent, match, output, port, sent, toGroup } from '../../support/datapath-rig.js'
 import type { FakePlan } from '../../support/fake-pipeline.js'
 
-const { ATOMIC, ORDERED } = BundleFlag
+const { ATOMIC, ORDERED, TIME } = BundleFlag
 const ID = 7
 
 class Bundles extends Rig {
   flags = ORDERED as number
-  control(control: BundleControlType, bundleId = ID): Effect[] {
-    return this.send(1, { type: 'bundle_control', bundleId, control, flags: this.flags, time: null })
+  control(control: BundleControlType, bundleId = ID, time: SwitchTime | null = null): Effect[] {
+    return this.send(1, { type: 'bundle_control', bundleId, control, flags: time === null ? this.flags : this.flags | TIME, time })
   }
   add(message: Message, bundleId = ID): Effect[] {
     const xid = this.lastXid + 1
@@ -113,16 +113,9 @@ describe('a bundle', () => {
 
   it('says what it can be', () => {
     const r = new Bundles().connect(1, '1.5') as Bundles
-    const features = (): unknown => {
-      const [message] = sent(r.stats(1, { kind: 'bundle_features', flags: 0, time: null }))
-      return message?.type === 'stats_reply' && message.body
-    }
-    assert.deepEqual(features(), { kind: 'bundle_features', capabilities: ORDERED, time: null })
+    assert.equal(features(r).capabilities, ORDERED | TIME)
     r.step({ kind: 'target_ready', fresh: true, atomic: true })
-    assert.deepEqual(features(), { kind: 'bundle_features', capabilities: ATOMIC | ORDERED, time: null })
-    assert.deepEqual(replies(r.stats(1, { kind: 'bundle_features', flags: 2, time: null })), ['OFPBRC_MULTIPART_BAD_SCHED'])
-    r.flags = BundleFlag.TIME
-    assert.deepEqual(replies(r.control('open_request')), ['OFPBFC_SCHED_NOT_SUPPORTED'])
+    assert.equal(features(r).capabilities, ATOMIC | ORDERED | TIME)
   })
 
   it('is given up after ten seconds in which nothing is said about it', () => {
@@ -168,6 +161,147 @@ describe('a bundle', () => {
     assert.equal(effects.findIndex(({ kind }) => kind === 'packet_out') > effects.findIndex(({ kind }) => kind === 'commit'), true)
     assert.deepEqual([...r.datapath.flows()].map(({ priority, record }) => [priority, record.cookie]), [[2, 23n]])
     assert.deepEqual(r.datapath.groups().map(({ groupId }) => groupId), [2])
+  })
+})
+
+const EPOCH = 1_700_000_000_000
+/** When the clock of the rig shows this. */
+const timeAt = (now: number, nanoseconds = 0): SwitchTime =>
+  ({ seconds: BigInt(Math.floor((EPOCH + now) / 1000)), nanoseconds: (EPOCH + now) % 1000 * 1e6 + nanoseconds })
+const scheduling = (): Bundles => new Bundles({ config: { epoch: EPOCH } }).connect(1, '1.5') as Bundles
+function features(r: Bundles, flags = 0, time: BundleTimeFeatures | null = null): { readonly capabilities: number; readonly time: BundleTimeFeatures | null } {
+  const [message] = sent(r.stats(1, { kind: 'bundle_features', flags, time }))
+  assert.ok(message?.type === 'stats_reply' && message.body.kind === 'bundle_features')
+  return message.body
+}
+const seconds = (n: number): SwitchTime => ({ seconds: BigInt(n), nanoseconds: 0 })
+const tolerance = (future: SwitchTime, past: SwitchTime): BundleTimeFeatures =>
+  ({ schedAccuracy: seconds(0), schedMaxFuture: future, schedMaxPast: past, timestamp: seconds(0) })
+
+describe('a bundle for a time', () => {
+  for (const opened of [ORDERED, ORDERED | TIME])
+    it(`opened with flags ${opened} is committed then, and not before`, () => {
+      const r = scheduling()
+      r.flags = opened
+      r.add(flowMod())
+      assert.deepEqual(r.control('commit_request', ID, timeAt(r.now + 500, 300_000)), [])
+      const xid = r.lastXid
+      assert.deepEqual(replies(r.send(1, { type: 'barrier_request' })), ['barrier_reply'], 'nothing waits for it')
+      const due = r.datapath.nextWakeup()
+      assert.ok(due !== null && Math.abs(due - (r.now + 500.3)) < 0.001, String(due))
+      assert.deepEqual(r.at(r.now + 500), [])
+      const effects = r.at(r.now + 1)
+      assert.deepEqual([changesOf(effects), replies(effects)], [['add_flow'], ['commit_reply']])
+      assert.equal(effects.find((effect) => effect.kind === 'send')?.xid, xid)
+      assert.deepEqual(replies(r.control('discard_request')), ['OFPBFC_BAD_ID'], 'it is gone afterwards')
+      assert.equal(r.datapath.nextWakeup(), null)
+    })
+
+  it('that has passed within the tolerance is committed at once', () => {
+    const r = scheduling()
+    r.add(flowMod())
+    assert.deepEqual(replies(r.control('commit_request', ID, timeAt(r.now - 1000))), ['commit_reply'])
+  })
+
+  const refused: readonly (readonly [string, (r: Bundles) => SwitchTime, string])[] = [
+    ['too far away', (r) => timeAt(r.now + 1001), 'OFPBFC_SCHED_FUTURE'],
+    ['too long ago', (r) => timeAt(r.now - 1001), 'OFPBFC_SCHED_PAST'],
+    ['too many nanoseconds', () => ({ seconds: 0n, nanoseconds: 1_000_000_000 }), 'OFPBPC_BAD_VALUE'],
+  ]
+  for (const [name, time, error] of refused)
+    it(`that is ${name} is refused, and the bundle forgotten`, () => {
+      const r = scheduling()
+      r.add(flowMod())
+      assert.deepEqual(replies(r.control('commit_request', ID, time(r))), [error])
+      assert.deepEqual(replies(r.control('commit_request')), ['OFPBFC_BAD_ID'])
+      assert.equal([...r.datapath.flows()].length, 0)
+    })
+
+  it('can be discarded until then', () => {
+    const r = scheduling()
+    r.add(flowMod())
+    r.control('commit_request', ID, timeAt(r.now + 500))
+    assert.deepEqual(replies(r.add(flowMod({ priority: 7 }))), ['OFPBFC_BUNDLE_CLOSED'])
+    for (const wrong of ['open_request', 'close_request', 'commit_request'] as const) assert.deepEqual(replies(r.control(wrong)), ['OFPBFC_BUNDLE_CLOSED'])
+    assert.deepEqual(replies(r.control('discard_request')), ['discard_reply'])
+    assert.deepEqual(r.at(r.now + 500), [])
+  })
+
+  it('goes with its connection, and is nothing for one that has become a slave', () => {
+    const r = scheduling()
+    r.add(flowMod())
+    r.control('commit_request', ID, timeAt(r.now + 500))
+    r.send(1, { type: 'role_request', role: 'slave', generationId: 1n, shortId: 0 })
+    assert.deepEqual(replies(r.at(r.now + 500)), ['OFPBRC_IS_SLAVE', 'OFPBFC_MSG_FAILED'])
+    r.send(1, { type: 'role_request', role: 'equal', generationId: 2n, shortId: 0 })
+    r.add(flowMod())
+    r.control('commit_request', ID, timeAt(r.now + 500))
+    r.step({ kind: 'disconnected', conn: 1 })
+    assert.deepEqual(r.at(r.now + 500), [])
+    assert.equal(r.datapath.nextWakeup(), null)
+  })
+
+  it('is not given up for being silent', () => {
+    const r = scheduling()
+    features(r, 2, tolerance(seconds(3600), seconds(0)))
+    r.add(flowMod())
+    r.control('commit_request', ID, timeAt(r.now + 60_000))
+    assert.deepEqual(r.at(r.now + 30_000), [])
+    assert.deepEqual(replies(r.at(r.now + 30_000)), ['commit_reply'])
+  })
+
+  it('waits for what is in flight', () => {
+    const r = scheduling()
+    r.connect(2, '1.5')
+    r.add(flowMod())
+    r.control('commit_request', ID, timeAt(r.now + 500))
+    r.auto = false
+    const [other] = commits(r.send(2, flowMod()))
+    assert.ok(other)
+    assert.deepEqual(r.at(r.now + 500), [])
+    assert.equal(r.datapath.nextWakeup(), null, 'the answer wakes it')
+    const [own] = commits(r.step({ kind: 'committed', token: other.token }))
+    assert.ok(own)
+    assert.deepEqual(replies(r.step({ kind: 'committed', token: own.token })), ['commit_reply'])
+  })
+
+  it('comes in the order of the times', () => {
+    const r = scheduling()
+    for (const [id, delay] of [[1, 900], [2, 300], [3, 600]] as const) {
+      r.add(flowMod({ priority: id }), id)
+      r.control('commit_request', id, timeAt(r.now + delay))
+    }
+    const effects = r.at(r.now + 1000)
+    const priorities = commits(effects).flatMap(({ plan }) => (plan as FakePlan).changes.map((change) => change.op === 'add_flow' ? change.flow.priority : -1))
+    assert.deepEqual(priorities, [2, 3, 1])
+  })
+
+  it('has a tolerance that a controller sets and all see', () => {
+    const r = scheduling()
+    const about = (time: BundleTimeFeatures | null): unknown => time === null ? null : [time.schedMaxFuture.seconds, time.schedMaxPast.seconds]
+    assert.deepEqual(about(features(r).time), [1n, 1n])
+    assert.deepEqual(features(r, 1, tolerance(seconds(0), seconds(0))).time?.timestamp, timeAt(r.now))
+    assert.deepEqual(about(features(r, 2, tolerance(seconds(60), seconds(0))).time), [60n, 0n])
+    assert.deepEqual(about(features(r).time), [60n, 0n])
+    for (const [flags, time] of [[2, null], [4, null], [2, tolerance(seconds(86_401), seconds(0))], [2, tolerance(seconds(0), { seconds: 0n, nanoseconds: 1_000_000_000 })]] as const)
+      assert.deepEqual(replies(r.stats(1, { kind: 'bundle_features', flags, time })), ['OFPBRC_MULTIPART_BAD_SCHED'])
+    r.send(1, { type: 'role_request', role: 'slave', generationId: 1n, shortId: 0 })
+    assert.deepEqual(replies(r.stats(1, { kind: 'bundle_features', flags: 2, time: tolerance(seconds(0), seconds(0)) })), ['OFPBRC_IS_SLAVE'])
+    assert.deepEqual(about(features(r).time), [60n, 0n])
+  })
+
+  it('is said only by a commit, with its flag, in 1.5', () => {
+    const r = scheduling()
+    const control = (given: Partial<BundleControl>): string[] =>
+      replies(r.send(1, { type: 'bundle_control', bundleId: ID, control: 'commit_request', flags: ORDERED | TIME, time: null, ...given }))
+    assert.deepEqual(control({ control: 'open_request', time: timeAt(r.now) }), ['OFPBPC_BAD_TYPE'])
+    for (const wrong of [{ flags: ORDERED, time: timeAt(r.now) }, { time: null }]) {
+      r.add(flowMod())
+      assert.deepEqual(control(wrong), ['OFPBFC_BAD_FLAGS'])
+    }
+    const older = new Bundles().connect(1, '1.4') as Bundles
+    older.flags = TIME
+    assert.deepEqual(replies(older.control('open_request')), ['OFPBFC_BAD_FLAGS'])
   })
 })
 
