@@ -1,5 +1,6 @@
 // Executes the action set: pops, pushes, TTL, set-field, then group or output. OF 1.3.5 §5.10
-// What shows other headers (pop_mpls, pop_pbb, push_pbb) ends the pass; the rest of the set is executed in the next one.
+// What shows other headers (pop_mpls, pop_pbb, push_pbb) ends the pass; the rest of the set is executed in the next one. So
+// does a TTL to be copied to or from what a label has just been put in front of.
 #ifndef ACTION_SET_P4
 #define ACTION_SET_P4
 #include "rewrite.p4"
@@ -13,9 +14,11 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
     m.stale = 1;
     m.packet_in_metadata = m.metadata;   // as the last table left it
     originals.apply(h, m);
-    if (m.set.copy_ttl_in == 1) { COPY_TTL_IN m.set.copy_ttl_in = 0; }
-    if (m.set.pop_vlan == 1) { POP_VLAN m.set.pop_vlan = 0; }
-    if (m.set.pop_mpls != 0) {
+    if (m.set.copy_ttl_in == 1) {
+      if (m.unparsed == 1) { parse = true; } else { COPY_TTL_IN m.set.copy_ttl_in = 0; }
+    }
+    if (!parse && m.set.pop_vlan == 1) { POP_VLAN m.set.pop_vlan = 0; }
+    if (!parse && m.set.pop_mpls != 0) {
       if (h.mpls[0].isValid()) { parse = true; POP_MPLS(m.set.pop_mpls) }
       m.set.pop_mpls = 0;
     }
@@ -25,6 +28,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
     }
     if (!parse && m.set.push_mpls != 0) { PUSH_MPLS(m.set.push_mpls) m.set.push_mpls = 0; }
     if (!parse && m.set.push_pbb != 0) { PUSH_PBB(m.set.push_pbb) m.set.push_pbb = 0; parse = true; }
+    if (m.set.copy_ttl_out == 1 && m.unparsed == 1) { parse = true; }
     if (parse) {
       m.emission.port = CONTINUATION_FIRST;
     } else {

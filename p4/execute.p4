@@ -50,6 +50,9 @@ control Execute(inout headers_t h, inout metadata_t m) {
     if (m.stages != 0) { rewrite.apply(h, m); }
     if (m.emission.port != 0 || m.emission.multicast != 0 || m.emission.to_in_port == 1 || m.emission.normal == 1 || m.emission.group != 0) {
       m.done = 1;
+    } else if (m.unparsed == 1 && m.done == 0 && m.next_table != TABLE_NONE) {
+      m.emission.port = CONTINUATION_FIRST;   // the next table may copy a TTL
+      m.done = 1;
     }
   }
 }

@@ -106,6 +106,7 @@ struct metadata_t {
   bit<16>   left;                       // bytes of the frame from the network layer on; set by the parser
   bit<1>    fits;                       // parser: the lengths of the header to come agree with what there is
   bit<1>    segments_left;              // a routing header has still to change the destination; set by the parser
+  bit<1>    unparsed;                   // a label was pushed in front of what the parser did not take for the IP header that it looks like below one
   bit<1>    overflow;                   // a push found no room: the packet is dropped, not sent without its innermost header
   bit<1>    saved;                      // the was_* headers hold what arrived
   bit<8>    was_inner_ttl;

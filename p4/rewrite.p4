@@ -110,10 +110,14 @@
     m.ip_proto = proto_new; }
 
 // The new entry takes label, TC and TTL of the one below it; the first takes the TTL of the IP header. OF 1.3.5 §5.12.1
+// Below a label the version alone tells an IP header (parser.p4), so that other frames need a pass through the parser before
+// a TTL is copied.
 #define PUSH_MPLS(ethertype) if (h.mpls[MPLS_DEPTH - 1].isValid()) { m.overflow = 1; } else if (h.eth.isValid()) { \
   bit<20> label_below = 0; bit<3> tc_below = 0; bit<8> ttl_below = 0; bit<1> bottom = 1; \
   if (h.mpls[0].isValid()) { label_below = h.mpls[0].label; tc_below = h.mpls[0].tc; ttl_below = h.mpls[0].ttl; bottom = 0; } \
-  else if (h.ipv4.isValid()) { ttl_below = h.ipv4.ttl; } else if (h.ipv6.isValid()) { ttl_below = h.ipv6.hop_limit; } \
+  else if (h.ipv4.isValid()) { ttl_below = h.ipv4.ttl; if (h.ipv4.version != 4) { m.unparsed = 1; } } \
+  else if (h.ipv6.isValid()) { ttl_below = h.ipv6.hop_limit; if (h.ipv6.version != 6) { m.unparsed = 1; } } \
+  else { m.unparsed = 1; } \
   h.mpls.push_front(1); h.mpls[0].setValid(); \
   h.mpls[0].label = label_below; h.mpls[0].tc = tc_below; h.mpls[0].bos = bottom; h.mpls[0].ttl = ttl_below; \
   SET_INNER_TYPE(ethertype) }

@@ -249,7 +249,7 @@ export class Emissions {
   }
 
   #entriesOf(leaf: Leaf): readonly StageEntry[] {
-    return leaf.prefix.length === 0 ? [] : fitRound(leaf.prefix, this.#replicaTable().scope, false).entries
+    return leaf.prefix.length === 0 ? [] : fitRound(leaf.prefix, this.#replicaTable().scope, true).entries
   }
   /** Whether one program in egress does all that is to be done to the copy. */
   #fits(leaf: Leaf): boolean {
@@ -260,7 +260,7 @@ export class Emissions {
       const what = unsupported.kind === 'set' ? `set ${unsupported.field}` : unsupported.op
       throw new CannotPlan(unsupported.kind === 'set' ? 'OFPBAC_BAD_SET_TYPE' : 'OFPBAC_BAD_TYPE', `the pipeline cannot ${what} on a copy`)
     }
-    return fitRound(leaf.prefix, replica.scope, false).used === leaf.prefix.length
+    return fitRound(leaf.prefix, replica.scope, true).used === leaf.prefix.length
   }
 
   #portsOf(planning: Planning, target: Target | { kind: 'nowhere' }): readonly number[] {

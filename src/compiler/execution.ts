@@ -41,7 +41,7 @@ export class Executions {
     const firstEmit = steps.findIndex((step) => step.kind === 'emit')
     const head = rewrites(firstEmit < 0 ? steps : steps.slice(0, firstEmit))
     this.#requireSupport(head, scope)
-    const round = fitRound(head, scope, true)
+    const round = fitRound(head, scope, false)
     draft.program(acquireProgram(this.#state, planning, scope, round.entries))
     if (round.decrement !== null) draft.ttl(round.decrement.which, acquireProgram(this.#state, planning, scope, round.decrement.before))
 

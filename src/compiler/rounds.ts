@@ -40,16 +40,18 @@ export function supports(scope: Scope, op: RewriteOp): boolean {
 const handles = (action: StageAction, op: RewriteOp): boolean => (op.kind === 'set' ? action.sets.has(op.field) : action.ops.includes(op.op))
 
 /**
- * The longest prefix of `ops` that one round carries out. `canCheckTtl` is false where nothing looks at the TTL before the
- * round (egress): a decrement then has to wait for a round elsewhere.
+ * The longest prefix of `ops` that one round carries out. `isCopy` in egress: nothing looks at the TTL before the round, so a
+ * decrement has to wait for a round elsewhere; nor is it known whether ingress has pushed a label in front of something that
+ * only the parser tells to be IP, so neither is a TTL copied.
  */
-export function fitRound(ops: readonly RewriteOp[], scope: Scope, canCheckTtl: boolean): Round {
+export function fitRound(ops: readonly RewriteOp[], scope: Scope, isCopy: boolean): Round {
   const states = new Map<Stage, StageState>()
   let decrement: Decrement | null = null
   let used = 0
   for (const op of ops) {
     // The TTL is looked at before the round, so what puts another one in its place ends the round.
-    if (isDecrement(op) && (!canCheckTtl || decrement !== null || ops.slice(0, used).some(changesTtl))) break
+    if (isCopy && (isDecrement(op) || copiesTtl(op))) break
+    if (isDecrement(op) && (decrement !== null || ops.slice(0, used).some(changesTtl))) break
     const placed = place(states, scope, op)
     if (placed === null) break
     if (isDecrement(op)) decrement = { which: op.kind === 'op' && op.op === 'dec_mpls_ttl' ? 'mpls' : 'nw', before: entriesOf(states, scope) }
@@ -64,7 +66,8 @@ export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && (op.o
 /** Afterwards other headers can be seen, which only another pass through the parser finds. */
 export const uncovers = (op: RewriteOp): boolean => (op.kind === 'op' ? uncovering.has(op.op) : op.field === 'eth_type' || op.field === 'ip_proto')
 const uncovering: ReadonlySet<string> = new Set(['pop_mpls', 'pop_pbb', 'push_pbb'])
-const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && /_mpls$|_pbb$|^copy_ttl_/.test(op.op)
+const copiesTtl = (op: RewriteOp): boolean => op.kind === 'op' && op.op.startsWith('copy_ttl_')
+const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && (copiesTtl(op) || /_mpls$|_pbb$/.test(op.op))
 
 function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
   for (const stage of scope.stages) {
@@ -100,7 +103,7 @@ function touches(op: RewriteOp): ReadonlySet<string> {
   if (op.kind === 'set') return uncovers(op) ? networkFields : new Set([op.field])
   if (op.op.endsWith('_vlan')) return vlanFields
   if (op.op.endsWith('_pbb')) return frameFields
-  if (op.op.startsWith('copy_ttl_')) return ttlFields
+  if (copiesTtl(op)) return ttlFields
   // MPLS hides and uncovers the network layer, so nothing there may change places with it.
   if (op.op === 'push_mpls' || op.op === 'pop_mpls') return networkFields
   return new Set([op.op.includes('mpls') ? 'mpls_ttl' : 'nw_ttl'])
