@@ -186,6 +186,10 @@ export class FakeP4Runtime {
 
   #read(entity: p4.v1.IEntity): p4.v1.IEntity[] {
     const wanted = entity.tableEntry
+    if (wanted?.isDefaultAction) {
+      const entry = this.defaults.get(wanted.tableId ?? 0)
+      return entry === undefined ? [] : [{ tableEntry: entry }]
+    }
     if (wanted) {
       // As PI: an empty match is the whole table, whatever the priority.
       const found = [...this.entries.values()].filter((entry) => (!wanted.tableId || entry.tableId === wanted.tableId)

@@ -96,4 +96,5 @@ export function smallP4Info(tables: number, sizes: Readonly<Record<string, numbe
 export const contents = (fake: FakeP4Runtime, index: P4InfoIndex): NamedEntity[] => [
   ...[...fake.entries.values()].map((tableEntry) => decodeEntity({ tableEntry }, index)),
   ...[...fake.groups.values()].map((multicastGroupEntry) => decodeEntity({ packetReplicationEngineEntry: { multicastGroupEntry } }, index)),
+  ...[...fake.meters.values()].map((meterEntry) => decodeEntity({ meterEntry }, index)),
 ].filter((entity) => entity !== null)

@@ -122,17 +122,7 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
     ...options.config,
   }
   const agent = await startAgent(config, options.log ?? silentLogger, { ports })
-  // Those of controllers come first.
-  const listener = agent.channels.listening().findLast(({ transport }) => transport === 'tcp')
-  const listenPort = listener?.transport === 'tcp' ? listener.port : 0
-  const client = await OpenFlowClient.connect(listenPort, options.version)
-  // A flow is acknowledged when the target has its pipeline and its ports.
-  const probe = flowMod(0, 1, [], {})
-  client.send(probe)
-  const started = client.send({ type: 'barrier_request' })
-  // Compiling the pipeline takes its time on a busy machine.
-  await client.waitFor(({ xid }) => xid === started, 60_000)
-  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
+  const { client, listenPort } = await firstClient(agent, options.version)
   return {
     agent, ports, client, listenPort,
     exchange: async (port, frame, count) => {
@@ -154,6 +144,22 @@ export async function startSwitch(options: { readonly pipeline?: 'ofswitchd' | '
       await agent.close()
     },
   }
+}
+
+/** A client of a switch that has just been started, when the target has taken a flow and given it back. */
+export async function firstClient(agent: Agent, version?: number): Promise<Pick<SwitchRig, 'client' | 'listenPort'>> {
+  // Those of controllers come first.
+  const listener = agent.channels.listening().findLast(({ transport }) => transport === 'tcp')
+  const listenPort = listener?.transport === 'tcp' ? listener.port : 0
+  const client = await OpenFlowClient.connect(listenPort, version)
+  // A flow is acknowledged when the target has its pipeline and its ports.
+  const probe = flowMod(0, 1, [], {})
+  client.send(probe)
+  const started = client.send({ type: 'barrier_request' })
+  // Compiling the pipeline takes its time on a busy machine.
+  await client.waitFor(({ xid }) => xid === started, 60_000)
+  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
+  return { client, listenPort }
 }
 
 export function flowMod(tableId: number, priority: number, match: Match, instructions: Partial<Instructions>, rest: Partial<FlowMod> = {}): FlowMod {

@@ -11,6 +11,7 @@ import { Meter, Port, type Action, type Bucket, type Message } from '../../../sr
 import { RpcError } from '../../../src/p4proto/service.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
 import { contents, LoopRig, portDesc, smallP4Info } from '../../support/loop-rig.js'
+import { metersText } from '../../support/target-contents.js'
 import { apply, band, bucket, flowMod, groupMod, match, meterMod, output, setField, toGroup } from '../../support/datapath-rig.js'
 
 const SEEDS = Number(process.env['OFSWITCHD_SWEEP_SEEDS'] ?? 20)
@@ -73,26 +74,7 @@ const flowsOf = (rig: LoopRig): string[] => rig.loop.flows()
   .map(({ tableId, priority, record }) => JSON.stringify([tableId, priority, record.match, record.cookie, record.instructions], bigints)).sort()
 const bigints = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value)
 
-/** The entries of the meter tables with the cells that they lead to, and all cells, whatever their numbers. */
-function metersOf(rig: LoopRig, fake: FakeP4Runtime): string[] {
-  const tables = new Map(rig.compiler.contract.tables.flatMap(({ meter }) => (meter === null ? [] : [[meter.table, meter] as const])))
-  const arrays = rig.compiler.contract.meters?.arrays
-  const config = (cell: string): string => {
-    const { cir, cburst, pir, pburst } = fake.meters.get(cell)?.config ?? {}
-    return [cir, cburst, pir, pburst].join('/')
-  }
-  const entries = contents(fake, rig.index).flatMap((entity) => {
-    const meter = entity.kind === 'table' ? tables.get(entity.table) : undefined
-    if (entity.kind !== 'table' || meter === undefined || entity.action === null) return []
-    const { name, params } = entity.action
-    const [unit, action] = [...meter.actions].find(([, one]) => one.name === name)!
-    const value = (role: string): number => Number(params.find((param) => param.name === action.roles.get(role)?.name)?.value ?? 0n)
-    const id = rig.index.meters.get(arrays?.get(unit)?.name ?? '')?.id
-    const cells = Array.from({ length: value('bands') }, (_, place) => config(`${id}/${value('cell') + place}`))
-    return [JSON.stringify([entity.table, entity.match, unit, value('on_exceeded'), cells], bigints)]
-  })
-  return [...entries, ...[...fake.meters.keys()].map((cell) => `cell ${cell.split('/')[0]} ${config(cell)}`)].sort()
-}
+const metersOf = (rig: LoopRig, fake: FakeP4Runtime): string[] => metersText(contents(fake, rig.index), rig.compiler.contract)
 
 async function sweep(seed: number): Promise<{ refused: number; losses: number }> {
   const random = generator(seed)

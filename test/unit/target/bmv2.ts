@@ -90,6 +90,8 @@ export class Bmv2 {
     }
   }
 
+  get processId(): number | undefined { return this.child.pid }
+
   /** The data plane answers "not ready" until the switch has its first program; wait for ready() after that. */
   private open(): void {
     if (this.ended !== null) return
