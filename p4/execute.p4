@@ -6,7 +6,8 @@
 #include "rewrite.p4"
 
 // Everything a flow can ask for. A missing parameter means that the flow does not.
-#define P_FLOW      @of[role="flow"] bit<32> flow_id
+// `cell`: where the flow is counted besides, 0 = nowhere (flow_table.p4).
+#define P_FLOW      @of[role="flow"] bit<32> flow_id, @of[role="cell"] bit<32> cell
 #define P_PROGRAM   @of[role="program"] program_t program, @of[role="stages"] stages_t stages
 #define P_PORT      @of[role="port"] port_t port, @of[role="max_len"] bit<16> max_len, @of[role="reason"] bit<8> reason
 #define P_MULTICAST @of[role="multicast"] bit<16> multicast

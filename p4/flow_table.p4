@@ -13,6 +13,14 @@
                      @of[role="to_in_port"] bit<1> to_in_port, @of[role="normal"] bit<1> normal, @of[role="max_len"] bit<16> max_len
 #define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.normal = normal; m.set.max_len = max_len;
 
+#define FLOW_TABLE_SIZE 16384
+#define FLOW_CELLS 262145      // 16 * FLOW_TABLE_SIZE + 1: one for each flow there can be, and cell 0 for what nobody asks about
+
+// Counts that outlive the entry of their flow: what a flow has counted at its end is read when its entry is gone, and nothing can
+// be added any more. Only flows whose end is told have a cell.
+@of_counter[of="flow"] counter(FLOW_CELLS, CounterType.packets_and_bytes) flow_counts;
+#define DO_COUNT hits.count(); flow_counts.count(cell);
+
 // `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
 control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
@@ -20,21 +28,21 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
   Execute() execute;
   direct_counter(CounterType.packets_and_bytes) hits;
 
-  @of_execute action drop(P_FLOW) { m.flow_id = flow_id; hits.count(); }
+  @of_execute action drop(P_FLOW) { m.flow_id = flow_id; DO_COUNT }
   @of_execute action go_to(P_FLOW, P_PROGRAM, P_NEXT) {
-    m.flow_id = flow_id; DO_PROGRAM m.next_table = next_table; hits.count();
+    m.flow_id = flow_id; DO_PROGRAM m.next_table = next_table; DO_COUNT
   }
-  @of_execute action output_one(P_FLOW, P_PROGRAM, P_PORT) { m.flow_id = flow_id; DO_PROGRAM DO_PORT hits.count(); }
+  @of_execute action output_one(P_FLOW, P_PROGRAM, P_PORT) { m.flow_id = flow_id; DO_PROGRAM DO_PORT DO_COUNT }
   @of_execute action output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) {
-    m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; hits.count();
+    m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; DO_COUNT
   }
   @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER hits.count();
+    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_COUNT
   }
   @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER, P_TTL) {
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL hits.count();
+    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL DO_COUNT
   }
   // What happens without a matching flow, whatever is in the action set. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
   @of_miss[to="drop"] action miss_drop() { m.set.present = 0; }
@@ -84,7 +92,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss_drop; @defaultonly miss_to_controller; }
     counters = hits;
     support_timeout = true;
-    size = 16384;
+    size = FLOW_TABLE_SIZE;
     default_action = miss_drop();
   }
 
