@@ -39,7 +39,7 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
   let areGroupsKnown = true
   const packets = wanted.packets.filter(({ inPort }) => isReceived(sw, inPort))
   const expected = packets.map(({ inPort, frame }) => outcomes(sw, inPort, frame))
-  const played = await rig.play(packets, expected.map((permissible) => permissible === null ? { frames: 0, packetIns: 0 } : hintOf(permissible)))
+  const played = await rig.play(packets, expected.map((permissible) => (permissible === null ? null : hintOf(permissible))))
   const sent = played.map((frames) => frames.map(({ port, frame }) => `${port} ${hex(frame)}`).sort())
   // Packet-ins of different ports may overtake each other, those of one port may not.
   const all = await rig.packetIns()
@@ -74,10 +74,11 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
   }
 }
 
-/** The least that comes in any case. */
-const hintOf = (permissible: readonly Outcome[]): Hint => ({
-  frames: Math.min(...permissible.map(({ sent }) => sent.length)), packetIns: Math.min(...permissible.map(({ packetIns }) => packetIns.length)),
-})
+function hintOf(permissible: readonly Outcome[]): Hint {
+  const frames = permissible.map(({ sent }) => sent.length)
+  const packetIns = permissible.map((outcome) => outcome.packetIns.length)
+  return { least: { frames: Math.min(...frames), packetIns: Math.min(...packetIns) }, most: { frames: Math.max(...frames), packetIns: Math.max(...packetIns) } }
+}
 
 const isReceived = (sw: ModelSwitch, inPort: number): boolean => sw.ports.some(({ portNo, config }) => portNo === inPort && (config & (PortConfig.DOWN | PortConfig.NO_RECV)) === 0)
 

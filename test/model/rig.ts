@@ -10,7 +10,7 @@ import { DriverPortMonitor } from '../../src/agent/port-monitor.js'
 import { monotonicNow } from '../../src/base/clock.js'
 import { silentLogger } from '../../src/base/logger.js'
 import { checkConfig, noSource, type Config } from '../../src/config/index.js'
-import { BucketId, Group, Meter, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
+import { BucketId, Group, Meter, NO_BUFFER, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
 import type { P4RuntimeService } from '../../src/p4proto/service.js'
 import { flowMod, OpenFlowClient } from '../support/switch-rig.js'
@@ -19,13 +19,23 @@ import type { ModelPort } from './switch.js'
 
 export const PORTS = [1, 2, 3, 4, 5] as const
 
-/** How many frames and packet-ins a packet should lead to, as far as that is known. */
-export interface Hint { readonly frames: number; readonly packetIns: number }
+interface Amount { readonly frames: number; readonly packetIns: number }
+/** What a packet leads to; a range where a SELECT group has the choice. */
+export interface Hint { readonly least: Amount; readonly most: Amount }
 
-/** A target, and how frames come to it. */
+/** The other end of what is played: what a controller hears and says. */
+export interface Controller {
+  /** Packet-ins so far, and what to do when there is another one. */
+  packetIns(): number
+  onHeard: () => void
+  /** Out of ports that no flag of theirs closes; returns how many. */
+  flood(frame: Uint8Array): number
+}
+
+/** A target, and how frames come to it. `hints` may lack a packet: nothing is known of it. */
 export interface PlayedTarget {
   connect(): P4RuntimeService
-  play(packets: readonly ModelPacket[], hints: readonly Hint[], packetIns: () => number): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly (Hint | null)[], controller: Controller): Promise<readonly (readonly OutputFrame[])[]>
   /** How many packet-ins it has sent; null where it does not tell, and things take their time. */
   packetInCount(): number | null
   close(): Promise<void>
@@ -40,7 +50,7 @@ export interface ModelRig {
   /** What makes the flags of the ports those of the case; nothing where they are already. */
   portMods(ports: readonly ModelPort[]): Message[]
   /** What came out for each of the frames; a switch that takes its time is waited for until so much has come. */
-  play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly (Hint | null)[]): Promise<readonly (readonly OutputFrame[])[]>
   setLink(port: number, up: boolean): void
   /** Everything that was asked for before has happened; returns the packet-ins since the last call. */
   packetIns(): Promise<readonly PacketIn[]>
@@ -104,7 +114,20 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
       const hwAddr = described.ports.find((port) => port.portNo === portNo)?.hwAddr ?? 0n
       return [{ type: 'port_mod', portNo, hwAddr, config: flags, mask: PORT_FLAGS, advertise: 0, properties: [] }]
     }),
-    play: (packets, hints) => target.play(packets, hints, () => client.messages('packet_in').length),
+    play: async (packets, hints) => {
+      const controller: Controller = {
+        packetIns: () => client.messages('packet_in').length, onHeard: () => { /* not waited for */ },
+        flood: (data) => {
+          const open = PORTS.filter((port) => (configured.get(port) ?? 0) === 0)
+          client.send({
+            type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, match: [], data, actions: open.map((port) => ({ type: 'output', port, maxLen: 0 })),
+          })
+          return open.length
+        },
+      }
+      client.onHeard = () => controller.onHeard()
+      return await target.play(packets, hints, controller)
+    },
     setLink: (port, up) => { links.set(port, up) },
     packetIns: async () => {
       await flush()

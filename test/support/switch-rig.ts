@@ -20,6 +20,8 @@ export interface Received { readonly xid: number; readonly message: Message }
 /** A controller of one version that says what it is told to and keeps what it hears. */
 export class OpenFlowClient {
   readonly heard: Received[] = []
+  /** Called whenever something has been heard. */
+  onHeard: () => void = () => { /* nobody waits */ }
   readonly #socket: Socket
   readonly #version: number
   readonly #waiting = new Set<(received: Received) => void>()
@@ -91,6 +93,7 @@ export class OpenFlowClient {
   }
   #hear(received: Received): void {
     this.heard.push(received)
+    this.onHeard()
     for (const look of [...this.#waiting]) look(received)
   }
   messages<Type extends Message['type']>(type: Type): Extract<Message, { type: Type }>[] {

@@ -54,6 +54,7 @@ export class Bmv2 {
   private stream: ClientDuplexStream<Output, Output> | null = null
   private ended: string | null = null
   private openedAt = 0
+  private readonly waiting = new Set<() => void>()
   log = ''
 
   private constructor(child: ChildProcess, address: string, dataPlane: string) {
@@ -62,7 +63,10 @@ export class Bmv2 {
     const keep = (chunk: Buffer): void => { this.log = (this.log + chunk.toString()).slice(-4000) }
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
-    child.once('exit', (code, signal) => { this.ended = `${program} has ended (${signal ?? code})\n${this.log}` })
+    child.once('exit', (code, signal) => {
+      this.ended ??= `${program} has ended (${signal ?? code})\n${this.log}`
+      this.changed()
+    })
     this.client = new GrpcClient(dataPlane, credentials.createInsecure())
   }
 
@@ -97,24 +101,49 @@ export class Bmv2 {
     if (this.ended !== null) return
     this.openedAt = performance.now()
     this.stream = this.client.makeBidiStreamRequest('/p4.bm.DataplaneInterface/PacketStream', encode, decode)
-    this.stream.on('data', (output: Output) => this.outputs.push(output))
+    this.stream.on('data', (output: Output) => {
+      this.outputs.push(output)
+      this.changed()
+    })
     this.stream.on('error', () => setTimeout(() => this.open(), 50))
   }
 
   async ready(): Promise<void> {
-    if (!await this.until(() => performance.now() - this.openedAt > 300, 10_000)) throw new Error(`the data plane of ${program} does not answer`)
+    for (const deadline = performance.now() + 10_000; performance.now() - this.openedAt <= 300;) {
+      if (this.ended !== null) throw new Error(this.ended)
+      if (performance.now() > deadline) throw new Error(`the data plane of ${program} does not answer`)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
   }
 
   inject(output: Output): void { this.stream?.write(output) }
 
-  /** Waits until as many outputs came as there should be; false: not in time. */
-  async until(condition: () => boolean, millis: number): Promise<boolean> {
-    for (const deadline = performance.now() + millis; !condition();) {
-      if (this.ended !== null) throw new Error(this.ended)
-      if (performance.now() > deadline) return false
-      await new Promise(resolve => setTimeout(resolve, 2))
-    }
-    return true
+  /** Something has happened that a condition of until() may depend on. */
+  changed(): void { for (const look of [...this.waiting]) look() }
+
+  /** Looks whenever an output has come, or changed() was called; false: not in time. */
+  until(condition: () => boolean, millis: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        clearTimeout(timer)
+        this.waiting.delete(look)
+      }
+      const look = (): void => {
+        if (this.ended !== null) {
+          stop()
+          reject(new Error(this.ended))
+        } else if (condition()) {
+          stop()
+          resolve(true)
+        }
+      }
+      const timer = setTimeout(() => {
+        this.waiting.delete(look)
+        resolve(false)
+      }, millis)
+      this.waiting.add(look)
+      look()
+    })
   }
 
   async stop(): Promise<void> {
