@@ -70,6 +70,8 @@ export interface FlowTable {
   readonly write: WriteTable | null
   readonly meter: MeterTable | null
   readonly idleTimeout: boolean
+  /** Its entries count packets and bytes. */
+  readonly counts: boolean
 }
 export interface KeyedTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ExecuteAction[] }
 export interface ContinuationTable extends KeyedTable { readonly scope: Scope; readonly firstPort: number; readonly lastPort: number }

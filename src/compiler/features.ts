@@ -29,6 +29,8 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   if (roles.has('write') && table.write !== null) instructions.push('write_actions')
   if (roles.has('clear')) instructions.push('clear_actions')
   if (roles.has('meter') && table.meter !== null && contract.meters !== null) instructions.push('meter')
+  // The agent looks at the counters itself.
+  if (table.counts) instructions.push('stat_trigger')
   const applyActions = applyActionsOf(contract, table, roles)
   const applySetField = settableIn(table.scope)
   if (applySetField.length > 0) applyActions.push('set_field')

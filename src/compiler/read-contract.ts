@@ -175,7 +175,7 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
   return {
     number: Number(digits?.[1] ?? -1), table: table.name, size: table.size, matches, actions,
     missDrop: miss('drop'), missToController: miss('controller'), scope: readScope(tables, control, gaps),
-    write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout,
+    write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout, counts: table.directCounter !== null,
   }
 }
 

@@ -103,6 +103,7 @@ export function asyncConfigOf(conn: Connection): AsyncConfig {
   return {
     ...NO_ASYNC, roleStatus: [7, 7], tableStatus: [conn.version >= OF14 ? 0x18 : 0, 0], controllerStatus: [conn.version >= OF15 ? 0x7f : 0, conn.version >= OF15 ? 0x7f : 0],
     packetIn: [packetIn, 0], portStatus: [7, 7], flowRemoved: [conn.version >= OF14 ? 63 : conn.version >= OF13 ? 15 : 7, 0],
+    flowStats: [conn.version >= OF15 ? 3 : 0, 0],
   }
 }
 
@@ -129,6 +130,8 @@ export const receivesFlowRemoved = (conn: Connection, reason: FlowRemovedReason)
   receives(conn, 'flowRemoved', flowRemovedBit[(reason === 'meter_delete' || reason === 'eviction') && conn.version < OF14 ? 'delete' : reason])
 const tableStatusBit: Record<TableStatusReason, number> = { vacancy_down: 8, vacancy_up: 16 }
 export const receivesTableStatus = (conn: Connection, reason: TableStatusReason): boolean => receives(conn, 'tableStatus', tableStatusBit[reason])
+/** Bit of OFPFSR_STAT_TRIGGER. OF 1.5.1 §7.3.5.4 */
+export const receivesStatTriggers = (conn: Connection): boolean => receives(conn, 'flowStats', 2)
 const controllerStatusBit: Record<ControllerStatusReason, number> =
   { request: 1, channel_status: 2, role: 4, controller_added: 8, controller_removed: 16, short_id: 32, experimenter: 64 }
 export const receivesControllerStatus = (conn: Connection, reason: ControllerStatusReason): boolean =>

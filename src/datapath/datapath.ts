@@ -38,6 +38,7 @@ import { handleRequest } from './requests.js'
 import { Resync } from './resync.js'
 import { SharedInstructions } from './shared-instructions.js'
 import { Standalone } from './standalone-flow.js'
+import { StatTriggers } from './stat-triggers.js'
 import { TableConfigs, tellVacancy } from './table-config.js'
 import { TableTally } from './table-tally.js'
 import type { Context, Flow } from './state.js'
@@ -65,7 +66,7 @@ export class Datapath {
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
-      monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(),
+      monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(), triggers: new StatTriggers(now),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
     }
@@ -82,6 +83,7 @@ export class Datapath {
     expireFlows(ctx)
     expireBundles(ctx)
     commitScheduled(ctx, handleRequest)
+    ctx.triggers.run(ctx)
     this.#resync.tick(ctx)
     ctx.monitors.flush(ctx)
     advance(ctx)
@@ -97,7 +99,7 @@ export class Datapath {
   nextWakeup(): Millis | null {
     const ctx = this.#ctx
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
-    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundle(ctx)].filter((time) => time !== null)
+    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundle(ctx), ctx.triggers.next(ctx)].filter((time) => time !== null)
     return times.length === 0 ? null : Math.min(...times)
   }
 

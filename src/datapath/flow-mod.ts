@@ -204,6 +204,7 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
         const old = before[index]!.record
         ctx.flows.settle(flow)
         if (event === 'added') flow.idle = false
+        ctx.triggers.changed(flow, old, [...event === 'added' ? ['duration'] as const : [], ...resetCounters ? ['packetCount', 'byteCount'] as const : []])
         rearm(ctx, flow)
         if (!ctx.monitors.isWatched(ctx)) return
         const isNews = event === 'added' || record.cookie !== old.cookie || !sameInstructions(record.instructions, old.instructions)

@@ -70,6 +70,8 @@ export class FlowTables {
   readonly #byId = new Map<FlowId, Flow>()
   readonly #byGroup = new Map<number, Set<Flow>>()
   readonly #byMeter = new Map<number, Set<Flow>>()
+  /** Flows with a stat trigger, counting both sides of a modification in flight. */
+  readonly triggering = new Set<Flow>()
   #lastId = 0
 
   constructor(nTables: number) {
@@ -162,6 +164,7 @@ export class FlowTables {
     }
     const { meter } = flow.previous.instructions
     if (meter !== null && meter !== flow.record.instructions.meter) removeFrom(this.#byMeter, meter, flow)
+    if (flow.record.instructions.statTrigger === null) this.triggering.delete(flow)
     flow.previous = null
   }
 
@@ -211,10 +214,12 @@ export class FlowTables {
   #refer(flow: Flow, { instructions }: FlowRecord): void {
     for (const group of groupsOf(instructions)) addTo(this.#byGroup, group, flow)
     if (instructions.meter !== null) addTo(this.#byMeter, instructions.meter, flow)
+    if (instructions.statTrigger !== null) this.triggering.add(flow)
   }
 
   /** Both sides of a modification in flight. */
   #forget(flow: Flow): void {
+    this.triggering.delete(flow)
     for (const record of [flow.record, flow.previous]) {
       if (record === null) continue
       for (const group of groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)

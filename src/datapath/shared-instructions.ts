@@ -22,8 +22,9 @@ export class SharedInstructions {
   }
 }
 
-/** null: they hold bytes of their message, or more than is worth comparing. */
-function keyOf({ meter, apply, clear, write, writeMetadata, gotoTable }: Instructions): string | null {
+/** null: they hold bytes of their message, or what is rare, or more than is worth comparing. */
+function keyOf({ meter, apply, clear, write, writeMetadata, gotoTable, statTrigger }: Instructions): string | null {
+  if (statTrigger !== null) return null
   const metadata = writeMetadata === null ? '' : `${writeMetadata.value}/${writeMetadata.mask}`
   const first = listKey(apply)
   const second = listKey(write)

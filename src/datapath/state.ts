@@ -25,6 +25,7 @@ import type { PortTable } from './port-table.js'
 import type { Reads } from './reads.js'
 import type { SharedInstructions } from './shared-instructions.js'
 import type { Standalone } from './standalone-flow.js'
+import type { StatTriggers } from './stat-triggers.js'
 import type { TableConfigs } from './table-config.js'
 import type { TableTally } from './table-tally.js'
 
@@ -133,6 +134,7 @@ export interface Context {
   readonly hosts: Hosts
   readonly tables: TableConfigs
   readonly tolerance: ScheduleTolerance
+  readonly triggers: StatTriggers
   readonly monitors: FlowMonitors
   readonly standalone: Standalone
   /** Of the step being carried out. */

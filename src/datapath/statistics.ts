@@ -105,7 +105,7 @@ function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, re
   return DONE
 }
 
-function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows' }>): void {
+export function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows' }>): void {
   const read = answer.flows.get(flow.id)
   if (read !== undefined) flow.last = addCounters(flow.base, read)
 }

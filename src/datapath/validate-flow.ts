@@ -2,7 +2,7 @@
  * Checks of a flow-mod that need no look at the flows: flags, table, match fields, instructions. OF 1.3.5 §6.4.
  * Whether the bits are well formed is the codec's business, whether the pipeline has room is the pipeline's.
  */
-import { FlowModFlag, Meter, OXM, Port } from '../openflow/index.js'
+import { FlowModFlag, Meter, OXM, Port, StatTriggerFlag } from '../openflow/index.js'
 import type { FieldValue, FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
@@ -64,7 +64,12 @@ function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRu
 function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {
   const lacks = (name: string): ActionProblem => bad('OFPBIC_UNSUP_INST', `the table has no ${name}`)
   if (instructions.meter !== null && !can.has('meter')) return lacks('meter')
-  if (instructions.statTrigger !== null && !can.has('stat_trigger')) return lacks('stat_trigger')
+  if (instructions.statTrigger !== null) {
+    const { flags, thresholds } = instructions.statTrigger
+    if (!can.has('stat_trigger')) return lacks('stat_trigger')
+    // A flow counts no flows. OF 1.5.1 §7.2.4
+    if (thresholds.flowCount !== null || (flags & ~(StatTriggerFlag.PERIODIC | StatTriggerFlag.ONLY_FIRST)) !== 0) return lacks('stat_trigger of that kind')
+  }
   if (instructions.apply !== null && !can.has('apply_actions')) return lacks('apply_actions')
   if (instructions.clear && !can.has('clear_actions')) return lacks('clear_actions')
   if (instructions.write !== null && !can.has('write_actions')) return lacks('write_actions')

@@ -19,7 +19,7 @@ export const allActions: readonly ActionName[] = [
 
 export function fakeTable(tableId: number, nTables: number): TableFeatures {
   const nextTables = Array.from({ length: nTables - tableId - 1 }, (_, index) => tableId + 1 + index)
-  const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', 'meter', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
+  const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', 'meter', 'stat_trigger', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
   return {
     tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000, command: 'replace', features: 0,
     instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,

@@ -1,7 +1,7 @@
-/** What came with 1.5, on the whole switch: bundles for a time. OF 1.5.1 §7.3.9 */
+/** What came with 1.5, on the whole switch: bundles for a time, stat triggers. OF 1.5.1 §7.2.5.7, §7.3.9 */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { BundleFlag, Group, Port, Table, type BundleTimeFeatures, type SwitchTime } from '../../../src/openflow/index.js'
+import { BundleFlag, Group, NO_FLOW_COUNTS, Port, StatTriggerFlag, Table, type BundleTimeFeatures, type SwitchTime } from '../../../src/openflow/index.js'
 import { flowMod, hex, output, startSwitch, type SwitchRig } from '../../support/switch-rig.js'
 
 const OF15 = 6
@@ -47,5 +47,26 @@ describe('OpenFlow 1.5', () => {
     const { message } = await rig.client.waitFor(({ xid }) => xid === commit)
     assert.ok(message.type === 'bundle_control' && message.control === 'commit_reply')
     assert.deepEqual((await rig.exchange(1, frame, 1)).map((out) => out[0]), ['2'])
+  })
+
+  it('a stat trigger tells of what the target has counted', async () => {
+    rig.client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff }) // asks for asynchronous messages
+    const thresholds = { ...NO_FLOW_COUNTS, packetCount: 3n }
+    assert.deepEqual(await rig.client.sendAll(flowMod(0, 9, [{ field: 'in_port', value: 3n, mask: null }], { apply: [output(2)], statTrigger: { flags: StatTriggerFlag.PERIODIC, thresholds } })), [])
+    const told = () => rig.client.messages('stats_reply').flatMap(({ body }) => body.kind === 'flow_stats' ? body.flows.filter(({ reason }) => reason === 'trigger') : [])
+    let sent = 0n
+    for (let times = 0; times < 2; times++) {
+      // As many as there may be without being told of another multiple, then the one that makes it.
+      for (; sent % 3n !== 2n; sent++) await rig.exchange(3, frame, 1)
+      assert.equal(told().length, times)
+      await rig.exchange(3, frame, 1)
+      sent++
+      const { message } = await rig.client.waitFor(() => told().length > times)
+      assert.equal(message.type, 'stats_reply')
+      const last = told().at(-1)
+      assert.deepEqual([last?.priority, last?.counts.packetCount, last?.counts.byteCount], [9, sent, sent * BigInt(frame.length)])
+    }
+    const { flows } = await rig.client.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [{ field: 'in_port', value: 3n, mask: null }] })
+    assert.deepEqual(flows[0]?.instructions.statTrigger, { flags: StatTriggerFlag.PERIODIC, thresholds })
   })
 })

@@ -87,7 +87,6 @@ it('a match on Ethernet packets is a match on all', () => {
 
 describe('refused in 1.5', () => {
   const cases: readonly (readonly [string, Message, string])[] = [
-    ['a stat trigger', flowMod({ instructions: { ...apply(output(1)), statTrigger: { flags: 1, thresholds: { duration: null, idleTime: null, flowCount: null, packetCount: 5n, byteCount: null } } } }), 'OFPBIC_UNSUP_INST'],
     ['a packet-out with metadata', { type: 'packet_out', bufferId: 0xffffffff, inPort: Port.CONTROLLER, match: [{ field: 'metadata', value: 1n, mask: null }], actions: [output(1)], data: new Uint8Array(60) }, 'OFPBMC_BAD_VALUE'],
     ['an optical port-mod', { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0, properties: [{ type: 'optical', configure: 1, freqLmda: 1, flOffset: 0, gridSpan: 0, txPwr: 0 }] }, 'OFPBPC_BAD_TYPE'],
     ['copy_field', flowMod({ instructions: apply({ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_dst' }) }), 'OFPBAC_BAD_TYPE'],
