@@ -34,13 +34,13 @@ export class Faucet {
     this.daemon = daemon
   }
 
-  /** Starts Faucet with a configuration and waits until it listens. */
-  static async start(sandbox: Sandbox, namespace: Namespace, config: string): Promise<Faucet> {
+  /** Starts Faucet with a configuration and waits until it listens, on an address of the namespace. */
+  static async start(sandbox: Sandbox, namespace: Namespace, config: string, address = '127.0.0.1'): Promise<Faucet> {
     const folder = mkdtempSync(join(tmpdir(), 'ofs-faucet-'))
     sandbox.onClose(async () => rmSync(folder, { recursive: true, force: true }))
     writeFileSync(join(folder, 'faucet.yaml'), config)
     const daemon = namespace.daemon('faucet', program('faucet'),
-      [`--ryu-ofp-tcp-listen-port=${CONTROLLER_PORT}`, '--ryu-ofp-listen-host=127.0.0.1'], {
+      [`--ryu-ofp-tcp-listen-port=${CONTROLLER_PORT}`, `--ryu-ofp-listen-host=${address}`], {
         ...environment(),
         FAUCET_CONFIG: join(folder, 'faucet.yaml'),
         FAUCET_LOG: join(folder, 'faucet.log'),
@@ -56,14 +56,20 @@ export class Faucet {
     return faucet
   }
 
-  /** Waits until Faucet has configured the switch. */
-  async connected(): Promise<void> {
-    await until(() => `Faucet to configure the switch:\n${this.log()}`, async () => /^dp_status\{.*\} 1\.0$/m.test(await this.metrics() ?? ''), 30_000, 200)
+  /** Waits until Faucet has configured so many switches. */
+  async connected(switches = 1): Promise<void> {
+    await until(() => `Faucet to configure ${switches} of its switches:\n${this.log()}`,
+      async () => [...(await this.metrics() ?? '').matchAll(/^dp_status\{.*\} 1\.0$/gm)].length >= switches, 30_000, 200)
+  }
+
+  /** The value of a counter of Faucet, over all its switches; 0 where it has counted nothing. */
+  async counter(name: string): Promise<number> {
+    return [...(await this.metrics() ?? '').matchAll(new RegExp(`^${name}(?:\\{.*\\})? ([\\d.e+]+)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
   }
 
   /** Replaces the configuration as the tutorial does, and waits until it is in force. */
   async reload(config: string): Promise<void> {
-    const applied = async (): Promise<number> => Number(/^faucet_config_reload_requests_total ([\d.]+)$/m.exec(await this.metrics() ?? '')?.[1] ?? 0)
+    const applied = (): Promise<number> => this.counter('faucet_config_reload_requests_total')
     const before = await applied()
     writeFileSync(join(this.#folder, 'faucet.yaml'), config)
     this.daemon.kill('SIGHUP')
@@ -104,9 +110,9 @@ export interface LearningSwitch {
 }
 
 /** os-ken with one of its applications, listening on an address of the namespace. */
-const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Daemon =>
+const osKenApplication = (namespace: Namespace, app: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, address = '127.0.0.1'): Daemon =>
   namespace.daemon(app, program('osken-manager'),
-    ['--ofp-listen-host', '127.0.0.1', '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], { ...environment(), ...env })
+    ['--ofp-listen-host', address, '--ofp-tcp-listen-port', String(CONTROLLER_PORT), ...args, application(app)], { ...environment(), ...env })
 
 const application = (app: string): string => join(controllerFolder, 'apps', `${app}.py`)
 
@@ -125,6 +131,10 @@ const restServer = join(process.cwd(), 'test/support/os-ken-rest.py')
 /** ofctl_rest with one of the versions it knows: 1.0 and 1.2 to 1.5, as the number of the wire. */
 export const osKenOfctlRest = (namespace: Namespace, version: number): Daemon =>
   osKenApplication(namespace, 'ofctl_rest', ['--user-flags', restServer, restServer], { OFP_VERSION: String(version) })
+
+/** os-ken's discovery of links by LLDP, as rest_topology tells it. */
+export const osKenTopology = (namespace: Namespace, version: number, address: string): Daemon =>
+  osKenApplication(namespace, 'rest_topology', ['--observe-links', '--user-flags', restServer, restServer], { OFP_VERSION: String(version) }, address)
 
 /** os-ken's simple_switch_13 behind TLS, on the controller's port. */
 export const osKenOverTls = (namespace: Namespace, files: { readonly key: string; readonly cert: string; readonly ca: string }): Daemon =>

@@ -57,7 +57,7 @@ async function startAgent(
     await until(() => `${subject.name} to listen\n${log()}`, async () => {
       if (!agent.running) throw new Error(`${subject.name} ended while starting\n${log()}`)
       return (await ofctl(namespace, listener, ['-O', 'OpenFlow13', 'show', 'TARGET'])).code === 0
-    }, 30_000, 100)
+    }, 60_000, 100)
   }
   await startProcess()
   if (targetProcess !== undefined) processes[1] = targetProcess.running
