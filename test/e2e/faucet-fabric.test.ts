@@ -32,7 +32,7 @@ vlans:
     200:
 `
 
-/** With the tunnel from the start: Faucet 1.10.12 falls over one that a reload brings (KeyError in acl.py), whatever the switch. */
+/** With the tunnel from the start: Faucet 1.10.12 falls over one that a reload brings (KeyError in acl.py, while it works out what to send). */
 const stackConfig = `
 acls:
     to-h4:
