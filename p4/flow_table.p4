@@ -81,9 +81,9 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       h.nd.target: ternary @name("nd_target") @of_match[oxm="ipv6_nd_target"];
       h.nd_sll.address: ternary @name("nd_sll") @of_match[oxm="ipv6_nd_sll"];
       h.nd_tll.address: ternary @name("nd_tll") @of_match[oxm="ipv6_nd_tll"];
-      h.mpls[0].label: ternary @name("mpls_label") @of_match[oxm="mpls_label"];
-      h.mpls[0].tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
-      h.mpls[0].bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
+      m.mpls_label: ternary @name("mpls_label") @of_match[oxm="mpls_label"];
+      m.mpls_tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
+      m.mpls_bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
       h.pbb.isid: ternary @name("pbb_isid") @of_match[oxm="pbb_isid"];
       h.pbb.uca: ternary @name("pbb_uca") @of_match[oxm="pbb_uca"];
       m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"];

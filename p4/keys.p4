@@ -15,6 +15,16 @@ control Keys(in headers_t h, inout metadata_t m) {
         m.vlan_vid = 0;
         m.vlan_pcp = 0;
       }
+      // A key of a header stack is read whether its header is there or not, and BMv2 then finds the label of an earlier packet.
+      if (h.mpls[0].isValid()) {
+        m.mpls_label = h.mpls[0].label;
+        m.mpls_tc = h.mpls[0].tc;
+        m.mpls_bos = h.mpls[0].bos;
+      } else {
+        m.mpls_label = 0;
+        m.mpls_tc = 0;
+        m.mpls_bos = 0;
+      }
       m.ip_dscp = 0;
       m.ip_ecn = 0;
       m.l4_src = 0;

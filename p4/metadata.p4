@@ -93,6 +93,9 @@ struct metadata_t {
   bit<16>   eth_type;                   // after all VLAN tags, OF 1.3.5 §7.2.3.7; set by the parser
   bit<13>   vlan_vid;                   // OFPVID_PRESENT | VID, 0 = no tag
   bit<3>    vlan_pcp;
+  bit<20>   mpls_label;
+  bit<3>    mpls_tc;
+  bit<1>    mpls_bos;
   bit<6>    ip_dscp;
   bit<2>    ip_ecn;
   bit<8>    ip_proto;                   // behind the extension headers of IPv6; set by the parser

@@ -16,7 +16,8 @@ const SETTLE_MS = 30
 /** Frames that are under way at a time: BMv2 drops what does not fit a queue of 64. */
 const MOST_UNDER_WAY = 24
 
-interface Played extends ModelPacket { readonly id: number; readonly hint: Hint | null }
+const NOTHING: Hint = { least: { frames: 0, packetIns: 0 }, most: { frames: 0, packetIns: 0 } }
+interface Played extends ModelPacket { readonly id: number; readonly hint: Hint }
 
 export async function startBmv2Rig(): Promise<ModelRig> {
   const bmv2 = await Bmv2.start()
@@ -25,7 +26,7 @@ export async function startBmv2Rig(): Promise<ModelRig> {
     connect: () => new GrpcService(bmv2.address),
     play: async (packets, hints, controller) => {
       controller.onHeard = () => bmv2.changed()
-      const played = packets.map((packet, index): Played => ({ ...packet, id: next++, hint: hints[index] ?? null }))
+      const played = packets.map((packet, index): Played => ({ ...packet, id: next++, hint: hints[index] ?? NOTHING }))
       for (const wave of wavesOf(played)) await playWave(bmv2, wave, controller)
       await passBy(bmv2, next++, controller)
       // Their ids are BMv2's own, and may be those of others.
@@ -51,8 +52,8 @@ function wavesOf(packets: readonly Played[]): Played[][] {
   let mayStillSay = new Set<number>()
   for (const packet of packets) {
     const { inPort, hint } = packet
-    const frames = hint === null ? MOST_UNDER_WAY : 1 + hint.most.frames
-    const says = hint === null || hint.most.packetIns > 0
+    const frames = 1 + hint.most.frames
+    const says = hint.most.packetIns > 0
     if (waves.length === 0 || frames > room || (says && mayStillSay.has(inPort))) {
       waves.push([])
       room = MOST_UNDER_WAY
@@ -68,14 +69,14 @@ function wavesOf(packets: readonly Played[]): Played[][] {
 async function playWave(bmv2: Bmv2, wave: readonly Played[], controller: Controller): Promise<void> {
   const before = controller.packetIns()
   const have = (which: 'least' | 'most'): boolean => {
-    const packetIns = wave.reduce((sum, { hint }) => sum + (hint?.[which].packetIns ?? 0), before)
+    const packetIns = wave.reduce((sum, { hint }) => sum + hint[which].packetIns, before)
     return controller.packetIns() >= packetIns
-      && wave.every(({ id, hint }) => bmv2.outputs.filter((output) => output.id === id).length >= (hint?.[which].frames ?? 0))
+      && wave.every(({ id, hint }) => bmv2.outputs.filter((output) => output.id === id).length >= hint[which].frames)
   }
   for (const { id, inPort, frame } of wave) bmv2.inject({ id, port: inPort, frame })
   await bmv2.until(() => have('least'), WAIT_MS)
-  const isOpen = wave.some(({ hint }) => hint === null || hint.least.frames < hint.most.frames || hint.least.packetIns < hint.most.packetIns)
-  if (isOpen) await bmv2.until(() => wave.every(({ hint }) => hint !== null) && have('most'), SETTLE_MS)
+  const isOpen = wave.some(({ hint }) => hint.least.frames < hint.most.frames || hint.least.packetIns < hint.most.packetIns)
+  if (isOpen) await bmv2.until(() => have('most'), SETTLE_MS)
 }
 
 const SENTINEL = 'ofswitchd passes by'

@@ -37,20 +37,27 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
   const chosen: Outcome[] = []
   /** Two buckets of a SELECT group may do the same, so that it cannot be told which one counts. */
   let areGroupsKnown = true
-  const packets = wanted.packets.filter(({ inPort }) => isReceived(sw, inPort))
-  const expected = packets.map(({ inPort, frame }) => outcomes(sw, inPort, frame))
-  const played = await rig.play(packets, expected.map((permissible) => (permissible === null ? null : hintOf(permissible))))
+  const packets: ModelPacket[] = []
+  const expected: (readonly Outcome[])[] = []
+  for (const packet of wanted.packets.filter(({ inPort }) => isReceived(sw, inPort))) {
+    const permissible = outcomes(sw, packet.inPort, packet.frame)
+    // Not put in at all, so that what came of the others can be told.
+    if (permissible === null) {
+      tally.skippedPackets++
+      continue
+    }
+    packets.push(packet)
+    expected.push(permissible)
+    // The switch may be in this thread, and has echo requests to answer.
+    await new Promise((resolve) => { setImmediate(resolve) })
+  }
+  const played = await rig.play(packets, expected.map(hintOf))
   const sent = played.map((frames) => frames.map(({ port, frame }) => `${port} ${hex(frame)}`).sort())
   // Packet-ins of different ports may overtake each other, those of one port may not.
   const all = await rig.packetIns()
   const byPort = new Map(sw.ports.map(({ portNo }) => [portNo, all.filter(({ match }) => match.some(({ field, value }) => field === 'in_port' && value === BigInt(portNo)))]))
   for (const [index, packet] of packets.entries()) {
-    const permissible = expected[index] ?? null
-    if (permissible === null) {
-      tally.skippedPackets++
-      // Whose packet-ins these are cannot be said, so that the rest of the case is left out.
-      return null
-    }
+    const permissible = expected[index] ?? []
     const actual = sent[index] ?? []
     const packetIns = byPort.get(packet.inPort) ?? []
     const fitting = permissible.filter((outcome) => same(actual, framesOf(outcome)) && same(packetInsOf(outcome), packetIns.slice(0, outcome.packetIns.length).map(shownPacketIn).sort()))

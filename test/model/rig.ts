@@ -32,10 +32,10 @@ export interface Controller {
   flood(frame: Uint8Array): number
 }
 
-/** A target, and how frames come to it. `hints` may lack a packet: nothing is known of it. */
+/** A target, and how frames come to it. */
 export interface PlayedTarget {
   connect(): P4RuntimeService
-  play(packets: readonly ModelPacket[], hints: readonly (Hint | null)[], controller: Controller): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly Hint[], controller: Controller): Promise<readonly (readonly OutputFrame[])[]>
   /** How many packet-ins it has sent; null where it does not tell, and things take their time. */
   packetInCount(): number | null
   close(): Promise<void>
@@ -50,7 +50,7 @@ export interface ModelRig {
   /** What makes the flags of the ports those of the case; nothing where they are already. */
   portMods(ports: readonly ModelPort[]): Message[]
   /** What came out for each of the frames; a switch that takes its time is waited for until so much has come. */
-  play(packets: readonly ModelPacket[], hints: readonly (Hint | null)[]): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly (readonly OutputFrame[])[]>
   setLink(port: number, up: boolean): void
   /** Everything that was asked for before has happened; returns the packet-ins since the last call. */
   packetIns(): Promise<readonly PacketIn[]>

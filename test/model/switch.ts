@@ -36,7 +36,7 @@ export interface Outcome {
 }
 
 /** More than these permissible outcomes are not looked at: null. */
-const MOST_OUTCOMES = 512
+const MOST_OUTCOMES = 64
 
 export function outcomes(sw: ModelSwitch, inPort: number, frame: Uint8Array): Outcome[] | null {
   const found: Outcome[] = []

@@ -3,15 +3,19 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { whyNoBmv2 } from '../unit/target/bmv2.js'
+import { startBmv2Rig } from './bmv2-rig.js'
 import { caseFromText, caseToText } from './case.js'
 import { compare } from './compare.js'
 import { startModelRig, type ModelRig } from './rig.js'
 
 const folder = join(process.cwd(), 'test/model/vectors')
 
-describe('kept cases: the model = the switch on the embedded target', () => {
+const subjects = [{ name: 'the embedded target', skip: false as const, start: startModelRig }, { name: 'BMv2', skip: whyNoBmv2(), start: startBmv2Rig }]
+
+for (const { name, skip, start } of subjects) describe(`kept cases: the model = the switch on ${name}`, { skip }, () => {
   let rig: ModelRig
-  before(async () => { rig = await startModelRig() })
+  before(async () => { rig = await start() })
   after(async () => { await rig.close() })
 
   for (const file of readdirSync(folder).sort())
