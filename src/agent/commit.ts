@@ -7,34 +7,41 @@ import type { Logger } from '../base/logger.js'
 import type { CompiledPlan, PlannedUpdate } from '../compiler/index.js'
 import type { NamedUpdate } from '../compiler/ir.js'
 import type { Counters, FlowId, Input, Plan, TargetFailure } from '../datapath/index.js'
+import type { CellCounts } from './cell-counts.js'
 import type { Southbound, UpdateFailure } from '../p4runtime/index.js'
 
 export class Committer {
   readonly #southbound: Southbound
+  readonly #cells: CellCounts
   readonly #log: Logger
   readonly #resynchronise: (reason: string) => void
 
   /** `resynchronise` is called when taking back is not possible. */
-  constructor(southbound: Southbound, log: Logger, resynchronise: (reason: string) => void) {
+  constructor(southbound: Southbound, cells: CellCounts, log: Logger, resynchronise: (reason: string) => void) {
     this.#southbound = southbound
+    this.#cells = cells
     this.#log = log
     this.#resynchronise = resynchronise
   }
 
   /** The input that answers the commit; null when the target was lost on the way. Never rejects. */
   async commit(token: number, plan: Plan, again: boolean): Promise<Input | null> {
-    const { updates, wanted, atomic } = plan as CompiledPlan
+    const { updates, wanted, counts, atomic } = plan as CompiledPlan
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
       this.#resynchronise('a commit would have to be repeated')
       return null
     }
     try {
-      // Both are queued in this turn: the counters are read after all earlier writes and before these.
+      // Both are queued in this turn: the counters are read after all earlier writes and before these. Those in cells outlive them.
       const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
       const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update), atomic)
       const counters = reading === null ? null : flowCounters(await reading)
-      if (failures.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
+      if (failures.length === 0) {
+        if (counts.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
+        const { final, earlier } = await this.#cells.afterCommit(counts)
+        return { kind: 'committed', token, counters: new Map([...counters ?? [], ...final]), earlier }
+      }
       if (failures.some(({ kind }) => kind === 'target.lost')) return null
       return await this.#takeBack(token, plan as CompiledPlan, failures, counters)
     } catch (error) {
@@ -47,7 +54,7 @@ export class Committer {
    * The compiler's account goes first, in the same turn in which the opposite updates are queued: whatever is planned from
    * now on is written after them, and finds the account as it will be then.
    */
-  async #takeBack(token: number, { updates, atomic, revert }: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
+  async #takeBack(token: number, { updates, atomic, revert, counts }: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
     for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
     const failed = new Set(failures.map(({ index }) => index))
     // What is written atomically is not written at all when a part of it is refused.
@@ -69,6 +76,8 @@ export class Committer {
     const untold = atomic && failures.length > 1 && failures.length === updates.length
     const told = failures.map((failure) => targetFailure(failure, untold ? undefined : updates[failure.index]))
     const restarted = new Map([...counters ?? []].filter(([id]) => updates.some((update, index) => !failed.has(index) && restartsCounters(update, id))))
+    const unset = new Set(updates.flatMap(({ update: { entity } }, index) => entity.kind === 'counter_reset' && failed.has(index) ? [entity.index] : []))
+    for (const [id, counted] of await this.#cells.afterTakingBack(counts.filter(({ cell }) => !unset.has(cell)))) restarted.set(id, counted)
     return { kind: 'rejected', token, failures: untold ? told.slice(0, 1) : told, ...(restarted.size === 0 ? {} : { restarted }) }
   }
 }

@@ -34,13 +34,20 @@ export class CounterReader {
   }
 
   async #flows({ tableIds, flowIds }: Extract<ReadEffect, { kind: 'read_flow_counters' }>): Promise<Answer<'flows'>> {
+    const counter = this.#compiler.contract.flowCounter?.name ?? null
     if (flowIds !== null) {
-      const entries = flowIds.flatMap((flowId) => this.#compiler.entryOf(flowId) ?? [])
-      return { what: 'flows', flows: flowCounters(entries.length === 0 ? [] : await this.#southbound.readEntryCounters(entries)) }
+      const cellOf = new Map(flowIds.flatMap((flowId): [number, number][] => {
+        const cell = this.#compiler.cellOf(flowId)
+        return cell === null ? [] : [[flowId, cell]]
+      }))
+      const entries = flowIds.flatMap((flowId) => cellOf.has(flowId) ? [] : this.#compiler.entryOf(flowId) ?? [])
+      const [direct, cells] = await Promise.all([entries.length === 0 ? [] : this.#southbound.readEntryCounters(entries), this.#cells(counter, [...cellOf.values()])])
+      return { what: 'flows', flows: withCells(flowCounters(direct), cellOf, cells) }
     }
     const tables = tableIds.flatMap((tableId) => this.#compiler.contract.tables[tableId]?.table ?? [])
-    const cells = await Promise.all(tables.map((table) => this.#southbound.readTableCounters(table)))
-    return { what: 'flows', flows: flowCounters(cells.flat()) }
+    const cellOf = new Map([...this.#compiler.cellsOf(tableIds)].map(({ flow, cell }) => [flow, cell]))
+    const [cells, ...direct] = await Promise.all([this.#cells(counter, [...cellOf.values()]), ...tables.map((table) => this.#southbound.readTableCounters(table))])
+    return { what: 'flows', flows: withCells(flowCounters(direct.flat()), cellOf, cells) }
   }
 
   /** Every packet of an ALL group counts for its first bucket; of other groups it counts for exactly one. */
@@ -99,6 +106,18 @@ export class CounterReader {
     const cells = lookups.filter(({ index }) => tableIds.includes(index))
     return { what: 'tables', tables: new Map(cells.map(({ index, packets }) => [index, { lookups: packets, matched: matched.get(index) ?? 0n }])) }
   }
+}
+
+/** What the entries of flows with cells have counted does not count. */
+function withCells(direct: ReadonlyMap<number, Counters>, cellOf: ReadonlyMap<number, number>, cells: ReadonlyMap<number, Counters>): ReadonlyMap<number, Counters> {
+  if (cellOf.size === 0) return direct
+  const flows = new Map(direct)
+  for (const [flow, cell] of cellOf) {
+    const counted = cells.get(cell)
+    if (counted === undefined) flows.delete(flow)
+    else flows.set(flow, counted)
+  }
+  return flows
 }
 
 const sum = (a: Counters, b: Counters): Counters => ({ packets: a.packets + b.packets, bytes: a.bytes + b.bytes })

@@ -11,6 +11,7 @@ import type { Config } from '../config/index.js'
 import { Datapath, type Effect, type FlowView, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
 import { type Action, NO_BUFFER } from '../openflow/model.js'
+import { CellCounts } from './cell-counts.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
 import { LocalClient } from './local-client.js'
@@ -69,7 +70,7 @@ export class SwitchLoop {
         serialNum: description.serialNumber, dpDesc: description.datapath,
       },
     }, compiler, monotonicNow())
-    this.#committer = new Committer(southbound, this.#log, (reason) => this.#resynchronise(reason))
+    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), this.#log, (reason) => this.#resynchronise(reason))
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler.contract, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))

@@ -10,6 +10,7 @@ import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
 import { type CompiledFlow, FlowCompiler } from './flow.js'
+import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
 import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
@@ -134,6 +135,13 @@ export class Compiler implements Pipeline {
 
   /** The home entry of a flow, for reading its counters; null when it is not installed. */
   entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
+  /** The cell in which a flow is counted; null: its entry counts. */
+  cellOf(flowId: number): number | null { return this.#flows.get(flowId)?.cell?.id ?? null }
+  /** Flows of these tables that are counted in cells, with their cells. */
+  * cellsOf(tableIds: readonly number[]): IterableIterator<{ readonly flow: number; readonly cell: number }> {
+    if (this.#cells.pool.size === 0) return
+    for (const [flow, { record, cell }] of this.#flows) if (cell !== null && tableIds.includes(record.tableId)) yield { flow, cell: cell.id }
+  }
   /** The bucket that a multicast group stands for, where a group chooses one; null for any other. */
   bucketOf(multicast: number): { readonly groupId: number; readonly bucket: number } | null { return this.#groups.bucketOf(multicast) }
   /** Cells of the bucket counter, one for each bucket. */
@@ -141,12 +149,14 @@ export class Compiler implements Pipeline {
   /** Where a meter is counted; null when it is not installed. */
   meterCells(meterId: number): MeterCells | null { return this.#meters.cells(meterId) }
 
+  get #cells(): FlowCells { return this.#state.flowCells }
+
   #change(planning: Planning, change: Change, dying: Set<Handle>): void {
     switch (change.op) {
       case 'add_flow': return this.#addFlow(planning, change.flow, dying)
       case 'modify_flow': {
         const old = change.wantCounters === true ? this.#flows.get(change.flow.id) : undefined
-        if (old !== undefined) planning.want(old.entry)
+        if (old?.cell === null) planning.want(old.entry)
         return this.#modifyFlow(planning, change.flow, change.resetCounters, dying)
       }
       case 'delete_flow': return this.#deleteFlow(planning, change.flow, change.wantCounters, dying)
@@ -175,7 +185,7 @@ export class Compiler implements Pipeline {
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
     this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record), record.id, dying)
-    const flow = this.#flowCompiler.compile(planning, record)
+    const flow = this.#flowCompiler.compile(planning, record, this.#cells.forNew(planning, record))
     planning.put(this.#flows, record.id, flow)
     const { entry } = flow
     planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { flow: record.id })
@@ -186,10 +196,18 @@ export class Compiler implements Pipeline {
     if (old === undefined) throw new Error(`flow ${record.id} is not in the pipeline`)
     this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
-    const flow = this.#flowCompiler.compile(planning, record)
+    const cell = this.#cells.forChanged(planning, record, old.cell, resetCounters)
+    const flow = this.#flowCompiler.compile(planning, record, cell)
     planning.put(this.#flows, record.id, flow)
-    planning.main({ op: 'modify', entity: { ...flow.entry, resetCounters } }, { op: 'modify', entity: old.entry }, { flow: record.id })
+    const { entry } = flow
+    // A new cell counts from zero: the entry's own counter, which cannot be reset at the same instant, is not looked at any more.
+    planning.main({ op: 'modify', entity: { ...entry, resetCounters: resetCounters && cell === null } }, { op: 'modify', entity: old.entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
+    if (cell === null || cell === old.cell) return
+    if (old.cell !== null) {
+      planning.wantCount({ kind: 'between', flow: record.id, cell: cell.id })
+      release(planning, old.cell, dying)
+    } else if (!resetCounters) planning.wantCount({ kind: 'before', flow: record.id, cell: cell.id, entry })
   }
 
   #deleteFlow(planning: Planning, record: FlowRecord, wantCounters: boolean, dying: Set<Handle>): void {
@@ -199,10 +217,12 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
     planning.put(this.#flows, record.id, undefined)
-    const { entry } = old
-    if (wantCounters) planning.want(entry)
+    const { entry, cell } = old
+    if (wantCounters && cell === null) planning.want(entry)
+    else if (wantCounters && cell !== null) planning.wantCount({ kind: 'final', flow: record.id, cell: cell.id })
     planning.main({ op: 'delete', entity: entry }, { op: 'insert', entity: entry }, { flow: record.id })
     for (const used of old.uses) release(planning, used, dying)
+    if (cell !== null) release(planning, cell, dying)
     this.#countWriter(planning, -writesOf(old.record), record.id, dying)
   }
 

@@ -123,6 +123,8 @@ export interface Contract {
   readonly portIn: KeyedTable
   readonly portBlock: KeyedTable | null
   readonly bucketCounter: { readonly name: string; readonly size: number } | null
+  /** Its cell 0 is of no flow. null: flows have their direct counters alone. */
+  readonly flowCounter: { readonly name: string; readonly size: number } | null
   /** With a cell for each table: packets that were looked up, and those that matched. */
   readonly lookupCounter: string | null
   readonly matchCounter: string | null

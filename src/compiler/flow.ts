@@ -7,6 +7,7 @@ import type { Contract, FlowTable } from './contract.js'
 import { actionCall, chooseAction, missingRoles, type Defaults } from './entries.js'
 import type { Emissions } from './emission.js'
 import type { Executions, ListContext, Tail } from './execution.js'
+import { cellParameter } from './flow-cells.js'
 import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
@@ -17,8 +18,8 @@ import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
 import { acquireWrite } from './write-actions.js'
 
-/** What an entry does, without the parameter that tells its flow's number: the same for all flows with these instructions. */
-interface Doing { readonly action: NamedAction; readonly flowParam: string | null }
+/** What an entry does, without the parameter that tells its flow's number: the same for all flows with these instructions but those with a cell. */
+interface Doing { readonly action: NamedAction; readonly flowParam: string | null; readonly cellParam: string | null }
 
 const NO_USES: readonly Handle[] = []
 
@@ -28,13 +29,16 @@ export class CompiledFlow {
   readonly uses: readonly Handle[]
   /** Must be compiled again when the first flow with write-actions appears. */
   readonly dependsOnWriters: boolean
+  /** In which it is counted; null: by its entry. */
+  readonly cell: Handle | null
   readonly #table: FlowTable
   readonly #doing: Doing
 
-  constructor(record: FlowRecord, table: FlowTable, doing: Doing, uses: readonly Handle[], dependsOnWriters: boolean) {
+  constructor(record: FlowRecord, table: FlowTable, doing: Doing, uses: readonly Handle[], dependsOnWriters: boolean, cell: Handle | null) {
     this.record = record
     this.uses = uses
     this.dependsOnWriters = dependsOnWriters
+    this.cell = cell
     this.#table = table
     this.#doing = doing
   }
@@ -43,10 +47,11 @@ export class CompiledFlow {
   get entry(): NamedTableEntry {
     const { record } = this
     const { id, match, priority, idleTimeout } = record
-    const { action, flowParam } = this.#doing
+    const { action: { name, params: shared }, flowParam, cellParam } = this.#doing
+    const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
     return {
       kind: 'table', table: this.#table.table, match: compileMatch(match, this.#table), priority: targetPriority(priority),
-      action: flowParam === null ? action : { name: action.name, params: action.params, own: { name: flowParam, value: BigInt(id) } },
+      action: flowParam === null ? { name, params } : { name, params, own: { name: flowParam, value: BigInt(id) } },
       idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
   }
@@ -77,21 +82,22 @@ export class FlowCompiler {
     this.#defaults = { next_table: BigInt(contract.tableNone) }
   }
 
-  compile(planning: Planning, record: FlowRecord): CompiledFlow {
+  /** `cell`: taken for this flow. */
+  compile(planning: Planning, record: FlowRecord, cell: Handle | null): CompiledFlow {
     const table = this.#table(record.tableId)
     if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
     checkMatch(record.match, table)
     const known = this.#plain.get(record.instructions)?.get(table.number)
-    if (known !== undefined) return new CompiledFlow(record, table, known, NO_USES, false)
+    if (known !== undefined) return new CompiledFlow(record, table, known, NO_USES, false, cell)
     const uses: Handle[] = []
     const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
     const action = chooseAction(table.actions, roles, this.#defaults)
     if (action === null) throw this.#noAction(table, roles)
-    const doing = doingOf(actionCall(action, roles, this.#defaults), action.roles.get('flow')?.name ?? null)
-    if (uses.length > 0 || dependsOnWriters) return new CompiledFlow(record, table, doing, uses, dependsOnWriters)
+    const doing = doingOf(actionCall(action, roles, this.#defaults), action.roles.get('flow')?.name ?? null, cellParameter(action))
+    if (uses.length > 0 || dependsOnWriters) return new CompiledFlow(record, table, doing, uses, dependsOnWriters, cell)
     const byTable = this.#plain.get(record.instructions) ?? new Map<number, Doing>()
     this.#plain.set(record.instructions, byTable.set(table.number, doing))
-    return new CompiledFlow(record, table, doing, NO_USES, false)
+    return new CompiledFlow(record, table, doing, NO_USES, false, cell)
   }
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
@@ -149,8 +155,10 @@ export class FlowCompiler {
   }
 }
 
-const doingOf = ({ name, params }: NamedAction, flowParam: string | null): Doing =>
-  ({ action: { name, params: flowParam === null ? params : params.filter((param) => param.name !== flowParam) }, flowParam })
+const doingOf = ({ name, params }: NamedAction, flowParam: string | null, cellParam: string | null): Doing =>
+  ({ action: { name, params: flowParam === null ? params : params.filter((param) => param.name !== flowParam) }, flowParam, cellParam })
+const withParam = (params: NamedAction['params'], name: string, value: bigint): NamedAction['params'] =>
+  params.map((param) => param.name === name ? { name, value } : param)
 
 const inPortOf = ({ match }: FlowRecord): number | null => {
   const field = match.find((entry) => entry.field === 'in_port')

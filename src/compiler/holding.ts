@@ -5,6 +5,7 @@
  */
 import type { Found, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
+import { cellParameter } from './flow-cells.js'
 import { readHome, type Home } from './home.js'
 import type { Planning, PlannedUpdate } from './planning.js'
 import type { NamedAction, NamedEntity, NamedMatch, NamedTableEntry, NamedUpdate } from './ir.js'
@@ -18,11 +19,13 @@ export class Holding {
   readonly #groupCells = new Map<number, readonly number[]>()
   readonly #meterSlots = new Map<number, number>()
   readonly #highest = new Map<string, number>()
-  readonly #flowIds = new Set<number>()
+  /** Cells of the flows, 0 for those without. */
+  readonly #flowCells = new Map<number, number>()
   readonly #found: Found
 
   constructor(entities: readonly NamedEntity[], contract: Contract, portOf: ReadonlyMap<number, number>) {
     const flowTables = new Set(contract.tables.map(({ table }) => table))
+    const cellParameters = new Map(contract.tables.flatMap(({ actions }) => actions.map((action) => [action.name, cellParameter(action)])))
     const flows: FlowRecord[] = []
     const groups: GroupRecord[] = []
     const meters = new Map<number, MeterRecord>()
@@ -35,7 +38,8 @@ export class Holding {
       const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
       if (entity.kind !== 'table' || home === null) continue
       if (home.kind === 'flow' && flowTables.has(entity.table)) {
-        this.#flowIds.add(entity.controllerMetadata)
+        const cell = cellParameters.get(entity.action?.name ?? '') ?? null
+        this.#flowCells.set(entity.controllerMetadata, cell === null ? 0 : Number(entity.action?.params.find(({ name }) => name === cell)?.value ?? 0n))
         flows.push({ id: entity.controllerMetadata, ...home.flow })
       } else if (home.kind === 'group') {
         this.#groupCells.set(home.group.groupId, home.cells)
@@ -52,7 +56,10 @@ export class Holding {
   }
 
   get found(): Found { return this.#found }
-  holdsFlow(id: number): boolean { return this.#flowIds.has(id) }
+  holdsFlow(id: number): boolean { return this.#flowCells.has(id) }
+  /** The cell in which a flow is counted, 0 where it has none; undefined: the target does not hold the flow. */
+  flowCell(id: number): number | undefined { return this.#flowCells.get(id) }
+  get usedFlowCells(): readonly number[] { return [...this.#flowCells.values()].filter((cell) => cell !== 0) }
   cellsOf(groupId: number): readonly number[] { return this.#groupCells.get(groupId) ?? [] }
   get usedCells(): readonly number[] { return [...this.#groupCells.values()].flat() }
   slotOf(meterId: number): number | null { return this.#meterSlots.get(meterId) ?? null }

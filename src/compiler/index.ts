@@ -1,6 +1,6 @@
 /** Public face of the compiler. */
 export { Compiler, type CompilerOptions, type TargetContents } from './compiler.js'
 export { ContractError, type Contract } from './contract.js'
-export type { CompiledPlan, PlannedUpdate, Subject } from './planning.js'
+export type { CompiledPlan, PlannedUpdate, Subject, WantedCount } from './planning.js'
 export { targetGroup } from './entries.js'
 export { readContract } from './read-contract.js'

@@ -24,8 +24,10 @@ export interface PlannedUpdate {
 
 export interface CompiledPlan extends Plan {
   readonly updates: readonly PlannedUpdate[]
-  /** Flows deleted by this plan whose final counters are wanted: their entries, to be read before they are deleted. */
+  /** Flows deleted by this plan whose final counters are wanted, and which their entries count: to be read before they are deleted. */
   readonly wanted: readonly NamedUpdate['entity'][]
+  /** What is to be read of cells when the plan is answered. */
+  readonly counts: readonly WantedCount[]
   /**
    * Takes the plan out of the compiler's account, before its updates are taken back. Returns what destroys the things that
    * it was the last to use although others had created them.
@@ -37,6 +39,17 @@ export interface CompiledPlan extends Plan {
   readonly atomic: boolean
   readonly planning: Planning
 }
+
+/**
+ * What a flow's cell, or with it the entry, has to say once the plan is answered.
+ *
+ *   final    the flow is gone: this is what it has counted
+ *   before   the entry has counted the flow until now, the cell does from now on: what it had counted before
+ *   between  the flow counts in this cell from now on, and if the plan is taken back in its old one again: what it counted in between
+ */
+export type WantedCount =
+  | { readonly kind: 'final' | 'between'; readonly flow: number; readonly cell: number }
+  | { readonly kind: 'before'; readonly flow: number; readonly cell: number; readonly entry: NamedUpdate['entity'] }
 
 /** Thrown inside the compiler only; plan() turns it into a Refusal after reverting. */
 export class CannotPlan extends Error {
@@ -71,6 +84,7 @@ export class Planning {
   readonly #mains: PlannedUpdate[] = []
   readonly #deletes: PlannedUpdate[] = []
   readonly #wanted: NamedUpdate['entity'][] = []
+  readonly #counts: WantedCount[] = []
   #journal: (() => void)[] = []
   #endings: (() => void)[] = []
   readonly #orphans = new Set<Handle>()
@@ -92,6 +106,9 @@ export class Planning {
   }
   want(entity: NamedUpdate['entity']): void {
     this.#wanted.push(entity)
+  }
+  wantCount(count: WantedCount): void {
+    this.#counts.push(count)
   }
   /** `undo` restores what the caller has just changed in the compiler's state. */
   changed(undo: () => void): void {
@@ -141,7 +158,7 @@ export class Planning {
   done(holding: Holding | null): CompiledPlan {
     const updates = [...this.#creates, ...this.#mains, ...this.#deletes]
     this.plan = {
-      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted,
+      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted, counts: this.#counts,
       revert: () => this.revert(), end: () => this.end(), atomic: false, planning: this,
     }
     return this.plan
@@ -156,6 +173,7 @@ export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): Com
     refused: false, atomic,
     updates: plans.flatMap(({ updates }, part) => updates.map((update) => ({ ...update, part }))),
     wanted: plans.flatMap(({ wanted }) => wanted),
+    counts: plans.flatMap(({ counts }) => counts),
     revert: () => [...plans].reverse().flatMap((plan) => plan.revert()),
     end: () => { for (const plan of plans) plan.end() },
     planning: first.planning.owner,

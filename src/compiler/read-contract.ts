@@ -68,7 +68,10 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     return new Set(found?.fields.map((field) => field.name))
   }
 
-  const bucket = counter('bucket')
+  const counterArray = (of: string): { readonly name: string; readonly size: number } | null => {
+    const found = counter(of)
+    return found === null ? null : { name: found.name, size: found.size }
+  }
   return {
     name: String(pipeline?.pairs.get('name') ?? info.packageInfo.name),
     cpuPort: required('cpu_port', 0),
@@ -92,7 +95,8 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     controllerMeter: replicaTable === null ? null : readMeterTable(tables, parent(replicaTable.name), gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
-    bucketCounter: bucket === null ? null : { name: bucket.name, size: bucket.size },
+    bucketCounter: counterArray('bucket'),
+    flowCounter: counterArray('flow'),
     lookupCounter: counter('lookups')?.name ?? null,
     matchCounter: counter('matches')?.name ?? null,
     packetIn: header('packet_in'),

@@ -4,6 +4,7 @@
  */
 import type { GroupRecord, PortRecord } from '../datapath/pipeline.js'
 import { Capacity } from './capacity.js'
+import { FlowCells } from './flow-cells.js'
 import type { Contract, MeterTable, Scope, WriteTable } from './contract.js'
 import { groupKey, Holds } from './holds.js'
 import type { Holding } from './holding.js'
@@ -28,6 +29,7 @@ export class SharedState implements PoolOwner {
   readonly replicas: Pool
   readonly multicasts: Pool
   readonly cells: Pool
+  readonly flowCells: FlowCells
   readonly meterSlots: Pool
   #ports: readonly PortRecord[] = []
   #writers = 0
@@ -45,6 +47,7 @@ export class SharedState implements PoolOwner {
     this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this)
     this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL', this)
     this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS', this, false)
+    this.flowCells = new FlowCells(contract, this)
     this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS', this, false)
   }
 
@@ -94,7 +97,7 @@ export class SharedState implements PoolOwner {
   }
 
   #pools(): readonly Pool[] {
-    return [this.continuations, this.replicas, this.multicasts, this.cells, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]
+    return [this.continuations, this.replicas, this.multicasts, this.cells, this.flowCells.pool, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]
   }
   settle(): void {
     this.holding = null
@@ -109,6 +112,7 @@ export class SharedState implements PoolOwner {
     for (const one of this.#pools()) one.clear()
     this.holding = holding
     this.cells.reserve(holding?.usedCells ?? [])
+    this.flowCells.reset(holding)
     this.meterSlots.reserve(holding?.usedSlots ?? [])
     this.#ports = []
     this.#writers = 0

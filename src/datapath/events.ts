@@ -115,9 +115,12 @@ export type Input =
   | { readonly kind: 'message'; readonly conn: ConnId; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
   /** The codec could not or would not decode a request: the error is answered in its turn. */
   | { readonly kind: 'refused'; readonly conn: ConnId; readonly xid: number; readonly error: ErrorName; readonly raw: Uint8Array }
-  /** `counters`: final counters of the flows that the plan deleted with `wantCounters`. */
-  | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters> }
-  /** `restarted`: flows that have been written again and are counted from zero, with what had been counted before. */
+  /**
+   * `counters`: final counters of the flows that the plan deleted with `wantCounters`. `earlier`: flows that are counted from zero
+   * since the plan although nobody asked for it, and what they had counted.
+   */
+  | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters>; readonly earlier?: ReadonlyMap<FlowId, Counters> }
+  /** `restarted`: flows whose count lacks this, because of the plan and its being taken back. */
   | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }
   | PacketInInput

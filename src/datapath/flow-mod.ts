@@ -21,7 +21,7 @@ import { lifeOf } from './recovery.js'
 import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
 import type { Change, FlowLife, FlowRecord } from './pipeline.js'
-import { rearm, removal } from './removal.js'
+import { keepEarlier, rearm, removal } from './removal.js'
 import { followedByBuffer } from './packet-io.js'
 import { flowToEvict } from './table-config.js'
 import { DONE, NO_COUNTERS, fail, lastToken, waitFor } from './state.js'
@@ -115,9 +115,9 @@ function inPlaceOf(ctx: Context, victim: Flow, addition: Intent): Intent {
       eviction.apply()
       addition.apply()
     },
-    settled: (counters) => {
-      eviction.settled(counters)
-      addition.settled(counters)
+    settled: (counters, earlier) => {
+      eviction.settled(counters, earlier)
+      addition.settled(counters, earlier)
     },
     undo: () => {
       addition.undo()
@@ -199,10 +199,12 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
         ctx.expiry.forget(flow)
       }
     },
-    settled: () => {
+    settled: (_counters, earlier) => {
       parts.forEach(({ flow, record }, index) => {
         const old = before[index]!.record
         ctx.flows.settle(flow)
+        const counted = earlier.get(flow.id)
+        if (counted !== undefined) keepEarlier(ctx, flow, counted)
         if (event === 'added') flow.idle = false
         ctx.triggers.changed(flow, old, [...event === 'added' ? ['duration'] as const : [], ...resetCounters ? ['packetCount', 'byteCount'] as const : []])
         rearm(ctx, flow)

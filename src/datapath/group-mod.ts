@@ -116,8 +116,8 @@ function remove(ctx: Context, conn: Connection, groupMod: GroupMod, requester: R
       ofFlows.apply()
       setDeleting(true)
     },
-    settled: (counters) => {
-      ofFlows.settled(counters)
+    settled: (counters, earlier) => {
+      ofFlows.settled(counters, earlier)
       for (const group of groups) ctx.groups.remove(group)
       forwardRequest(ctx, groupMod, requester)
     },

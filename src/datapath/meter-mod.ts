@@ -84,8 +84,8 @@ function remove(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome
       ofFlows.apply()
       setDeleting(true)
     },
-    settled: (counters) => {
-      ofFlows.settled(counters)
+    settled: (counters, earlier) => {
+      ofFlows.settled(counters, earlier)
       for (const meter of meters) ctx.meters.remove(meter)
       forwardRequest(ctx, meterMod, requester)
     },

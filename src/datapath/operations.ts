@@ -30,8 +30,8 @@ export interface Intent {
   readonly family: 'flow' | 'group' | 'meter' | 'port' | 'own'
   /** Makes the change in the datapath's state. */
   apply(): void
-  /** The target has it. `counters`: final counters of deleted flows, where wanted and known. */
-  settled(counters: ReadonlyMap<FlowId, Counters>): void
+  /** The target has it. `counters`: final counters of deleted flows, where wanted and known; `earlier`: see events.ts. */
+  settled(counters: ReadonlyMap<FlowId, Counters>, earlier: ReadonlyMap<FlowId, Counters>): void
   /** Takes apply() back. */
   undo(): void
   /** It stands for several requests: those among them that the target refused. Whoever asked for all of them is told besides. */
@@ -109,7 +109,7 @@ export class Operations {
       return outcome
     }
     const { plan, intent } = transaction.seal(ctx, atomic, settled)
-    if (plan === null) intent.settled(NONE)
+    if (plan === null) intent.settled(NONE, NONE)
     else this.#begin(ctx, plan, intent, requester)
     return DONE
   }
@@ -128,16 +128,16 @@ export class Operations {
     if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
   }
 
-  committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE): void {
+  committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE, earlier: ReadonlyMap<FlowId, Counters> = NONE): void {
     const operation = this.#pending.get(token)
     if (operation === undefined) return
     ctx.pipeline.committed(operation.plan)
     this.#close(ctx, operation)
-    operation.intent.settled(counters)
+    operation.intent.settled(counters, earlier)
     operation.requester?.settled?.()
   }
 
-  /** `restarted`: flows that the target has counted anew from zero, and what it had counted before. */
+  /** `restarted`: flows whose count lacks something now. */
   rejected(ctx: Context, token: Token, failures: readonly TargetFailure[], restarted: ReadonlyMap<FlowId, Counters> = NONE): void {
     const operation = this.#pending.get(token)
     if (operation === undefined) return

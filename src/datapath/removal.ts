@@ -67,6 +67,31 @@ export function rearm(ctx: Context, flow: Flow, notBefore: Millis = ctx.now): vo
   else ctx.expiry.forget(flow)
 }
 
+/** The target counts the flow from zero: what it had counted goes to the flow, and to its entry, for an agent that starts anew. */
+export function keepEarlier(ctx: Context, flow: Flow, counted: Counters): void {
+  flow.base = addCounters(flow.base, counted)
+  const { record } = flow
+  if (record.life === undefined || flow.deleting || flow.token !== 0 || ctx.flows.byId(flow.id) !== flow) return
+  const next = { ...record, life: { ...record.life, ...flow.base } }
+  ctx.ops.submit(ctx, {
+    changes: [{ op: 'modify_flow', flow: next, previous: record, resetCounters: false }],
+    touches: [flow],
+    family: 'own',
+    apply: () => {
+      ctx.flows.replace(flow, next)
+      ctx.expiry.forget(flow)
+    },
+    settled: () => {
+      ctx.flows.settle(flow)
+      rearm(ctx, flow)
+    },
+    undo: () => {
+      ctx.flows.restore(flow, record)
+      rearm(ctx, flow)
+    },
+  }, null)
+}
+
 /** Takes a flow out of the tables and tells who wants to know. */
 export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at: Millis = ctx.now, requester: Requester | null = null): void {
   ctx.expiry.forget(flow)

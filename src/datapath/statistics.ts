@@ -107,7 +107,10 @@ function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, re
 
 export function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows' }>): void {
   const read = answer.flows.get(flow.id)
-  if (read !== undefined) flow.last = addCounters(flow.base, read)
+  if (read === undefined) return
+  const now = addCounters(flow.base, read)
+  // While a change is on its way the target may count from zero already, and what it had counted is still to be told.
+  if (flow.token === 0 || now.packets >= flow.last.packets) flow.last = now
 }
 
 function flowStats(ctx: Context, flow: Flow): FlowStats {

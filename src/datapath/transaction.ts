@@ -80,9 +80,9 @@ export class Transaction {
     const intent: Intent = {
       changes: [], touches, family: 'flow', compound: true,
       apply: () => {},
-      settled: (counters) => {
+      settled: (counters, earlier) => {
         for (const part of this.#parts) {
-          part.intent.settled(counters)
+          part.intent.settled(counters, earlier)
           part.requester?.settled?.()
         }
         settled()

@@ -16,7 +16,6 @@ import { limitRepeats, silentLogger } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
 import type { P4InfoIndex } from '../p4info/index.js'
 import { p4 } from '../p4proto/generated.js'
-import { toBigInt, toNumber } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService } from '../p4proto/service.js'
 import { clearReplication, clearTarget } from './clear.js'
@@ -24,9 +23,9 @@ import { codeName, codes } from '../p4proto/codes.js'
 import { Connection } from './connection.js'
 import { readContents, type Contents } from './contents.js'
 import type { ElectionId } from './connection.js'
-import { flowIdOf, planEntryReads, readEntries, readTable } from './counters.js'
+import { flowIdOf, planEntryReads, readCells, readEntries, readLead, readTable } from './counters.js'
 import { Digests } from './digests.js'
-import { bmv2Limits, encodeCounter, encodeUpdate } from './encode.js'
+import { bmv2Limits, encodeCounter, encodeKey, encodeUpdate } from './encode.js'
 import type { TargetLimits } from './encode.js'
 import { Occupancy } from './occupancy.js'
 import { PacketIo } from './packet-io.js'
@@ -185,15 +184,23 @@ export class Session implements Southbound {
   }
 
   readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]> {
-    const entities = (indices ?? [undefined]).map((cell) => {
-      const encoded = encodeCounter(counter, cell, this.#pipeline.index)
-      if (!encoded.ok) throw new SwitchError('bug.name', encoded.reason)
-      return { counterEntry: encoded.value }
-    })
+    const entities = (indices ?? [undefined]).map((cell) => this.#cell(counter, cell))
     if (entities.length === 0) return Promise.resolve([])
-    return this.#read(`counter '${counter}'`, async (connection) =>
-      (await connection.read(entities)).flatMap(({ counterEntry: cell }) => cell
-        ? [{ index: toNumber(cell.index?.index), packets: toBigInt(cell.data?.packetCount), bytes: toBigInt(cell.data?.byteCount) }] : []))
+    return this.#read(`counter '${counter}'`, (connection) => readCells((some) => connection.read(some), entities))
+  }
+
+  async readLead(entry: NamedEntity, counter: string, index: number): Promise<{ readonly packets: bigint; readonly bytes: bigint } | null> {
+    const cell = this.#cell(counter, index)
+    const key = entry.kind === 'table' ? encodeKey(entry, this.#pipeline.index, this.#limits) : { ok: false as const, reason: `a ${entry.kind} entity has no counter` }
+    if (!key.ok) throw new SwitchError('bug.name', key.reason)
+    const [lead] = await this.#read('how far a counter is ahead', async (connection) => await readLead((some) => connection.read(some), key.value, cell))
+    return lead ?? null
+  }
+
+  #cell(counter: string, index: number | undefined): p4.v1.IEntity {
+    const encoded = encodeCounter(counter, index, this.#pipeline.index)
+    if (!encoded.ok) throw new SwitchError('bug.name', encoded.reason)
+    return { counterEntry: encoded.value }
   }
 
   packetOut(payload: Uint8Array, metadata: Readonly<Record<string, bigint>>): void {

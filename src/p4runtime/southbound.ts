@@ -44,6 +44,11 @@ export interface Southbound {
   readTableCounters(table: string): Promise<readonly DirectCounter[]>
   /** Direct counter of single entries (the match and priority of each are given), after all earlier writes. */
   readEntryCounters(entries: readonly NamedUpdate['entity'][]): Promise<readonly DirectCounter[]>
+  /**
+   * How much more the direct counter of an entry has counted than a cell of an indirect counter, in which everything that hits
+   * the entry is counted too; null when it cannot be read. What comes meanwhile does not falsify it.
+   */
+  readLead(entry: NamedUpdate['entity'], counter: string, index: number): Promise<{ readonly packets: bigint; readonly bytes: bigint } | null>
   /** Cells of an indirect counter, by index; all of them when `indices` is absent. */
   readCounter(counter: string, indices?: readonly number[]): Promise<readonly { readonly index: number; readonly packets: bigint; readonly bytes: bigint }[]>
   /** `metadata` holds the fields of the packet_out controller header by name. Dropped (and counted) while not ready. */
