@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import type { Endpoint } from '../base/endpoint.js'
 import { formatEndpoint } from '../base/endpoint.js'
 import { SwitchError, messageOf } from '../base/errors.js'
-import { decodeMessage, encodeMessage, errorName, Framer, type Message, versionName } from '../openflow/index.js'
+import { decodeMessage, encodeMessage, errorName, Framer, receivedNumbers, type Message, versionName } from '../openflow/index.js'
 
 const ANSWER_MS = 30_000
 
@@ -110,4 +110,4 @@ export class OpenFlowClient {
 
 /** The name of an error that a switch has sent. */
 export const nameOfError = (error: Extract<Message, { readonly type: 'peer_error' }>, version: number): string =>
-  errorName(error.errorType, error.code, version)
+  errorName(receivedNumbers(error), version)

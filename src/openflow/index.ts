@@ -5,7 +5,7 @@ export { type Decoded, decodeMessage, type DecodeResult, encodeMessage } from '.
 export { Unencodable, WireError, type WireErrorCode } from './fault.js'
 export { Frame, frameOf, Framer, HEADER_SIZE } from './framer.js'
 export { type CanonicalResult, canonicalMatch, EMPTY_MATCH, fieldOf, matchKey, matchOverlaps, matchSubsumes } from './match.js'
-export { errorName, errorNames, errorNumbers, type ErrorNumbers } from './schema/errors.js'
+export { errorName, errorNames, errorNumbers, receivedNumbers, type ErrorNumbers } from './schema/errors.js'
 export { OXM, OXM_BY_NUMBER, OXM_FIELDS, type OxmField, type Prerequisite, type TextForm } from './schema/oxm.js'
 export { formatActions, formatInstructions, formatMatch } from './text.js'
 export { formatMessage } from './text-message.js'

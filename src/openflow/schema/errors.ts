@@ -3,22 +3,28 @@
  * OF 1.0 §5.4.4, OF 1.3.5 §7.4.4. Names are those of the specification's code; where versions renamed an error, each
  * name has its own row and points at the other.
  *
- * Two errors that 1.3 lacks were published by the ONF as extensions of it; like Open vSwitch we send them as such
- * (OFPET_EXPERIMENTER with the ONF's id), because no standard number comes near.
+ * Errors that the ONF published as extensions of 1.3 are sent as such, like Open vSwitch does (OFPET_EXPERIMENTER with the
+ * ONF's id); what Open vSwitch has a number of its own for is told with that (nicira-errors.ts) before another name is taken.
  */
-import type { ErrorName } from '../model.js'
+import type { ErrorName, PeerError } from '../model.js'
 import type { Ranges } from '../versions.js'
 import { pick, versionName } from '../versions.js'
+import { NICIRA_ERRORS } from './nicira-errors.js'
 
 export interface ErrorNumbers {
   readonly type: number
   /** The exp_type of an experimenter error. */
   readonly code: number
-  /** Present if and only if type is OFPET_EXPERIMENTER; goes on the wire between code and data. */
+  /** Present if and only if type is OFPET_EXPERIMENTER or NXET_VENDOR; goes on the wire between code and data. */
   readonly experimenter?: number
+  /** Behind it, of NXET_VENDOR: type and code. */
+  readonly vendor?: readonly [type: number, code: number]
 }
 
 const OFPET_EXPERIMENTER = 0xffff
+/** Open vSwitch's, in 1.0 and 1.1; its code is 0. */
+const NXET_VENDOR = 0xb0c2
+const NICIRA = 0x00002320
 export const ONF = 0x4f4e4600
 
 type Numbers = readonly [type: number, code: number] | readonly [type: number, code: number, experimenter: number]
@@ -196,36 +202,52 @@ export function errorNumbers(name: ErrorName, version: number): ErrorNumbers {
   for (let candidate: ErrorName = name; ;) {
     const row = rows.get(candidate)
     if (row === undefined) throw new Error(`unknown OpenFlow error ${candidate}`)
-    const numbers = pick(row.ranges, version)
-    if (numbers !== undefined) {
-      const [type, code, experimenter] = numbers
-      return experimenter === undefined ? { type, code } : { type, code, experimenter }
-    }
+    const numbers = numbersOf(candidate, row, version)
+    if (numbers !== null) return numbers
     seen.add(candidate)
     candidate = row.nearest !== null && !seen.has(row.nearest) ? row.nearest : LAST_RESORT
   }
 }
 
+function numbersOf(name: ErrorName, row: Row, version: number): ErrorNumbers | null {
+  const numbers = pick(row.ranges, version)
+  if (numbers !== undefined) {
+    const [type, code, experimenter] = numbers
+    return experimenter === undefined ? { type, code } : { type, code, experimenter }
+  }
+  const own = pick(NICIRA_ERRORS.get(name) ?? {}, version)
+  if (own === undefined) return null
+  return typeof own === 'number' ? { type: OFPET_EXPERIMENTER, code: own, experimenter: NICIRA } : { type: NXET_VENDOR, code: 0, experimenter: NICIRA, vendor: own }
+}
+
+/** Of an error as it was received; what is behind type and code is read where they say that it counts. */
+export function receivedNumbers({ errorType: type, code, data }: PeerError): ErrorNumbers {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  if (type === NXET_VENDOR && code === 0 && data.length >= 8) return { type, code, experimenter: view.getUint32(0), vendor: [view.getUint16(4), view.getUint16(6)] }
+  return type === OFPET_EXPERIMENTER && data.length >= 4 ? { type, code, experimenter: view.getUint32(0) } : { type, code }
+}
+
+const keyOf = ({ type, code, experimenter, vendor }: ErrorNumbers): string => [type, code, experimenter ?? '', ...vendor ?? []].join()
+
 const names = new Map<number, Map<string, string>>()
 const SHARED: readonly string[] = ['1.1 OFPBIC_BAD_EXPERIMENTER OFPBIC_BAD_EXP_TYPE']
 
 /** The specification's name for numbers received, or the numbers themselves. */
-export function errorName(type: number, code: number, version: number, experimenter?: number): string {
+export function errorName(numbers: ErrorNumbers, version: number): string {
   let known = names.get(version)
   if (known === undefined) {
     names.set(version, known = new Map())
     for (const [name, row] of rows) {
-      const numbers = pick(row.ranges, version)
-      if (numbers === undefined) continue
-      const key = numbers.join()
+      const its = numbersOf(name as ErrorName, row, version)
+      if (its === null) continue
+      const key = keyOf(its)
       const other = known.get(key)
       if (other === undefined) known.set(key, name)
       // Two meanings of one number; the row declared first is how we read it.
       else if (!SHARED.includes(`${versionName(version)} ${other} ${name}`)) throw new Error(`${name} has the numbers of ${other}`)
     }
   }
-  const key = experimenter === undefined ? `${type},${code}` : `${type},${code},${experimenter}`
-  return known.get(key) ?? `error type ${type} code ${code} in OpenFlow ${versionName(version)}`
+  return known.get(keyOf(numbers)) ?? `error type ${numbers.type} code ${numbers.code} in OpenFlow ${versionName(version)}`
 }
 
 export const errorNames = (): readonly ErrorName[] => [...rows.keys()] as ErrorName[]

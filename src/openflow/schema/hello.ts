@@ -43,7 +43,7 @@ export const hello: Codec<Hello> = {
   },
 }
 
-const MAX_DATA = 0xffff - 8 - 8
+const MAX_DATA = 0xffff - 8 - 12
 
 export const error: Codec<PeerError> = {
   empty: { type: 'peer_error', errorType: 0, code: 0, data: new Uint8Array(0) },
@@ -59,9 +59,10 @@ export const error: Codec<PeerError> = {
 }
 
 export function encodeError(w: Writer, message: ErrorMessage): void {
-  const { type, code, experimenter } = errorNumbers(message.name, w.version)
+  const { type, code, experimenter, vendor } = errorNumbers(message.name, w.version)
   putNumbers(w, type, code)
   if (experimenter !== undefined) w.u32(experimenter)
+  if (vendor !== undefined) putNumbers(w, ...vendor)
   w.append(message.data.subarray(0, MAX_DATA))
 }
 

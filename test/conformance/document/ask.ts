@@ -70,8 +70,7 @@ function one(version: Version, request: Message, step: (input: Input) => Effect[
 
 /** As it goes over the wire. */
 function nameIn(version: Version, name: ErrorName): string {
-  const { type, code, experimenter } = errorNumbers(name, version)
-  return errorName(type, code, version, experimenter)
+  return errorName(errorNumbers(name, version), version)
 }
 
 function answered(effect: Effect): Input[] {

@@ -43,12 +43,17 @@ function saidBy(): ReadonlyMap<string, readonly string[]> {
   return new Map([...said].map(([name, folders]) => [name, [...folders].sort()]))
 }
 
+const ONF = 0x4f4e4600
+
 function errorTable(): string {
   const said = saidBy()
   const numbers = (name: ErrorName, version: number): string => {
-    const { type, code, experimenter } = errorNumbers(name, version)
-    const there = errorName(type, code, version, experimenter)
-    return there !== name ? `as \`${there}\`` : experimenter === undefined ? `${type}, ${code}` : `ONF ${code}`
+    const numbers = errorNumbers(name, version)
+    const there = errorName(numbers, version)
+    const { type, code, experimenter, vendor } = numbers
+    if (there !== name) return `as \`${there}\``
+    if (experimenter === undefined) return `${type}, ${code}`
+    return experimenter === ONF ? `ONF ${code}` : `NX ${vendor?.join(', ') ?? code}`
   }
   const rows = errorNames().filter((name) => said.has(name))
     .map((name) => [`\`${name}\``, ...VERSIONS.map((version) => numbers(name, version)), (said.get(name) ?? []).join(', ')])
@@ -79,7 +84,7 @@ ${all.map(sectionText).join('\n')}
 ## Errors
 
 OF 1.0 §5.4.4, OF 1.3.5 §7.4.4. Every error the sources name, with type and code; where a version lacks it, the nearest it has. "ONF" is
-an experimenter error of the ONF (OF 1.3 extensions 230 and others).
+an experimenter error of the ONF (OF 1.3 extensions 230 and others), "NX" one of Open vSwitch: in 1.0 and 1.1 NXET_VENDOR.
 
 ${errorTable()}
 Shown by ${link('test/unit/openflow/errors.test.ts')}, ${link('test/unit/openflow/refusals.test.ts')}.
