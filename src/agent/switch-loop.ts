@@ -85,6 +85,7 @@ export class SwitchLoop {
         this.#log.warn({ conn, xid, error, reason }, 'request refused: it could not be decoded')
         this.feed({ kind: 'refused', conn, xid, error, raw })
       },
+      onMonitorsBehind: (conn, isBehind) => this.feed({ kind: isBehind ? 'monitors_behind' : 'monitors_read', conn }),
       onClose: (conn, _reason, silentMs) => {
         this.#paused.delete(conn)
         this.feed({ kind: 'disconnected', conn, silentMs })

@@ -64,6 +64,8 @@ export interface ChannelSetEvents {
   onMessage(id: number, xid: number, message: Message, raw: Uint8Array): void
   /** A message that could not be decoded; the owner answers it, in order with its other replies. */
   onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
+  /** More flow updates than may wait for this peer do, or none does any more. */
+  onMonitorsBehind?(id: number, isBehind: boolean): void
   /** Exactly once for every onOpen. */
   /** `silentMs`: how long nothing had been received on it. */
   onClose(id: number, reason: string, silentMs: Millis): void

@@ -374,6 +374,7 @@ export class ChannelSet {
       },
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
       onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
+      onMonitorsBehind: (isBehind) => this.#events.onMonitorsBehind?.(id, isBehind),
       onFrame: (bytes) => {
         for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.copy(bytes)
       },

@@ -18,6 +18,7 @@ import { Framer, decodeMessage, encodeMessage } from '../openflow/index.js'
 import type { ErrorName, Frame, Message } from '../openflow/index.js'
 import { HeldInput } from './held-input.js'
 import type { ChannelLimits } from './limits.js'
+import { MonitorBacklog } from './monitor-backlog.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
 import { PacketInScheduler, inPort, isPacketIn } from './packet-in-scheduler.js'
@@ -38,6 +39,8 @@ export interface ConnectionEvents {
   onOpen(version: number): void
   onMessage(xid: number, message: Message, raw: Uint8Array): void
   onRefused(xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
+  /** Too many flow updates wait for the peer; or none any more. */
+  onMonitorsBehind?(isBehind: boolean): void
   /** Every message of the open connection, in both directions, as it is on the wire. */
   onFrame?(bytes: Uint8Array): void
   /** Exactly once, also when the connection was never open. */
@@ -81,6 +84,7 @@ export class Connection {
   /** Bytes received while greeting. */
   #seen = 0
 
+  readonly #monitors: MonitorBacklog
   readonly #held = new HeldInput()
   #paused = false
   #delivering = false
@@ -101,6 +105,7 @@ export class Connection {
     this.#lastActivity = monotonicNow()
     this.#packetIns = schedulerFor(options)
     this.#output = new Output(socket, () => this.#onProgress())
+    this.#monitors = new MonitorBacklog((isBehind) => this.#events.onMonitorsBehind?.(isBehind))
     const { version, hello } = ourHello(options.versions)
     this.#version = version
 
@@ -313,10 +318,13 @@ export class Connection {
       return false
     }
     this.counters.sent += frames.length
+    let bytes = 0
     for (const frame of frames) {
+      bytes += frame.length
       this.#output.push(frame)
       if (this.#state === 'open') this.#events.onFrame?.(frame)
     }
+    this.#monitors.queued(message, xid, bytes)
     return true
   }
 
@@ -359,6 +367,7 @@ export class Connection {
   }
 
   #onProgress(): void {
+    if (this.#state !== 'closed') this.#monitors.left(this.#output.size)
     if (!this.#packetIns.isEmpty) this.#sendPacketIns()
     // A peer that reads is alive, even while we do not read from it.
     if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()

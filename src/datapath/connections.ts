@@ -11,7 +11,7 @@ import type {
   AsyncConfig, ControllerStatusReason, FlowRemovedReason, Message, PortStatus, TableStatusReason,
 } from '../openflow/index.js'
 import type { Bundle } from './bundles.js'
-import type { FlowMonitor } from './flow-monitors.js'
+import type { FlowMonitor, Unheard } from './flow-monitors.js'
 import type { ConnId, ConnKind, Token } from './events.js'
 import type { Context } from './state.js'
 
@@ -58,6 +58,8 @@ export interface Connection {
   readonly uri: string | null
   readonly bundles: Map<number, Bundle>
   readonly monitors: Map<number, FlowMonitor>
+  /** What has changed since the peer got too far behind to be told of it; null while it is told. */
+  unheard: Unheard | null
   /** What Open vSwitch's extensions have changed: how flows and packet-ins are told, where the table of a 1.0 flow-mod is. */
   readonly nicira: { flowFormat: number; packetInFormat: number; flowModTableId: boolean; controllerId: number }
 }
@@ -167,7 +169,7 @@ export class Connections {
     const main = auxiliary ? this.#conns.get(auxiliary.main) ?? null : null
     const own: Connection = {
       id, version, connKind, main, auxiliaryId: main === null ? 0 : auxiliary?.auxiliaryId ?? 0, role: 'equal', missSendLen: connKind === 'service' ? 0 : DEFAULT_MISS_SEND_LEN,
-      shortId: 0, invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), uri, bundles: new Map(), monitors: new Map(),
+      shortId: 0, invalidTtl: false, async: null, queue: new Queue(), blocked: null, outstanding: 0, parts: new Map(), uri, bundles: new Map(), monitors: new Map(), unheard: null,
       nicira: { flowFormat: FlowFormat.OPENFLOW10, packetInFormat: PacketInFormat.STANDARD, flowModTableId: false, controllerId: 0 },
     }
     const conn = main === null ? own : sharing(own, main)

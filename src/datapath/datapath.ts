@@ -158,6 +158,11 @@ export class Datapath {
         receive(ctx, conn, input)
         return
       }
+      case 'monitors_behind': case 'monitors_read': {
+        const conn = ctx.conns.get(input.conn)
+        if (conn !== undefined) ctx.monitors.pace(ctx, conn, input.kind === 'monitors_read')
+        return
+      }
       case 'committed':
         if (ctx.ops.target === 'lost') return
         if (this.#resync.owns(input.token)) this.#resync.committed(ctx, input.token)

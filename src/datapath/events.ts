@@ -115,6 +115,8 @@ export type Input =
   | { readonly kind: 'message'; readonly conn: ConnId; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
   /** The codec could not or would not decode a request: the error is answered in its turn. */
   | { readonly kind: 'refused'; readonly conn: ConnId; readonly xid: number; readonly error: ErrorName; readonly raw: Uint8Array }
+  /** Too much of what flow monitors tell waits for this connection to read it; it has read all. */
+  | { readonly kind: 'monitors_behind' | 'monitors_read'; readonly conn: ConnId }
   /**
    * `counters`: final counters of the flows that the plan deleted with `wantCounters`. `earlier`: flows that are counted from zero
    * since the plan although nobody asked for it, and what they had counted.

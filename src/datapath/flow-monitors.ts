@@ -6,10 +6,13 @@
  *                                                            the step says, so a barrier reply never overtakes them
  *
  * A connection's own changes are abbreviated to their xid, once for each request, unless it asks for them in full.
+ *
+ * One that does not read is told PAUSED, then only of flows it has heard of that go, and when it has read everything, of
+ * what has changed meanwhile, each flow once, and RESUMED.
  */
 import { FlowMonitorFlag, Group, NO_INSTRUCTIONS, Port, Table } from '../openflow/index.js'
 import type { FlowMonitorRequest, FlowRemovedReason, FlowUpdate } from '../openflow/index.js'
-import { sendTo } from './connections.js'
+import { OF14, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { ConnId } from './events.js'
 import type { FlowFilter } from './flow-table.js'
@@ -19,6 +22,8 @@ import { fail } from './state.js'
 import type { Context, Flow, Outcome, Requester } from './state.js'
 
 export type FlowMonitor = Omit<FlowMonitorRequest, 'command'>
+/** Flows that were added or modified; `isNew`: the peer has not heard of it; `own`: it has done some of that itself. */
+export type Unheard = Map<Flow, { readonly event: 'added' | 'modified'; readonly isNew: boolean; readonly own: boolean }>
 /** Far more than a controller has a use for. */
 const MAX_MONITORS = 256
 
@@ -38,14 +43,11 @@ export class FlowMonitors {
     for (const conn of ctx.conns.all()) {
       if (conn.monitors.size === 0) continue
       const own = by !== null && by.conn === conn.id
-      let flags = 0
-      for (const monitor of conn.monitors.values()) {
-        if ((monitor.flags & bitOf[event]) === 0 || (monitor.flags & ONLY_OWN) !== 0 && !own) continue
-        if (selects(filterOf(monitor), flow.record) || before !== null && selects(filterOf(monitor), before)) flags |= monitor.flags
-      }
+      if (conn.unheard !== null && !passesWhilePaused(conn.unheard, event, flow, before, own)) continue
+      const flags = flagsOf(conn, event, own, (filter) => selects(filter, flow.record) || before !== null && selects(filter, before))
       if (flags === 0) continue
       const updates = this.#of(conn.id)
-      if (!own || (flags & NO_ABBREV) !== 0) updates.push(updateOf(event, flow, reason, flags))
+      if (!own || (flags & NO_ABBREV) !== 0 || conn.unheard !== null) updates.push(updateOf(event, flow, reason, flags))
       else if (!updates.some((update) => update.event === 'abbrev' && update.xid === by?.xid)) updates.push({ event: 'abbrev', xid: by?.xid ?? 0 })
     }
   }
@@ -55,11 +57,57 @@ export class FlowMonitors {
     this.#waiting.clear()
   }
 
+  /** It has read all that it was told; or there is too much of that. */
+  pace(ctx: Context, conn: Connection, hasRead: boolean): void {
+    const { unheard } = conn
+    if (hasRead === (unheard === null)) return
+    this.flush(ctx)
+    if (unheard === null) {
+      conn.unheard = new Map()
+      tellPace(ctx, conn, 'paused')
+      return
+    }
+    conn.unheard = null
+    const updates: FlowUpdate[] = []
+    for (const [flow, { event, own }] of unheard) {
+      if (ctx.flows.byId(flow.id) !== flow) continue
+      const flags = flagsOf(conn, event, own, (filter) => selects(filter, flow.record))
+      if (flags !== 0) updates.push(updateOf(event, flow, null, flags))
+    }
+    if (updates.length > 0) sendTo(ctx, conn.id, 0, { type: 'stats_reply', body: { kind: 'flow_monitor', updates } })
+    tellPace(ctx, conn, 'resumed')
+  }
+
   #of(conn: ConnId): FlowUpdate[] {
     let updates = this.#waiting.get(conn)
     if (updates === undefined) this.#waiting.set(conn, updates = [])
     return updates
   }
+}
+
+/** Of the monitors that want this to be told. */
+function flagsOf(conn: Connection, event: keyof typeof bitOf, own: boolean, concerns: (filter: FlowFilter) => boolean): number {
+  let flags = 0
+  for (const monitor of conn.monitors.values()) {
+    if ((monitor.flags & bitOf[event]) === 0 || (monitor.flags & ONLY_OWN) !== 0 && !own) continue
+    if (concerns(filterOf(monitor))) flags |= monitor.flags
+  }
+  return flags
+}
+
+/** Only the end of what the peer has heard of; the rest is remembered. */
+function passesWhilePaused(unheard: Unheard, event: keyof typeof bitOf, flow: Flow, before: FlowRecord | null, own: boolean): boolean {
+  const known = unheard.get(flow)
+  if (event === 'removed') {
+    unheard.delete(flow)
+    return known?.isNew !== true
+  }
+  unheard.set(flow, { event: known?.event === 'added' ? 'added' : event, isNew: known?.isNew ?? (event === 'added' && before === null), own: own || known?.own === true })
+  return false
+}
+
+function tellPace(ctx: Context, conn: Connection, event: 'paused' | 'resumed'): void {
+  sendTo(ctx, conn.id, 0, conn.version >= OF14 ? { type: 'stats_reply', body: { kind: 'flow_monitor', updates: [{ event }] } } : { type: `nx_flow_monitor_${event}` })
 }
 
 const filterOf = ({ tableId, match, outPort, outGroup }: FlowMonitor): FlowFilter =>

@@ -92,6 +92,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
       return DONE
     case 'barrier_request': return reply({ type: 'barrier_reply' })
     case 'barrier_reply': case 'features_reply': case 'get_config_reply': case 'packet_in': case 'flow_removed':
+    case 'nx_flow_monitor_paused': case 'nx_flow_monitor_resumed':
     case 'nx_role_reply': case 'nx_flow_removed': case 'nx_packet_in': case 'nx_packet_in2':
     case 'port_status': case 'stats_reply': case 'queue_get_config_reply': case 'role_reply': case 'get_async_reply':
     case 'role_status': case 'table_status': case 'requestforward': case 'controller_status':

@@ -18,6 +18,8 @@ export type NiciraMessage =
   | { readonly type: 'nx_set_controller_id'; readonly controllerId: number }
   | { readonly type: 'nx_flow_age' }
   | { readonly type: 'nx_flow_monitor_cancel'; readonly monitorId: number }
+  /** Before 1.4; later these are flow updates. */
+  | { readonly type: 'nx_flow_monitor_paused' } | { readonly type: 'nx_flow_monitor_resumed' }
   | { readonly type: 'nx_role_request'; readonly role: Role } | { readonly type: 'nx_role_reply'; readonly role: Role }
   | NxFlowMod
   | (Omit<FlowRemoved, 'type'> & { readonly type: 'nx_flow_removed' })

@@ -167,6 +167,7 @@ function details(message: Message): string {
     case 'requestforward': return formatMessage(message.request)
     case 'nx_set_flow_format': case 'nx_set_packet_in_format': return `format=${message.format}`
     case 'nx_flow_mod_table_id': return message.set ? 'on' : 'off'
+    case 'nx_flow_monitor_paused': case 'nx_flow_monitor_resumed': return ''
     case 'nx_flow_monitor_cancel': return `monitor=${message.monitorId}`
     case 'nx_set_controller_id': return `id=${message.controllerId}`
     case 'nx_role_request': case 'nx_role_reply': return `role=${message.role}`

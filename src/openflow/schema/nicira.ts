@@ -247,6 +247,8 @@ const row = (type: ExtensionRow['type'], expType: number, versions: ExtensionRow
   ({ type, experimenter: NICIRA, expType, versions, body })
 
 export const monitorCancel = one('nx_flow_monitor_cancel', { '1.0-1.3': [f('monitorId', u32)] })
+export const monitorPaused = one('nx_flow_monitor_paused', { '1.0-1.3': [] })
+export const monitorResumed = one('nx_flow_monitor_resumed', { '1.0-1.3': [] })
 export const niciraMessages: readonly ExtensionRow[] = [
   row('nx_role_request', 10, '1.0+', role('nx_role_request')),
   row('nx_role_reply', 11, '1.0+', role('nx_role_reply')),
@@ -259,7 +261,7 @@ export const niciraMessages: readonly ExtensionRow[] = [
   row('nx_flow_age', 18, '1.0+', nothing),
   row('set_async', 27, '1.0-1.3', asyncAs(5)),
   row('set_async', 19, '1.0-1.2', asyncAs(4)),
-  row('nx_flow_monitor_cancel', 21, '1.0-1.2', monitorCancel),
+  row('nx_flow_monitor_cancel', 21, '1.0-1.2', monitorCancel), row('nx_flow_monitor_paused', 22, '1.0-1.2', monitorPaused), row('nx_flow_monitor_resumed', 23, '1.0-1.2', monitorResumed),
   row('nx_set_controller_id', 20, '1.0+', one('nx_set_controller_id', { '1.0+': [pad(6), f('controllerId', u16)] })),
   row('nx_packet_in2', 30, '1.0+', packetIn2),
 ]

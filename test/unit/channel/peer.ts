@@ -90,6 +90,7 @@ export class Recorder implements ChannelSetEvents {
   readonly messages: { id: number; xid: number; message: Message; raw: Uint8Array }[] = []
   readonly refused: { id: number; xid: number; error: string; reason: string; raw: Uint8Array }[] = []
   readonly closed: { id: number; reason: string }[] = []
+  readonly monitorsBehind: boolean[] = []
   then: (id: number, xid: number, message: Message) => void = () => {}
 
   onOpen(connection: OpenConnection): void {
@@ -101,6 +102,9 @@ export class Recorder implements ChannelSetEvents {
   }
   onRefused(id: number, xid: number, error: string, reason: string, raw: Uint8Array): void {
     this.refused.push({ id, xid, error, reason, raw })
+  }
+  onMonitorsBehind(_id: number, isBehind: boolean): void {
+    this.monitorsBehind.push(isBehind)
   }
   onClose(id: number, reason: string): void {
     this.closed.push({ id, reason })

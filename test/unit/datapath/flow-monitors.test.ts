@@ -111,3 +111,61 @@ describe('a flow monitor', () => {
       assert.deepEqual(kindsSent(ask(r, 1, monitor({ monitorId: 3 }))), ['stats_reply'])
     })
 })
+
+describe('a flow monitor of a peer that does not read', () => {
+  const late = (flags = ALL): Rig => {
+    const r = watching({ flags })
+    for (const priority of [1, 2, 3]) r.send(2, flowMod({ priority }))
+    return r
+  }
+  const behind = (r: Rig, conn = 1): string[] => told(r.step({ kind: 'monitors_behind', conn }), conn)
+  const read = (r: Rig, conn = 1): string[] => told(r.step({ kind: 'monitors_read', conn }), conn)
+
+  it('pauses, and tells afterwards of what has become of each flow', () => {
+    const r = late()
+    assert.deepEqual(behind(r), ['paused'])
+    assert.deepEqual(behind(r), [], 'once')
+    const quiet = [
+      flowMod({ priority: 4 }), flowMod({ priority: 5 }), flowMod({ command: 'delete_strict', priority: 5 }),
+      flowMod({ command: 'modify_strict', priority: 1, instructions: apply(output(2)) }), flowMod({ command: 'modify_strict', priority: 4, instructions: apply(output(2)) }),
+      flowMod({ priority: 3, instructions: apply(output(3)) }),
+    ]
+    for (const message of quiet) assert.deepEqual(told(r.send(2, message), 1), [])
+    assert.deepEqual(told(r.send(2, flowMod({ command: 'delete_strict', priority: 2 })), 1), ['removed 2 delete'], 'of what it has heard of')
+    assert.deepEqual(read(r), ['added 4', 'modified 1', 'added 3', 'resumed'])
+    assert.deepEqual(read(r), [], 'once')
+    assert.deepEqual(told(r.send(2, flowMod({ priority: 6 })), 1), ['added 6'])
+  })
+
+  it('tells of the end of a flow that was replaced meanwhile', () => {
+    const r = late()
+    behind(r)
+    r.send(2, flowMod({ priority: 1, instructions: apply(output(3)) }))
+    assert.deepEqual(told(r.send(2, flowMod({ command: 'delete_strict', priority: 1 })), 1), ['removed 1 delete'])
+    assert.deepEqual(read(r), ['resumed'])
+  })
+
+  it('keeps to what it was asked for, and tells in full what was its own', () => {
+    const r = late(MODIFY | ONLY_OWN)
+    behind(r)
+    r.send(1, flowMod({ priority: 4 }))
+    r.send(2, flowMod({ command: 'modify_strict', priority: 1, instructions: apply(output(2)) }))
+    r.send(1, flowMod({ command: 'modify_strict', priority: 2, instructions: apply(output(2)) }))
+    assert.deepEqual(read(r), ['modified 2', 'resumed'])
+  })
+
+  it('concerns that peer alone', () => {
+    const r = late()
+    ask(r, 2, monitor({ flags: ALL | NO_ABBREV }))
+    behind(r)
+    assert.deepEqual(told(r.send(2, flowMod({ priority: 9 })), 2), ['added 9'])
+    assert.deepEqual(r.step({ kind: 'monitors_behind', conn: 77 }), [])
+  })
+
+  for (const version of ['1.0', '1.3'] as const)
+    it(`has messages of its own in ${version}`, () => {
+      const r = new Rig().connect(1, version)
+      ask(r, 1, monitor())
+      assert.deepEqual([kindsSent(r.step({ kind: 'monitors_behind', conn: 1 })), kindsSent(r.step({ kind: 'monitors_read', conn: 1 }))], [['nx_flow_monitor_paused'], ['nx_flow_monitor_resumed']])
+    })
+})
