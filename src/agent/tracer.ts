@@ -99,7 +99,7 @@ export class Tracer {
         const table = tables.find((candidate) => candidate.table === step.table)
         if (table !== undefined) {
           const flow = step.entry === null ? null : flowOf(Number(step.entry.controllerMetadata))
-          visits.push({ tableId: table.number, flow, missToController: step.entry === null && step.action === table.missToController })
+          visits.push({ tableId: table.number, flow, miss: step.action === table.missToController ? 'controller' : step.action === table.missDrop ? 'drop' : 'continue' })
         }
         const chooser = [group?.select, group?.failover].find((candidate) => candidate?.table === step.table)
         const multicast = chooser?.actions.find(({ name }) => name === step.action)?.roles.get('multicast')

@@ -2,10 +2,10 @@
  * The compiler: OpenFlow flows, groups, meters and ports → named entries for one pipeline. It keeps what is in the target (which
  * programs, replicas and multicast groups there are, and who uses them) and never talks to it.
  */
-import type { Change, Found, FlowRecord, Held, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
+import type { Change, Found, FlowRecord, Held, MissChoice, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
 import { refusal } from '../datapath/pipeline.js'
-import type { Contract } from './contract.js'
-import { exactly, tableEntry } from './entries.js'
+import type { Contract, FlowTable } from './contract.js'
+import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
 import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
@@ -13,7 +13,7 @@ import { type CompiledFlow, FlowCompiler } from './flow.js'
 import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
-import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedAction, NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
@@ -47,13 +47,14 @@ export class Compiler implements Pipeline {
   readonly #open = new Set<Plan>()
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
-  /** null: not known. */
-  #missToController: boolean | null = false
+  /** The default action of each flow table; null: not known. */
+  #misses: readonly (NamedAction | null)[] | null = null
 
   constructor({ contract, targetPorts }: CompilerOptions) {
     this.contract = contract
     this.#targetPorts = targetPorts
     this.features = featuresOf(contract)
+    this.#misses = this.#missActions(false, NO_CHOICES)
     this.#state = new SharedState(contract)
     const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
     this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
@@ -112,7 +113,7 @@ export class Compiler implements Pipeline {
     this.#flows.clear()
     this.#open.clear()
     this.#prepared = false
-    this.#missToController = holding === null ? false : null
+    this.#misses = holding === null ? this.#missActions(false, NO_CHOICES) : null
   }
 
   found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map() } }
@@ -168,7 +169,7 @@ export class Compiler implements Pipeline {
       case 'delete_meter': return this.#meters.delete(planning, change.meter, dying)
       case 'set_host': return this.#hosts.set(planning, change.host, change.previous)
       case 'delete_host': return this.#hosts.delete(planning, change.host)
-      case 'set_miss': return this.#setMiss(planning, change.toController)
+      case 'set_miss': return this.#setMiss(planning, this.#missActions(change.toController, change.tables))
       case 'set_ports': {
         this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
@@ -239,19 +240,27 @@ export class Compiler implements Pipeline {
     }
   }
 
-  #setMiss(planning: Planning, toController: boolean): void {
-    const before = this.#missToController
-    if (before === toController) return
-    for (const table of this.contract.tables) {
-      if (table.missDrop === null || table.missToController === null) continue
-      const to = (controller: boolean): NamedUpdate => {
-        const name = controller ? table.missToController : table.missDrop
-        return { op: 'modify', entity: { kind: 'default', table: table.table, action: { name: name ?? '', params: [] } } }
-      }
-      planning.main(to(toController), to(before === true), 'other')
-    }
-    this.#missToController = toController
-    planning.changed(() => { this.#missToController = before })
+  #setMiss(planning: Planning, misses: readonly (NamedAction | null)[]): void {
+    const before = this.#misses
+    this.contract.tables.forEach(({ table }, index) => {
+      const [wanted, had] = [misses[index] ?? null, before === null ? null : before[index] ?? null]
+      if (wanted === null || sameAction(wanted, had)) return
+      const to = (action: NamedAction): NamedUpdate => ({ op: 'modify', entity: { kind: 'default', table, action } })
+      planning.main(to(wanted), to(had ?? this.#missActions(false, NO_CHOICES)[index] ?? wanted), 'other')
+    })
+    this.#misses = misses
+    planning.changed(() => { this.#misses = before })
+  }
+
+  /** By table; null where the pipeline has one behaviour. */
+  #missActions(toController: boolean, choices: ReadonlyMap<number, MissChoice>): readonly (NamedAction | null)[] {
+    return this.contract.tables.map((table): NamedAction | null => {
+      const choice = choices.get(table.number)
+      if (choice === 'continue') return onward(table, table.number + 1)
+      const name = choice === 'controller' || choice === undefined && toController ? table.missToController : table.missDrop
+      if (choice !== undefined && name === null) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table.number} has no ${choice} for a miss`)
+      return table.missDrop === null || table.missToController === null || name === null ? null : { name, params: [] }
+    })
   }
 
   /** The fork of "emit, then execute the action set" is the same for all flows. */
@@ -273,6 +282,18 @@ export class Compiler implements Pipeline {
       replicas: [{ port: firstPort, instance: fork.emit }, { port: lastPort, instance: fork.actionSet }],
     })
   }
+}
+
+const NO_CHOICES: ReadonlyMap<number, MissChoice> = new Map()
+const sameAction = (a: NamedAction, b: NamedAction | null): boolean =>
+  b !== null && a.name === b.name && a.params.every(({ name, value }) => b.params.some((other) => other.name === name && other.value === value))
+
+/** What sends every packet on to a table: a flow's action without a flow. */
+function onward(table: FlowTable, next: number): NamedAction {
+  const wanted = new Map([['next_table', BigInt(next)]])
+  const action = chooseAction(table.actions, wanted, {})
+  if (action === null) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table.number} has no continue for a miss`)
+  return actionCall(action, wanted, {})
 }
 
 /** 1 for a flow with write-actions. */

@@ -82,11 +82,13 @@ export class TraceWalk {
     this.#list(actions, this.#actionSet, this.#state, 0)
   }
 
-  #table(list: TraceNode[], { tableId, flow, missToController }: TableVisit): TraceNode[] {
+  #table(list: TraceNode[], { tableId, flow, miss }: TableVisit): TraceNode[] {
     const number = String(tableId).padStart(2)
     if (flow === null) {
       const below = add(list, 'table', `${number}. No match.`)
-      add(below, 'action', missToController ? 'CONTROLLER:65535' : 'drop')
+      // Open vSwitch has no line for a table that lets it go on.
+      if (miss === 'continue') return below
+      add(below, 'action', miss === 'controller' ? 'CONTROLLER:65535' : 'drop')
       // OF 1.3.5 §5.4: a miss without a table-miss flow drops the packet, action set and all.
       this.#ended = true
       return below

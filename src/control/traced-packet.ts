@@ -1,12 +1,12 @@
 /** What a target's pipeline did to a packet, in OpenFlow's terms, with what lies beneath as text. */
-import type { FlowRecord } from '../datapath/pipeline.js'
+import type { FlowRecord, MissChoice } from '../datapath/pipeline.js'
 
 export interface TableVisit {
   readonly tableId: number
   /** Null: no flow matched. */
   readonly flow: FlowRecord | null
-  /** Without a flow: the packet went to the controllers (as OpenFlow 1.0 wants it), or nowhere. */
-  readonly missToController: boolean
+  /** Without a flow: the packet went to the controllers (as OpenFlow 1.0 wants it), nowhere, or on. */
+  readonly miss: MissChoice
 }
 /** The bucket that a group with a choice has taken, in the order in which they were taken. */
 export interface BucketChoice { readonly groupId: number; readonly bucket: number }

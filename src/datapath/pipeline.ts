@@ -73,6 +73,9 @@ export interface HostRecord {
   readonly idleTimeout: number
 }
 
+/** As in OF 1.1 §A.3.3; 'continue' with the next table. */
+export type MissChoice = 'controller' | 'continue' | 'drop'
+
 export type Change =
   | { readonly op: 'add_flow'; readonly flow: FlowRecord }
   /** Same table, match and priority and same id; make-before-break, counters kept unless `resetCounters`. */
@@ -92,8 +95,11 @@ export type Change =
   | { readonly op: 'delete_host'; readonly host: HostRecord }
   /** The full list of ports, at start and whenever one changes. */
   | { readonly op: 'set_ports'; readonly ports: readonly PortRecord[] }
-  /** What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected). */
-  | { readonly op: 'set_miss'; readonly toController: boolean }
+  /**
+   * What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected).
+   * `tables`: where a table-mod of 1.1 or 1.2 has said something else.
+   */
+  | { readonly op: 'set_miss'; readonly toController: boolean; readonly tables: ReadonlyMap<number, MissChoice> }
 
 /**
  * Why a change cannot be carried out. `error` goes to the controller; all `reasons` go to the log and to `explain`.

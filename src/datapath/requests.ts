@@ -67,7 +67,7 @@ export function handleRequest(ctx: Context, conn: Connection, message: Message, 
     case 'port_mod': return handlePortMod(ctx, conn, message, requester)
     case 'packet_out': return handlePacketOut(ctx, conn, message, requester)
     case 'meter_mod': return handleMeterMod(ctx, message, requester)
-    case 'table_mod': return handleTableMod(ctx, conn, message)
+    case 'table_mod': return handleTableMod(ctx, conn, message, requester)
     case 'stats_request': {
       const whole = assemble(conn, message, requester.xid)
       return 'kind' in whole ? whole : handleStats(ctx, conn, whole.body, requester)

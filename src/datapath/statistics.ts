@@ -143,7 +143,7 @@ function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReply
         const known = ctx.tally.of(tableId)
         return {
           tableId, name: ctx.capabilities.tableName(tableId), maxEntries: ctx.capabilities.table(tableId)?.maxEntries ?? 0,
-          features: features.get(tableId) ?? null, config: 0,
+          features: features.get(tableId) ?? null, config: ctx.miss.configOf(tableId),
           activeCount: ctx.flows.liveCount(tableId), lookupCount: known?.lookups ?? UNKNOWN, matchedCount: known?.matched ?? UNKNOWN,
         }
       }),

@@ -7,11 +7,12 @@
  */
 import { EvictionFlag, Table, TableConfig } from '../openflow/index.js'
 import type { TableDesc, TableMod, TableStatusReason } from '../openflow/index.js'
-import { OF14, receivesTableStatus, sendTo } from './connections.js'
+import { OF13, OF14, receivesTableStatus, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import { hardDeadline } from './expiry.js'
+import { chooseMiss } from './miss.js'
 import { DONE, fail } from './state.js'
-import type { Context, Flow, Outcome } from './state.js'
+import type { Context, Flow, Outcome, Requester } from './state.js'
 
 interface TableSettings { readonly eviction: boolean; readonly events: boolean; readonly down: number; readonly up: number; /** What is told next. */ readonly next: TableStatusReason }
 const PLAIN: TableSettings = { eviction: false, events: false, down: 0, up: 0, next: 'vacancy_down' }
@@ -27,11 +28,12 @@ export class TableConfigs {
   * watched(): IterableIterator<readonly [number, TableSettings]> { for (const entry of this.#tables) if (entry[1].events) yield entry }
 }
 
-export function handleTableMod(ctx: Context, conn: Connection, { tableId, config, vacancy }: TableMod): Outcome {
+export function handleTableMod(ctx: Context, conn: Connection, { tableId, config, vacancy }: TableMod, requester: Requester): Outcome {
   if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${tableId}`)
-  const known = conn.version >= OF14 ? TableConfig.EVICTION | TableConfig.VACANCY_EVENTS : 0
+  const known = conn.version >= OF14 ? TableConfig.EVICTION | TableConfig.VACANCY_EVENTS : conn.version < OF13 ? TableConfig.DEPRECATED : 0
   if ((config & ~known) !== 0) return fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${(config & ~known).toString(16)}`)
   if (vacancy !== null && (vacancy.down > vacancy.up || vacancy.up > 100)) return fail('OFPBPC_BAD_VALUE', `vacancy from ${vacancy.down} to ${vacancy.up} %`)
+  if (conn.version < OF13) return chooseMiss(ctx, tableId, config, requester)
   if (conn.version < OF14) return DONE
   const tableIds = tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, id) => id) : [tableId]
   for (const id of tableIds) {

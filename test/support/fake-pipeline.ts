@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { OXM } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
-import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, MissChoice, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
 
 export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
@@ -54,6 +54,7 @@ export class FakePipeline implements Pipeline {
   readonly hosts = new Map<number, HostRecord>()
   ports: readonly PortRecord[] = []
   missToController = false
+  misses: ReadonlyMap<number, MissChoice> = new Map()
   planned = 0
   /** Called for every plan; a returned refusal is the answer. */
   refuse: (changes: readonly Change[]) => Refusal | null = () => null
@@ -156,6 +157,7 @@ export class FakePipeline implements Pipeline {
         return
       case 'set_miss':
         this.missToController = change.toController
+        this.misses = change.tables
     }
   }
 

@@ -273,6 +273,17 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'packets that no flow matches', versions: ['OpenFlow11', 'OpenFlow12'],
+    steps: [
+      'ofctl add-flow TARGET table=2,in_port=1,arp,actions=output:2', `send 1 ${arpFrame}`, 'expect 0',
+      'ofctl mod-table TARGET 0 continue', `send 1 ${arpFrame}`, 'expect 0',
+      'ofctl mod-table TARGET 1 continue', `send 1 ${arpFrame}`, 'expect 1',
+      'ofctl add-flow TARGET priority=10,in_port=1,arp,actions=output:3', `send 1 ${arpFrame}`, 'expect 1', 'ofctl del-flows TARGET table=0',
+      'ofctl mod-table TARGET 1 drop', `send 1 ${arpFrame}`, 'expect 0', 'ofctl mod-table TARGET 1 controller', `send 1 ${arpFrame}`, 'expect 0',
+      'ofctl mod-table TARGET 0 controller', 'ofctl --sort dump-flows TARGET',
+    ],
+  },
+  {
     name: 'requests that cannot be', versions: since13,
     steps: [
       'ofctl add-flow TARGET table=5,actions=goto_table:5',

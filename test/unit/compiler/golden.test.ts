@@ -58,7 +58,8 @@ const cases: readonly (readonly [string, readonly Change[]])[] = [
   ['the meter of packet-ins', [{ op: 'add_meter', meter: meter(0xfffffffe, MeterFlag.PKTPS, { rate: 100 }) }]],
   ['limits of meters', [{ op: 'add_meter', meter: meter(1, MeterFlag.BURST, { rate: 1, burstSize: 40_000_000 }) }]],
   ['a flow without its meter', [{ op: 'add_flow', flow: flow(23, 0, [], { meter: 1 }) }]],
-  ['misses to the controller', [{ op: 'set_miss', toController: true }]],
+  ['misses to the controller', [{ op: 'set_miss', toController: true, tables: new Map() }]],
+  ['misses as tables of 1.1 are told', [{ op: 'set_miss', toController: true, tables: new Map([[0, 'continue'], [1, 'drop'], [2, 'controller']]) }]],
   ['a flow is deleted with all that only it used', [{ op: 'delete_flow', flow: flow(11, 0, [], {}), wantCounters: true }]],
   ['what is not supported', [{ op: 'add_flow', flow: flow(16, 0, [], { apply: [output(Port.NORMAL)] }) }]],
 ]

@@ -1,10 +1,10 @@
 /** Eviction, vacancy events and what table-desc says of them. OF 1.4.1 §6.5, §7.3.3, §7.3.5.14, §7.4.5 */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { EvictionFlag, FlowModFlag, Table, TableConfig } from '../../../src/openflow/index.js'
+import { EvictionFlag, FlowModFlag, Table, TableConfig, TableMiss } from '../../../src/openflow/index.js'
 import type { TableMod } from '../../../src/openflow/index.js'
 import { refusal } from '../../../src/datapath/pipeline.js'
-import { Rig, commits, errors, flowMod, kindsSent, sent } from '../../support/datapath-rig.js'
+import { Rig, changesOf, commits, errors, flowMod, kindsSent, sent } from '../../support/datapath-rig.js'
 
 const { EVICTION, VACANCY_EVENTS } = TableConfig
 const tableMod = (given: Partial<TableMod> = {}): TableMod => ({ type: 'table_mod', tableId: 0, config: 0, eviction: null, vacancy: null, ...given })
@@ -101,4 +101,51 @@ describe('table-mod and table-desc', () => {
     it(`are refused with ${error}: ${version} ${JSON.stringify(given)}`, () => {
       assert.deepEqual(errors(new Rig().connect(1, version).send(1, tableMod(given))), [error])
     })
+})
+
+describe('a miss in 1.1 and 1.2', () => {
+  const { CONTROLLER, CONTINUE, DROP } = TableMiss
+  const misses = (r: Rig): readonly (readonly [number, string])[] => [...r.pipeline.misses]
+  for (const version of ['1.1', '1.2'] as const)
+    it(`is as a table-mod of ${version} says, and the table's statistics tell it`, () => {
+      const r = new Rig().connect(1, version)
+      assert.deepEqual(changesOf(r.send(1, tableMod({ tableId: 1, config: CONTINUE }))), ['set_miss'])
+      r.send(1, tableMod({ tableId: 2, config: DROP }))
+      assert.deepEqual(misses(r), [[1, 'continue'], [2, 'drop']])
+      assert.equal(r.pipeline.missToController, true)
+      const [stats] = sent(r.stats(1, { kind: 'table' }))
+      assert.deepEqual(stats?.type === 'stats_reply' && stats.body.kind === 'table' && stats.body.tables.map(({ config }) => config), [0, CONTINUE, DROP, 0])
+      r.send(1, tableMod({ tableId: Table.ALL, config: CONTINUE }))
+      assert.deepEqual(misses(r).map(([, choice]) => choice), ['continue', 'continue', 'continue', 'controller'], 'there is nothing behind the last one')
+      r.send(1, tableMod({ tableId: Table.ALL, config: CONTROLLER }))
+      assert.deepEqual(new Set(misses(r).map(([, choice]) => choice)), new Set(['controller']))
+      assert.deepEqual(errors(r.send(1, tableMod({ config: 3 }))), ['OFPTMFC_BAD_CONFIG'])
+      assert.deepEqual(errors(r.send(1, tableMod({ config: 4 }))), ['OFPTMFC_BAD_CONFIG'])
+    })
+
+  it('is in the target when a barrier says so, and stays what it was where the target refuses it', () => {
+    const r = new Rig().connect(1, '1.1')
+    r.auto = false
+    const [first] = commits(r.send(1, tableMod({ config: DROP })))
+    assert.ok(first)
+    assert.deepEqual(r.send(1, tableMod({ config: CONTINUE })), [], 'one after the other')
+    const [second] = commits(r.step({ kind: 'committed', token: first.token }))
+    assert.ok(second)
+    assert.deepEqual(sent(r.send(1, { type: 'barrier_request' })), [])
+    const effects = r.step({ kind: 'rejected', token: second.token, failures: [{ subject: 'other', kind: 'target.rejected', message: 'no' }] })
+    assert.deepEqual(errors(effects), ['OFPTMFC_EPERM'])
+    for (const { token } of commits(effects)) r.step({ kind: 'committed', token })
+    assert.deepEqual(misses(r), [[0, 'drop']])
+  })
+
+  it('outlives the connection, and the target', () => {
+    const r = new Rig().connect(1, '1.2').connect(2, '1.3')
+    r.send(1, tableMod({ config: CONTINUE }))
+    r.step({ kind: 'disconnected', conn: 1 })
+    assert.deepEqual([misses(r), r.pipeline.missToController], [[[0, 'continue']], false])
+    r.send(2, tableMod())
+    r.step({ kind: 'target_lost' })
+    r.step({ kind: 'target_ready', fresh: true })
+    assert.deepEqual(misses(r), [[0, 'continue']], 'later versions say nothing of it')
+  })
 })
