@@ -32,6 +32,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   // The agent looks at the counters itself.
   if (table.counts) instructions.push('stat_trigger')
   const applyActions = applyActionsOf(contract, table, roles)
+  if (instructions.includes('meter')) applyActions.push('meter')
   const applySetField = settableIn(table.scope)
   if (applySetField.length > 0) applyActions.push('set_field')
   const write = writeFeatures(contract, table)

@@ -12,6 +12,7 @@ import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
 import type { NamedAction, NamedTableEntry } from './ir.js'
 import { checkMatch, compileMatch, targetPriority } from './match.js'
+import { meterFirst } from './metered.js'
 import type { MeterTables } from './meters.js'
 import { stepsOf } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
@@ -103,15 +104,16 @@ export class FlowCompiler {
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
     const { instructions } = record
     const context: ListContext = { inPort: inPortOf(record) }
-    const list = stepsOf(instructions.apply ?? [])
+    const { meter, apply } = meterFirst(instructions)
+    const list = stepsOf(apply)
     if (!list.ok) throw new CannotPlan(list.error, list.reason)
     const execution = this.#executions.compile(planning, list.steps, table.scope, this.#tail(instructions, table), context)
     uses.push(...execution.uses)
     const roles = new Map(execution.roles)
     roles.set('flow', BigInt(record.id))
-    if (instructions.meter !== null) {
-      roles.set('meter', BigInt(instructions.meter))
-      uses.push(this.#meters.use(planning, table, instructions.meter))
+    if (meter !== null) {
+      roles.set('meter', BigInt(meter))
+      uses.push(this.#meters.use(planning, table, meter))
     }
     if (instructions.writeMetadata !== null) {
       const { value, mask } = instructions.writeMetadata

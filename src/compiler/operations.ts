@@ -68,7 +68,7 @@ function opsOf(action: Action): readonly RewriteOp[] | null {
     case 'set_vlan_vid': return [op('ensure_vlan'), set('vlan_vid', BigInt(action.vid))]
     case 'set_vlan_pcp': return [op('ensure_vlan'), set('vlan_pcp', BigInt(action.pcp))]
     // A port has no queues but its own one, which serves every queue id, as on an Open vSwitch without QoS. OF 1.3.5 §5.12
-    case 'set_queue': return []
+    case 'set_queue': case 'note': return []
     default: return null
   }
 }

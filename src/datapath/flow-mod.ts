@@ -17,6 +17,7 @@ import type { FlowMod } from '../openflow/index.js'
 import { OF10, OF11, OF12 } from './connections.js'
 import type { Connection } from './connections.js'
 import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import { meterOf } from './meter-table.js'
 import { lifeOf } from './recovery.js'
 import type { FlowFilter } from './flow-table.js'
 import type { Intent } from './operations.js'
@@ -49,7 +50,7 @@ function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, requester
   if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
   if (locked !== undefined) return waitFor(locked)
-  const { meter } = flowMod.instructions
+  const meter = meterOf(flowMod.instructions)
   const meterLocked = meter === null ? 0 : ctx.meters.get(meter)?.token ?? 0
   if (meterLocked !== 0) return waitFor(meterLocked)
   const wrong = (flowMod.command === 'add' ? checkMatch(flowMod.match, table) : null) ?? checkInstructions(ctx, flowMod, conn.version)

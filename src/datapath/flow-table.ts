@@ -7,6 +7,7 @@
  */
 import { Group, OXM, Port, Table, matchKey, matchSubsumes } from '../openflow/index.js'
 import type { Action, Instructions, Match, OxmName } from '../openflow/index.js'
+import { meterOf } from './meter-table.js'
 import type { FlowId, FlowRecord } from './pipeline.js'
 import type { Flow } from './state.js'
 
@@ -162,8 +163,8 @@ export class FlowTables {
     for (const group of groupsOf(flow.previous.instructions)) {
       if (!kept.includes(group)) removeFrom(this.#byGroup, group, flow)
     }
-    const { meter } = flow.previous.instructions
-    if (meter !== null && meter !== flow.record.instructions.meter) removeFrom(this.#byMeter, meter, flow)
+    const meter = meterOf(flow.previous.instructions)
+    if (meter !== null && meter !== meterOf(flow.record.instructions)) removeFrom(this.#byMeter, meter, flow)
     if (flow.record.instructions.statTrigger === null) this.triggering.delete(flow)
     flow.previous = null
   }
@@ -213,7 +214,8 @@ export class FlowTables {
 
   #refer(flow: Flow, { instructions }: FlowRecord): void {
     for (const group of groupsOf(instructions)) addTo(this.#byGroup, group, flow)
-    if (instructions.meter !== null) addTo(this.#byMeter, instructions.meter, flow)
+    const meter = meterOf(instructions)
+    if (meter !== null) addTo(this.#byMeter, meter, flow)
     if (instructions.statTrigger !== null) this.triggering.add(flow)
   }
 
@@ -223,7 +225,8 @@ export class FlowTables {
     for (const record of [flow.record, flow.previous]) {
       if (record === null) continue
       for (const group of groupsOf(record.instructions)) removeFrom(this.#byGroup, group, flow)
-      if (record.instructions.meter !== null) removeFrom(this.#byMeter, record.instructions.meter, flow)
+      const meter = meterOf(record.instructions)
+      if (meter !== null) removeFrom(this.#byMeter, meter, flow)
     }
   }
 

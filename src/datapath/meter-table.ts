@@ -1,7 +1,15 @@
 /** The meters by id, with what they have counted. OF 1.3.5 §5.7. Checks of meter-mods are in meter-mod.ts. */
+import type { Instructions } from '../openflow/index.js'
 import type { MeterCounters } from './events.js'
 import { NO_COUNTERS, addCounters } from './state.js'
 import type { MeterEntry } from './state.js'
+
+/** The meter that a flow's packets go through: said by the instruction, or by an action of 1.5. */
+export const meterOf = ({ meter, apply }: Instructions): number | null => {
+  if (meter !== null || apply === null) return meter
+  for (const action of apply) if (action.type === 'meter') return action.meterId
+  return null
+}
 
 export class MeterTable {
   readonly #meters = new Map<number, MeterEntry>()

@@ -5,7 +5,7 @@
 import type { FlowMod } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
 import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
-import { noMeterCounters } from './meter-table.js'
+import { meterOf, noMeterCounters } from './meter-table.js'
 import type { Counters, FlowLife, FlowRecord, Found } from './pipeline.js'
 import { rearm } from './removal.js'
 import { NO_COUNTERS } from './state.js'
@@ -36,7 +36,8 @@ export function takeOver(ctx: Context, found: Found): void {
   for (const record of found.flows) {
     const { tableId, priority, match, instructions } = record
     const key = flowKey(priority, match)
-    const complete = groupsOf(instructions).every((id) => ctx.groups.get(id) !== undefined) && (instructions.meter === null || ctx.meters.get(instructions.meter) !== undefined)
+    const meter = meterOf(instructions)
+    const complete = groupsOf(instructions).every((id) => ctx.groups.get(id) !== undefined) && (meter === null || ctx.meters.get(meter) !== undefined)
     if (tableId >= ctx.flows.tableCount || ctx.flows.get(tableId, key) !== undefined || !complete) continue
     const flow = flowOf(ctx, { ...record, instructions: ctx.instructions.share(instructions) }, key)
     ctx.flows.insert(flow)

@@ -78,11 +78,13 @@ export function checkActions(actions: readonly Action[], check: ActionCheck): Ac
   return null
 }
 
-function unsupported(action: Action, { rules }: ActionCheck): ActionProblem | null {
+function unsupported(action: Action, { rules, strict, view }: ActionCheck): ActionProblem | null {
   switch (action.type) {
     case 'experimenter':
       // Of Open vSwitch's we know those that say what the model can say.
       return problem(action.experimenter === NICIRA ? 'OFPBAC_BAD_EXP_TYPE' : 'OFPBAC_BAD_EXPERIMENTER', `no such action of experimenter 0x${action.experimenter.toString(16)}`)
+    // Not in an action set, where Open vSwitch has none either.
+    case 'note': return strict || view === null ? null : problem('OFPBAC_BAD_TYPE', 'a note in an action set')
     case 'enqueue':
       return rules.actions.has('output') && rules.actions.has('set_queue') ? null : problem('OFPBAC_BAD_TYPE', 'no queues')
     case 'set_vlan_vid': case 'set_vlan_pcp': {

@@ -6,6 +6,7 @@ import { FlowModFlag, Meter, OXM, Port, StatTriggerFlag } from '../openflow/inde
 import type { FieldValue, FlowMod, Instructions, Match } from '../openflow/index.js'
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
+import { meterOf } from './meter-table.js'
 import type { ActionProblem, PacketView } from './validate-actions.js'
 import { checkActions, viewOfMatch } from './validate-actions.js'
 import type { Context } from './state.js'
@@ -82,8 +83,10 @@ function unsupportedInstruction(instructions: Instructions, { instructions: can 
 }
 
 /** "Invalid meter in meter action" is said of OFPMMFC_INVALID_METER since OF 1.4.1 §7.5.4.13; Open vSwitch does so in all versions. */
-const badMeter = (ctx: Context, { meter }: Instructions): ActionProblem | null =>
-  meter === null || (meter <= Meter.MAX && ctx.meters.get(meter) !== undefined) ? null : bad('OFPMMFC_INVALID_METER', `no meter ${meter}`)
+function badMeter(ctx: Context, instructions: Instructions): ActionProblem | null {
+  const meter = meterOf(instructions)
+  return meter === null || meter <= Meter.MAX && ctx.meters.get(meter) !== undefined ? null : bad('OFPMMFC_INVALID_METER', `no meter ${meter}`)
+}
 
 function badMetadata({ writeMetadata }: Instructions, { metadataWrite }: TableCapabilities): ActionProblem | null {
   if (writeMetadata === null || (writeMetadata.mask & ~metadataWrite) === 0n) return null

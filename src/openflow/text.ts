@@ -135,6 +135,7 @@ export function formatAction(action: Action): string {
       const { bits, src, srcOffset, dst, dstOffset } = action
       return `move:${OXM[src].text}[${srcOffset}..${srcOffset + bits - 1}]->${OXM[dst].text}[${dstOffset}..${dstOffset + bits - 1}]`
     }
+    case 'note': return `note:${Array.from(action.data, (byte) => byte.toString(16).padStart(2, '0')).join('.')}`
     case 'experimenter': return `experimenter(${hex(action.experimenter, 8)},${action.body.length} bytes)`
     case 'pop_vlan': case 'pop_pbb': case 'dec_mpls_ttl': case 'copy_ttl_out': case 'copy_ttl_in': return action.type
   }

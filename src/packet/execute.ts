@@ -71,6 +71,7 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
       case 'dec_mpls_ttl':
         if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
         break
+      case 'note': break
       case 'experimenter':
         throw new Error(`bug: experimenter action 0x${action.experimenter.toString(16)} reached execution; it is to be refused before`)
     }

@@ -23,7 +23,7 @@ export function fakeTable(tableId: number, nTables: number): TableFeatures {
   return {
     tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000, command: 'replace', features: 0,
     instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,
-    writeActions: allActions, writeActionsMiss: allActions, applyActions: allActions, applyActionsMiss: allActions,
+    writeActions: allActions, writeActionsMiss: allActions, applyActions: [...allActions, 'meter'], applyActionsMiss: [...allActions, 'meter'],
     match: allFields.map((field) => ({ field, maskable: OXM[field].maskable })), wildcards: allFields,
     writeSetField: settable, writeSetFieldMiss: settable, applySetField: settable, applySetFieldMiss: settable,
     syncFrom: [], writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [], packetTypes: [],
@@ -188,6 +188,7 @@ export class FakePipeline implements Pipeline {
 
   #checkReferences({ instructions }: FlowRecord): void {
     if (instructions.meter !== null) assert.ok(this.meters.has(instructions.meter), `a flow uses meter ${instructions.meter}, which is not there`)
+    for (const action of instructions.apply ?? []) if (action.type === 'meter') assert.ok(this.meters.has(action.meterId), `a flow uses meter ${action.meterId}, which is not there`)
     for (const action of [...(instructions.apply ?? []), ...(instructions.write ?? [])]) {
       if (action.type === 'group') assert.ok(this.groups.has(action.groupId), `a flow refers to group ${action.groupId}, which is not there`)
     }

@@ -141,6 +141,16 @@ const copyField: ActionRow = {
 }
 const COPY_HEADER = 8
 
+/** Everything behind the subtype, padding included. */
+const note: ActionRow = {
+  key: 'note', codes: { '1.0+': { nicira: 8 } },
+  decode(r, at, end, out) {
+    r.at = end
+    out.push({ type: 'note', data: r.bytes.slice(at, end) })
+  },
+  encode(w, action) { if (action.type === 'note') w.append(action.data) },
+}
+
 const rows: readonly ActionRow[] = [
   fixed('output', { '1.0+': 0 }, {
     '1.0': [f('port', port), f('maxLen', u16)],
@@ -168,6 +178,7 @@ const rows: readonly ActionRow[] = [
   fixed('pop_pbb', { '1.3+': 27 }, { '1.3+': [pad(4)] }),
   copyField,
   fixed('meter', { '1.5+': 29 }, { '1.5+': [f('meterId', u32)] }),
+  note,
 ]
 
 interface Placed { readonly row: ActionRow; readonly code: Code }

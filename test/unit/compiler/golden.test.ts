@@ -50,11 +50,17 @@ const cases: readonly (readonly [string, readonly Change[]])[] = [
     { op: 'add_flow', flow: flow(21, 1, [exact('eth_dst', 30n)], { meter: 1000, gotoTable: 2 }) },
     { op: 'add_flow', flow: flow(22, 1, [exact('eth_dst', 31n)], { meter: 1000 }) },
   ]],
+  ...[output(1), setField('ip_dscp', 1n), { type: 'push_vlan', ethertype: 0x8100 } as const, { type: 'meter', meterId: 1000 } as const].map((before): readonly [string, Change[]] =>
+    [`a meter action behind ${before.type}`, [{ op: 'add_flow', flow: flow(61, 0, [exact('eth_dst', 33n)], { apply: [before, { type: 'meter', meterId: 1000 }, output(2)] }) }]]),
   ['a changed meter changes no flow', [{
     op: 'modify_meter', previous: meter(1000, 0), meter: meter(1000, MeterFlag.PKTPS, { rate: 30 }, { rate: 10 }, { rate: 20, type: 'dscp_remark' }) }]],
   ['a meter that is deleted, with its flows', [
     { op: 'delete_flow', flow: flow(20, 0, [], {}), wantCounters: false }, { op: 'delete_flow', flow: flow(21, 1, [], {}), wantCounters: false },
     { op: 'delete_flow', flow: flow(22, 1, [], {}), wantCounters: false }, { op: 'delete_meter', meter: meter(1000, 0) }]],
+  ['a meter action behind what it does not see', [
+    { op: 'add_meter', meter: meter(7, 0, { rate: 1000 }) },
+    { op: 'add_flow', flow: flow(60, 0, [exact('eth_dst', 32n)], { apply: [setField('eth_dst', 9n), { type: 'note', data: new Uint8Array(6) }, { type: 'meter', meterId: 7 }, output(2)] }) },
+  ]],
   ['the meter of packet-ins', [{ op: 'add_meter', meter: meter(0xfffffffe, MeterFlag.PKTPS, { rate: 100 }) }]],
   ['limits of meters', [{ op: 'add_meter', meter: meter(1, MeterFlag.BURST, { rate: 1, burstSize: 40_000_000 }) }]],
   ['a flow without its meter', [{ op: 'add_flow', flow: flow(23, 0, [], { meter: 1 }) }]],

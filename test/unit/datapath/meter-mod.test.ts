@@ -201,3 +201,28 @@ describe('statistics of meters', () => {
     assert.deepEqual(errors(r.send(1, meterMod({ meterId: 4, flags: KBPS | STATS }))), ['OFPMMFC_BAD_FLAGS'])
   })
 })
+
+describe('a meter action in a list', () => {
+  const behind = (meterId: number) => ({ ...NO_INSTRUCTIONS, apply: [{ type: 'set_field', field: 'eth_dst', value: 1n, mask: null } as const, { type: 'meter', meterId } as const, output(1)] })
+
+  it('is a use of its meter like the instruction', () => {
+    const r = new Rig().connect(1, '1.5')
+    r.send(1, meterMod({ meterId: 1 }))
+    r.send(1, meterMod({ meterId: 2 }))
+    assert.deepEqual(errors(r.send(1, flowMod({ instructions: behind(3) }))), ['OFPMMFC_INVALID_METER'])
+    r.send(1, flowMod({ priority: 1, instructions: behind(1) }))
+    r.send(1, flowMod({ priority: 2, instructions: behind(1) }))
+    r.send(1, flowMod({ priority: 2, command: 'modify_strict', instructions: behind(2) }))
+    assert.deepEqual(changesOf(r.send(1, meterMod({ meterId: 1, command: 'delete' }))), ['delete_flow', 'delete_meter'])
+    assert.deepEqual([...r.datapath.flows()].map(({ priority }) => priority), [2])
+  })
+
+  it('waits for the change of its meter that is in flight', () => {
+    const r = new Rig().connect(1, '1.5')
+    r.auto = false
+    const [commit] = commits(r.send(1, meterMod({ meterId: 1 })))
+    assert.ok(commit)
+    assert.deepEqual(commits(r.send(1, flowMod({ instructions: behind(1) }))), [])
+    assert.deepEqual(changesOf(r.step({ kind: 'committed', token: commit.token })), ['add_flow'])
+  })
+})

@@ -90,7 +90,8 @@ describe('refused in 1.5', () => {
     ['a packet-out with metadata', { type: 'packet_out', bufferId: 0xffffffff, inPort: Port.CONTROLLER, match: [{ field: 'metadata', value: 1n, mask: null }], actions: [output(1)], data: new Uint8Array(60) }, 'OFPBMC_BAD_VALUE'],
     ['an optical port-mod', { type: 'port_mod', portNo: 1, hwAddr: 0x020000000001n, config: 0, mask: 0, advertise: 0, properties: [{ type: 'optical', configure: 1, freqLmda: 1, flOffset: 0, gridSpan: 0, txPwr: 0 }] }, 'OFPBPC_BAD_TYPE'],
     ['copy_field', flowMod({ instructions: apply({ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_dst' }) }), 'OFPBAC_BAD_TYPE'],
-    ['a meter in the middle of a list', flowMod({ instructions: apply(output(1), { type: 'meter', meterId: 1 }) }), 'OFPBAC_BAD_TYPE'],
+    ['a meter that is not there, in the middle of a list', flowMod({ instructions: apply(output(1), { type: 'meter', meterId: 1 }) }), 'OFPMMFC_INVALID_METER'],
+    ['a meter in an action set', flowMod({ instructions: { ...apply(), write: [{ type: 'meter', meterId: 1 }] } }), 'OFPBAC_BAD_TYPE'],
   ]
   for (const [what, request, error] of cases) it(what, () => assert.deepEqual(errors(sent(new Rig().connect(1, '1.5').send(1, request))), [error]))
 })

@@ -31,6 +31,7 @@ const cases: readonly (readonly [string, string, Action | string | null])[] = [
   ['load of too much', 'ffff0018 00002320 0007 0007 00000206 0000000000000100', 'OFPBAC_BAD_ARGUMENT'],
   ['load beyond the field', 'ffff0018 00002320 0007 0a2f 00000206 0000000000000001', 'OFPBAC_BAD_ARGUMENT'],
   ['load of a register', 'ffff0018 00002320 0007 001f 00010004 0000000000000001', null],
+  ['note', 'ffff0010 00002320 0008 112233445566', { type: 'note', data: Uint8Array.of(0x11, 0x22, 0x33, 0x44, 0x55, 0x66) }],
   ['controller', 'ffff0010 00002320 0014 0080 0000 01 00', { type: 'output', port: Port.CONTROLLER, maxLen: 128 }],
   ['controller with an id', 'ffff0010 00002320 0014 0080 0007 01 00', null],
   ['dec_ttl for one controller', 'ffff0018 00002320 0015 0001 00000000 0000 000000000000', { type: 'dec_nw_ttl' }],
