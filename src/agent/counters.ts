@@ -1,8 +1,8 @@
 /** Answers the datapath's read effects from the target's counters and the ports' statistics. */
+import { CounterColumns, CounterColumnsBuilder } from '../base/counter-columns.js'
 import type { Compiler } from '../compiler/index.js'
 import type { CounterAnswer, Counters, Effect, Input, MeterCounters } from '../datapath/index.js'
 import type { Southbound } from '../p4runtime/index.js'
-import { flowCounters } from './commit.js'
 import type { PortSource } from './port-monitor.js'
 
 type ReadEffect = Extract<Effect, { readonly kind: `read_${string}` }>
@@ -26,6 +26,7 @@ export class CounterReader {
   #answer(effect: ReadEffect): Promise<CounterAnswer> {
     switch (effect.kind) {
       case 'read_flow_counters': return this.#flows(effect)
+      case 'read_counters_of_flows': return this.#flowsOf(effect)
       case 'read_group_counters': return this.#groups(effect)
       case 'read_meter_counters': return this.#meters(effect)
       case 'read_port_counters': return this.#portCounters(effect)
@@ -33,21 +34,26 @@ export class CounterReader {
     }
   }
 
-  async #flows({ tableIds, flowIds }: Extract<ReadEffect, { kind: 'read_flow_counters' }>): Promise<Answer<'flows'>> {
-    const counter = this.#compiler.contract.flowCounter?.name ?? null
-    if (flowIds !== null) {
-      const cellOf = new Map(flowIds.flatMap((flowId): [number, number][] => {
-        const cell = this.#compiler.cellOf(flowId)
-        return cell === null ? [] : [[flowId, cell]]
-      }))
-      const entries = flowIds.flatMap((flowId) => cellOf.has(flowId) ? [] : this.#compiler.entryOf(flowId) ?? [])
-      const [direct, cells] = await Promise.all([entries.length === 0 ? [] : this.#southbound.readEntryCounters(entries), this.#cells(counter, [...cellOf.values()])])
-      return { what: 'flows', flows: withCells(flowCounters(direct), cellOf, cells) }
-    }
-    const tables = tableIds.flatMap((tableId) => this.#compiler.contract.tables[tableId]?.table ?? [])
-    const cellOf = new Map([...this.#compiler.cellsOf(tableIds)].map(({ flow, cell }) => [flow, cell]))
-    const [cells, ...direct] = await Promise.all([this.#cells(counter, [...cellOf.values()]), ...tables.map((table) => this.#southbound.readTableCounters(table))])
-    return { what: 'flows', flows: withCells(flowCounters(direct.flat()), cellOf, cells) }
+  async #flows({ flowIds }: Extract<ReadEffect, { kind: 'read_flow_counters' }>): Promise<Answer<'flows'>> {
+    const cellOf = new Map(flowIds.flatMap((flowId): [number, number][] => {
+      const cell = this.#compiler.cellOf(flowId)
+      return cell === null ? [] : [[flowId, cell]]
+    }))
+    const entries = flowIds.flatMap((flowId) => cellOf.has(flowId) ? [] : this.#compiler.entryOf(flowId) ?? [])
+    const [direct, cells] = await Promise.all([entries.length === 0 ? [] : this.#southbound.readEntryCounters(entries), this.#flowCells(cellOf)])
+    return { what: 'flows', flows: withCells(CounterColumns.of(direct.map(({ controllerMetadata: id, packets, bytes }) => ({ id, packets, bytes }))), cellOf, cells) }
+  }
+
+  async #flowsOf({ tableId }: Extract<ReadEffect, { kind: 'read_counters_of_flows' }>): Promise<Answer<'flows'>> {
+    const table = this.#compiler.contract.tables[tableId]?.table
+    if (table === undefined) return { what: 'flows', flows: CounterColumns.of([]) }
+    const cellOf = new Map([...this.#compiler.cellsOf([tableId])].map(({ flow, cell }) => [flow, cell]))
+    const [cells, direct] = await Promise.all([this.#flowCells(cellOf), this.#southbound.readTableCounters(table)])
+    return { what: 'flows', flows: withCells(direct, cellOf, cells) }
+  }
+
+  #flowCells(cellOf: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, Counters>> {
+    return this.#cells(this.#compiler.contract.flowCounter?.name ?? null, [...cellOf.values()])
   }
 
   /** Every packet of an ALL group counts for its first bucket; of other groups it counts for exactly one. */
@@ -109,15 +115,15 @@ export class CounterReader {
 }
 
 /** What the entries of flows with cells have counted does not count. */
-function withCells(direct: ReadonlyMap<number, Counters>, cellOf: ReadonlyMap<number, number>, cells: ReadonlyMap<number, Counters>): ReadonlyMap<number, Counters> {
+function withCells(direct: CounterColumns, cellOf: ReadonlyMap<number, number>, cells: ReadonlyMap<number, Counters>): CounterColumns {
   if (cellOf.size === 0) return direct
-  const flows = new Map(direct)
-  for (const [flow, cell] of cellOf) {
+  const counters = new CounterColumnsBuilder(direct.count + cellOf.size)
+  for (const { id, packets, bytes } of direct) if (!cellOf.has(id)) counters.addWide(id, packets, bytes)
+  for (const [id, cell] of cellOf) {
     const counted = cells.get(cell)
-    if (counted === undefined) flows.delete(flow)
-    else flows.set(flow, counted)
+    if (counted !== undefined) counters.addWide(id, counted.packets, counted.bytes)
   }
-  return flows
+  return counters.done()
 }
 
 const sum = (a: Counters, b: Counters): Counters => ({ packets: a.packets + b.packets, bytes: a.bytes + b.bytes })

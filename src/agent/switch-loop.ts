@@ -182,6 +182,11 @@ export class SwitchLoop {
         return
       }
       case 'packet_out': return this.#packets.packetOut(effect.packetOut)
+      case 'await_room': {
+        const tell = (): void => this.feed({ kind: 'room', token: effect.token })
+        if (this.#channels === null || !this.#channels.whenRoom(effect.conn, tell)) setImmediate(tell)
+        return
+      }
       case 'log': return this.#log[effect.level](effect.detail ?? {}, effect.text)
       default: {
         void this.#counters.read(effect).then((input) => this.feed(input))

@@ -144,6 +144,13 @@ export class ChannelSet {
     return sent
   }
 
+  /** Calls `tell` as Connection.whenRoom() does; false, and not, where there is no such connection. */
+  whenRoom(id: number, tell: () => void): boolean {
+    const connection = this.#entries.get(id)?.connection
+    connection?.whenRoom(tell)
+    return connection !== undefined
+  }
+
   /** Holds back the requests of one connection, or of all, those that open later included. */
   pause(id?: number): void {
     if (id === undefined) this.#paused = true

@@ -95,6 +95,8 @@ export class Connection {
   #probed = false
   #packetIns: PacketInScheduler
   #packetInTimer: NodeJS.Timeout | null = null
+  #wantRoom: (() => void)[] = []
+  #roomOffered = false
 
   constructor(socket: Socket, options: ConnectionOptions, events: ConnectionEvents, log: Logger, limitedLog: LimitedLog) {
     this.#socket = socket
@@ -153,6 +155,15 @@ export class Connection {
     }
     this.#steer()
     return true
+  }
+
+  /**
+   * Calls `tell` in a later turn, when little waits to be read by the peer or when the connection has ended: for replies
+   * that are made as fast as they are read.
+   */
+  whenRoom(tell: () => void): void {
+    this.#wantRoom.push(tell)
+    this.#offerRoom()
   }
 
   /** The datapath has a backlog: hold requests back. Echo is still answered. */
@@ -366,9 +377,19 @@ export class Connection {
     return chosen === undefined || chosen.outputSize > this.#options.limits.packetInBytes ? this : chosen
   }
 
+  #offerRoom(): void {
+    if (this.#roomOffered || this.#wantRoom.length === 0 || this.#state !== 'closed' && this.#output.size > this.#options.limits.roomBytes) return
+    this.#roomOffered = true
+    setImmediate(() => {
+      this.#roomOffered = false
+      for (const tell of this.#wantRoom.splice(0)) tell()
+    })
+  }
+
   #onProgress(): void {
     if (this.#state !== 'closed') this.#monitors.left(this.#output.size)
     if (!this.#packetIns.isEmpty) this.#sendPacketIns()
+    this.#offerRoom()
     // A peer that reads is alive, even while we do not read from it.
     if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()
     if (this.#output.size >= this.#options.limits.outputHighBytes / 2) return
@@ -446,6 +467,7 @@ export class Connection {
     } catch (error) {
       this.#log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, 'exception while handling the end of a connection')
     }
+    this.#offerRoom()
   }
 
   #endSocket(): void {

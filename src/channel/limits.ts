@@ -13,6 +13,8 @@ export interface ChannelLimits {
   readonly heldBytes: number
   /** A peer with more unread output than this is not read, and its requests wait, until it has read all. */
   readonly outputHighBytes: number
+  /** Long replies are made as far as this; less than packetInBytes, so that they hold up no packet-in. */
+  readonly roomBytes: number
   /** Packet-ins wait while there is more output than this. */
   readonly packetInBytes: number
   /** Packet-ins that wait, misses and others each; beyond it the port with the most of them loses (counted). */
@@ -34,6 +36,7 @@ const MiB = 1024 * 1024
 export const defaultLimits: ChannelLimits = {
   heldBytes: 16 * MiB,
   outputHighBytes: 1 * MiB,
+  roomBytes: 128 * 1024,
   packetInBytes: 256 * 1024,
   packetInQueue: 1024,
   packetInQueueBytes: 1 * MiB,

@@ -5,7 +5,8 @@
  *                 │
  *                 ├─ a barrier waits until nothing of the connection is outstanding: every earlier change is acknowledged
  *                 │  by the target (or its error sent) and every earlier reply sent
- *                 └─ a request that touches something in flight waits for that commit
+ *                 ├─ a request that touches something in flight waits for that commit
+ *                 └─ statistics of many flows wait while several of them are under way
  *
  * What is behind a waiting request waits too; so nothing overtakes a barrier, and requests of one connection are carried
  * out in the order in which they came. Echo requests alone are answered at once: they ask whether the connection lives.
@@ -14,6 +15,7 @@ import { sendError, sendTo } from './connections.js'
 import type { Connection, Pending } from './connections.js'
 import type { ConnId } from './events.js'
 import { handleRequest } from './requests.js'
+import { REPORT_GATE } from './state.js'
 import type { Context, Requester } from './state.js'
 
 /** Far more than a channel that heeds backlog() lets in; a connection that exceeds it is closed. */
@@ -52,7 +54,11 @@ export function close(ctx: Context, id: ConnId): void {
 
 function isBlocked(ctx: Context, conn: Connection): boolean {
   if (conn.blocked === null) return false
-  return conn.blocked.on === 'barrier' ? conn.outstanding > 0 : ctx.ops.isPending(conn.blocked.token)
+  switch (conn.blocked.on) {
+    case 'barrier': return conn.outstanding > 0
+    case 'report': return ctx.reports.isFull(conn.id)
+    case 'commit': return ctx.ops.isPending(conn.blocked.token)
+  }
 }
 
 /** False if it has to wait. */
@@ -70,6 +76,6 @@ function carryOut(ctx: Context, conn: Connection, item: Pending): boolean {
   const outcome = handleRequest(ctx, conn, item.message, requester)
   if (outcome.kind === 'error') sendError(ctx, requester, outcome.error, outcome.reasons)
   if (outcome.kind !== 'wait') return true
-  conn.blocked = { on: 'commit', token: outcome.token }
+  conn.blocked = outcome.token === REPORT_GATE ? { on: 'report' } : { on: 'commit', token: outcome.token }
   return false
 }

@@ -27,8 +27,8 @@ export type Pending =
   | { readonly kind: 'message'; readonly xid: number; readonly message: Message; readonly raw: Uint8Array }
   | { readonly kind: 'refused'; readonly xid: number; readonly error: `OFP${string}`; readonly raw: Uint8Array }
 
-/** What the head of a connection's queue waits for: every earlier request of the connection, or one commit. */
-export type Blocked = { readonly on: 'barrier' } | { readonly on: 'commit'; readonly token: Token }
+/** What the head of a connection's queue waits for: every earlier request of the connection, the end of a report, or one commit. */
+export type Blocked = { readonly on: 'barrier' | 'report' } | { readonly on: 'commit'; readonly token: Token }
 
 export interface Connection {
   readonly id: ConnId

@@ -22,6 +22,7 @@ import { Expiry } from './expiry.js'
 import type { FailModeConfig } from './fail-mode.js'
 import { FlowMonitors } from './flow-monitors.js'
 import { explainFlowMod, type Explanation } from './explain.js'
+import { FlowReports } from './flow-reports.js'
 import { FlowTables } from './flow-table.js'
 import { GroupTable } from './group-table.js'
 import { Hosts, type HostView } from './hosts.js'
@@ -65,7 +66,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
+      instructions: new SharedInstructions(), reads: new Reads(), reports: new FlowReports(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
       monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(), triggers: new StatTriggers(now),
       standalone: new Standalone(config.failMode ?? secure, now),
       emit: (effect) => { this.#effects.push(effect) },
@@ -176,6 +177,9 @@ export class Datapath {
       case 'counters':
         ctx.reads.answered(ctx, input.token, input.answer)
         return
+      case 'room':
+        ctx.reports.room(ctx, input.token)
+        return
       case 'packet_in':
         deliverPacketIn(ctx, input)
         return
@@ -220,6 +224,7 @@ export class Datapath {
   #targetLost(ctx: Context): void {
     ctx.ops.target = 'lost'
     ctx.reads.abandon(ctx)
+    ctx.reports.abandon()
   }
 
   #follow(): void {

@@ -15,6 +15,7 @@
  * - The bytes of `raw` must not change afterwards (no buffer reuse): they are kept until the request is acknowledged.
  */
 import type { Millis } from '../base/clock.js'
+import type { CounterColumns } from '../base/counter-columns.js'
 import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
@@ -71,7 +72,7 @@ export interface TableCounters { readonly lookups: bigint; readonly matched: big
 
 /** `what` repeats the kind of the read effect. A missing key means "not known": reported as all ones, for a flow as its last reading. */
 export type CounterAnswer =
-  | { readonly what: 'flows'; readonly flows: ReadonlyMap<FlowId, Counters> }
+  | { readonly what: 'flows'; readonly flows: CounterColumns }
   | { readonly what: 'groups'; readonly groups: ReadonlyMap<number, GroupCounters> }
   | { readonly what: 'meters'; readonly meters: ReadonlyMap<number, MeterCounters> }
   | { readonly what: 'ports'; readonly ports: ReadonlyMap<number, PortCounterValues> }
@@ -125,6 +126,8 @@ export type Input =
   /** `restarted`: flows whose count lacks this, because of the plan and its being taken back. */
   | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }
+  /** The answer to `await_room`. */
+  | { readonly kind: 'room'; readonly token: Token }
   | PacketInInput
   /** These flows, or hosts, have seen no packet for their idle timeout. */
   | { readonly kind: 'idle'; readonly flowIds: readonly FlowId[] }
@@ -164,12 +167,15 @@ export type Effect =
    * lost, so entries that exist already are overwritten and entries that are gone already are not missed.
    */
   | { readonly kind: 'commit'; readonly token: Token; readonly plan: Plan; readonly again: boolean }
-  /** `flowIds` names the flows when they are few; null: read these tables whole. */
-  | { readonly kind: 'read_flow_counters'; readonly token: Token; readonly tableIds: readonly number[]; readonly flowIds: readonly FlowId[] | null }
+  | { readonly kind: 'read_flow_counters'; readonly token: Token; readonly flowIds: readonly FlowId[] }
+  /** Of all flows of a table. A `commit` after it need not wait for it. */
+  | { readonly kind: 'read_counters_of_flows'; readonly token: Token; readonly tableId: number }
   | { readonly kind: 'read_group_counters'; readonly token: Token; readonly groups: readonly GroupRecord[] }
   | { readonly kind: 'read_meter_counters'; readonly token: Token; readonly meters: readonly MeterRecord[] }
   | { readonly kind: 'read_port_counters'; readonly token: Token; readonly portNos: readonly number[] }
   | { readonly kind: 'read_table_counters'; readonly token: Token; readonly tableIds: readonly number[] }
+  /** To be answered by `room` in a later turn, when little waits to be read by the connection or when it is gone. */
+  | { readonly kind: 'await_room'; readonly conn: ConnId; readonly token: Token }
   /** Validated; the buffer id is NO_BUFFER. */
   | { readonly kind: 'packet_out'; readonly conn: ConnId; readonly xid: number; readonly packetOut: PacketOut }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string; readonly detail?: Readonly<Record<string, unknown>> }

@@ -196,6 +196,7 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
     apply: () => {
       for (const { flow, record, update } of parts) {
         ctx.flows.replace(flow, record)
+        if (resetCounters) ctx.reads.restarted(flow.id)
         Object.assign(flow, update, resetCounters ? { base: NO_COUNTERS, last: NO_COUNTERS } : {})
         ctx.expiry.forget(flow)
       }

@@ -101,6 +101,9 @@ export class FlowTables {
 
   inTable(tableId: number): Iterable<Flow> { return this.#tables[tableId]?.byKey.values() ?? [] }
 
+  /** Also those whose removal is under way. */
+  count(tableId: number): number { return this.#tables[tableId]?.byKey.size ?? 0 }
+
   * all(): IterableIterator<Flow> { yield* this.#byId.values() }
 
   /** Also those whose removal is under way. */
@@ -186,9 +189,9 @@ export class FlowTables {
   /**
    * The flows a filter selects. To be 'changed': a flow with a change in flight is selected by its match alone, because
    * its cookie and outputs are not certain yet, and whoever changes it has to wait in any case. To be 'reported': flows
-   * as they are now, without those that are being removed.
+   * as they are now, without those that are being removed. Of a loose filter at least `enough`, where there are so many.
    */
-  select(filter: FlowFilter, purpose: 'changed' | 'reported'): Flow[] {
+  select(filter: FlowFilter, purpose: 'changed' | 'reported', enough = Infinity): Flow[] {
     const passes = purpose === 'changed' ? mayPass : isReported
     const selected: Flow[] = []
     const tables = filter.tableId === Table.ALL ? this.#tables : this.#tables.slice(filter.tableId, filter.tableId + 1)
@@ -207,6 +210,7 @@ export class FlowTables {
         if ((low & ~flow.fieldsLow) !== 0 || (high & ~flow.fieldsHigh) !== 0) continue
         if (!passes(flow, filter)) continue
         if (everything || matchSubsumes(filter.match, flow.record.match)) selected.push(flow)
+        if (selected.length >= enough) return selected
       }
     }
     return selected
@@ -247,6 +251,12 @@ function passes({ record: { cookie, instructions } }: Pick<Flow, 'record'>, filt
   return filter.outGroup === Group.ANY || groupsOf(instructions).includes(filter.outGroup)
 }
 const mayPass = (flow: Flow, filter: FlowFilter): boolean => flow.token !== 0 || passes(flow, filter)
+/** What select() does for one flow that is to be reported. */
+export function reporterOf(filter: FlowFilter): (flow: Flow) => boolean {
+  const { low, high } = fieldsOf(filter.match)
+  const everything = filter.match.length === 0
+  return (flow) => (low & ~flow.fieldsLow) === 0 && (high & ~flow.fieldsHigh) === 0 && isReported(flow, filter) && (everything || matchSubsumes(filter.match, flow.record.match))
+}
 const isReported = (flow: Flow, filter: FlowFilter): boolean => !flow.deleting && passes(flow, filter)
 
 function addTo<K>(index: Map<K, Set<Flow>>, key: K, flow: Flow): void {

@@ -146,6 +146,7 @@ export class Operations {
     for (const [id, counters] of restarted) {
       const flow = ctx.flows.byId(id)
       if (flow !== undefined) flow.base = addCounters(flow.base, counters)
+      ctx.reads.restarted(id)
     }
   }
 

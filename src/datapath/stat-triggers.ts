@@ -12,9 +12,10 @@ import type { Millis } from '../base/clock.js'
 import { NO_FLOW_COUNTS, StatTriggerFlag } from '../openflow/index.js'
 import type { Duration, FlowCounters, StatTrigger } from '../openflow/index.js'
 import { OF15, receivesStatTriggers, sendTo } from './connections.js'
+import type { Effect, Token } from './events.js'
 import type { FlowRecord } from './pipeline.js'
 import { durationOf } from './removal.js'
-import { noteCounters } from './statistics.js'
+import { noteCounters } from './flow-reports.js'
 import type { Context, Flow, Requester } from './state.js'
 
 const INTERVAL: Millis = 1000
@@ -68,25 +69,36 @@ export class StatTriggers {
     if (due === null || ctx.now < due) return
     const started = ctx.now
     const flows = [...ctx.flows.triggering]
-    const tableIds = [...new Set(flows.map(({ tableId }) => tableId))].sort((a, b) => a - b)
+    const reads = flows.length <= FEW_FLOWS
+      ? [(token: Token): Effect => ({ kind: 'read_flow_counters', token, flowIds: flows.map(({ id }) => id) })]
+      : [...new Set(flows.map(({ tableId }) => tableId))].map((tableId) => (token: Token): Effect => ({ kind: 'read_counters_of_flows', token, tableId }))
     this.#reading = true
-    ctx.reads.start(ctx, NOBODY, (token) => ({ kind: 'read_flow_counters', token, tableIds, flowIds: flows.length <= FEW_FLOWS ? flows.map(({ id }) => id) : null }), (_, answer) => {
-      this.#reading = false
-      this.#lookedAt = ctx.now
-      this.#pause = Math.max(INTERVAL, SHARE * (ctx.now - started))
-      if (answer?.what !== 'flows') return
-      const told: FlowCounters[] = []
-      for (const flow of flows) {
-        if (flow.deleting || flow.token !== 0 || ctx.flows.byId(flow.id) !== flow) continue
-        noteCounters(flow, answer)
-        const idle = this.#passes(ctx, flow)
-        if (idle !== null) told.push(countersOf(ctx, flow, idle))
-      }
-      if (told.length === 0) return
-      for (const conn of ctx.conns.all()) {
-        if (conn.version >= OF15 && receivesStatTriggers(conn)) sendTo(ctx, conn.id, 0, { type: 'stats_reply', body: { kind: 'flow_stats', flows: told } })
-      }
-    })
+    let open = reads.length
+    let complete = true
+    for (const read of reads) {
+      ctx.reads.start(ctx, NOBODY, read, (_, answer) => {
+        if (answer?.what !== 'flows') complete = false
+        else for (let at = 0; at < answer.flows.count; at++) noteCounters(ctx, answer.flows, at)
+        if (--open > 0) return
+        this.#reading = false
+        this.#lookedAt = ctx.now
+        this.#pause = Math.max(INTERVAL, SHARE * (ctx.now - started))
+        if (complete) this.#look(ctx, flows)
+      })
+    }
+  }
+
+  #look(ctx: Context, flows: readonly Flow[]): void {
+    const told: FlowCounters[] = []
+    for (const flow of flows) {
+      if (flow.deleting || flow.token !== 0 || ctx.flows.byId(flow.id) !== flow) continue
+      const idle = this.#passes(ctx, flow)
+      if (idle !== null) told.push(countersOf(ctx, flow, idle))
+    }
+    if (told.length === 0) return
+    for (const conn of ctx.conns.all()) {
+      if (conn.version >= OF15 && receivesStatTriggers(conn)) sendTo(ctx, conn.id, 0, { type: 'stats_reply', body: { kind: 'flow_stats', flows: told } })
+    }
   }
 
   /** A flow has new contents; what counts from zero again can reach its thresholds again. */

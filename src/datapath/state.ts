@@ -14,6 +14,7 @@ import type { Connections } from './connections.js'
 import type { DatapathConfig, Effect, MeterCounters, Token } from './events.js'
 import type { Expiry } from './expiry.js'
 import type { FlowMonitors } from './flow-monitors.js'
+import type { FlowReports } from './flow-reports.js'
 import type { FlowTables } from './flow-table.js'
 import type { GroupTable } from './group-table.js'
 import type { Hosts } from './hosts.js'
@@ -111,6 +112,8 @@ export type Outcome =
   /** Nothing has been done; to be tried again once this commit is answered. */
   | { readonly kind: 'wait'; readonly token: Token }
 
+/** What a request waits for when its connection has enough reports under way; never the token of a commit. */
+export const REPORT_GATE: Token = -2
 export const DONE: Outcome = { kind: 'done' }
 export const fail = (error: ErrorName, ...reasons: string[]): Outcome => ({ kind: 'error', error, reasons })
 export const waitFor = (token: Token): Outcome => ({ kind: 'wait', token })
@@ -127,6 +130,7 @@ export interface Context {
   readonly conns: Connections
   readonly ops: Operations
   readonly reads: Reads
+  readonly reports: FlowReports
   readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour

@@ -11,14 +11,14 @@ import { scheduleFeatures } from './bundle-schedule.js'
 import { bundleCapabilities } from './bundles.js'
 import type { Connection } from './connections.js'
 import { controllerStatus } from './controllers.js'
-import type { CounterAnswer } from './events.js'
 import { requestMonitors } from './flow-monitors.js'
+import { noteCounters, type Tell } from './flow-reports.js'
 import type { FlowFilter } from './flow-table.js'
 import { groupsInBuckets } from './group-table.js'
 import { meterStats, selectMeters, unknownMeter } from './meter-statistics.js'
 import { refuseExperimenter } from './nicira.js'
 import { durationOf } from './removal.js'
-import { DONE, addCounters, fail } from './state.js'
+import { DONE, NO_COUNTERS, REPORT_GATE, addCounters, fail, waitFor } from './state.js'
 import type { Context, Flow, GroupEntry, Outcome, Requester } from './state.js'
 import { tableDescs } from './table-config.js'
 import { requestTables, tableFeatures } from './table-features.js'
@@ -36,19 +36,25 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     sendTo(ctx, requester.conn, requester.xid, { type: 'stats_reply', body: reply })
     return DONE
   }
+  const part = (body: StatsReplyBody, isLast: boolean): void =>
+    sendTo(ctx, requester.conn, requester.xid, isLast ? { type: 'stats_reply', body } : { type: 'stats_reply', body, more: true })
   switch (body.kind) {
     case 'desc': return reply({ kind: 'desc', ...ctx.config.description })
-    case 'flow': return selectFlows(ctx, conn, body, requester, (flows) => {
-      reply({ kind: 'flow', flows: flows.map((flow) => flowStats(ctx, flow)) })
+    case 'flow': return selectFlows(ctx, conn, body, requester, (flows, isLast) => {
+      part({ kind: 'flow', flows: flows.map((flow) => flowStats(ctx, flow)) }, isLast)
     })
-    case 'nx_flow': return selectFlows(ctx, conn, body, requester, (flows) => {
+    case 'nx_flow': return selectFlows(ctx, conn, body, requester, (flows, isLast) => {
       const ageOf = (flow: Flow): number => durationOf(flow.modifiedAt, ctx.now).durationSec
-      reply({ kind: 'nx_flow', flows: flows.map((flow) => ({ ...flowStats(ctx, flow), idleAge: null, hardAge: ageOf(flow) })) })
+      part({ kind: 'nx_flow', flows: flows.map((flow) => ({ ...flowStats(ctx, flow), idleAge: null, hardAge: ageOf(flow) })) }, isLast)
     })
-    case 'aggregate': case 'nx_aggregate': return selectFlows(ctx, conn, body, requester, (flows) => {
-      const sum = flows.reduce((total, flow) => addCounters(total, flow.last), { packets: 0n, bytes: 0n })
-      reply({ kind: body.kind, packetCount: sum.packets, byteCount: sum.bytes, flowCount: flows.length })
-    })
+    case 'aggregate': case 'nx_aggregate': {
+      let [sum, flowCount] = [NO_COUNTERS, 0]
+      return selectFlows(ctx, conn, body, requester, (flows, isLast) => {
+        for (const { last } of flows) if (last !== NO_COUNTERS) sum = addCounters(sum, last)
+        flowCount += flows.length
+        if (isLast) reply({ kind: body.kind, packetCount: sum.packets, byteCount: sum.bytes, flowCount })
+      })
+    }
     case 'table': return tableStats(ctx, requester, reply)
     case 'port': return portStats(ctx, body.portNo, requester, reply)
     case 'queue': return queueStats(ctx, body.portNo, body.queueId, reply)
@@ -72,8 +78,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
       const problem = noQueue(ctx, body.portNo, body.queueId)
       return problem ?? reply({ kind: 'queue_desc', queues: [] })
     }
-    case 'flow_stats': return selectFlows(ctx, conn, body, requester, (flows) => {
-      reply({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) })
+    case 'flow_stats': return selectFlows(ctx, conn, body, requester, (flows, isLast) => {
+      part({ kind: 'flow_stats', flows: flows.map((flow) => flowCounters(ctx, flow)) }, isLast)
     })
     case 'flow_monitor': return requestMonitors(ctx, conn, body.monitors, requester)
     case 'controller_status': return controllerStatus(ctx, (controllers) => reply({ kind: 'controller_status', controllers }))
@@ -85,38 +91,34 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
   }
 }
 
-function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, requester: Requester, finish: (flows: readonly Flow[]) => void): Outcome {
+/** Few flows are read one by one and told at once, many in parts. */
+function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, requester: Requester, tell: Tell): Outcome {
   const { tableId, match, cookie, cookieMask, outPort, outGroup } = withoutPacketType(filter)
   const emergency = conn.version === OF10 && tableId === TABLE_EMERGENCY
   if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount && !emergency) return fail('OFPBRC_BAD_TABLE_ID', `no table ${tableId}`)
   const criteria: FlowFilter = { tableId, match, priority: null, cookie, cookieMask, outPort, outGroup }
-  const selected = emergency ? [] : ctx.flows.select(criteria, 'reported')
+  const selected = emergency ? [] : ctx.flows.select(criteria, 'reported', FEW_FLOWS + 1)
   if (selected.length === 0) {
-    finish([])
-    return DONE
+    tell([], true)
+  } else if (selected.length <= FEW_FLOWS) {
+    ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_flow_counters', token, flowIds: selected.map((flow) => flow.id) }), (_, answer) => {
+      for (let at = 0; answer?.what === 'flows' && at < answer.flows.count; at++) noteCounters(ctx, answer.flows, at)
+      tell(selected.filter((flow) => !flow.deleting && ctx.flows.byId(flow.id) === flow), true)
+    })
+  } else {
+    if (ctx.reports.isFull(requester.conn)) return waitFor(REPORT_GATE)
+    ctx.reports.start(ctx, requester, criteria, tableId === Table.ALL ? allTables(ctx) : [tableId], tell)
   }
-  const tableIds = [...new Set(selected.map((flow) => flow.tableId))].sort((a, b) => a - b)
-  const flowIds = selected.length <= FEW_FLOWS ? selected.map((flow) => flow.id) : null
-  ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_flow_counters', token, tableIds, flowIds }), (_, answer) => {
-    const alive = selected.filter((flow) => !flow.deleting && ctx.flows.byId(flow.id) === flow)
-    if (answer?.what === 'flows') for (const flow of alive) noteCounters(flow, answer)
-    finish(alive)
-  })
   return DONE
 }
 
-export function noteCounters(flow: Flow, answer: Extract<CounterAnswer, { what: 'flows' }>): void {
-  const read = answer.flows.get(flow.id)
-  if (read === undefined) return
-  const now = addCounters(flow.base, read)
-  // While a change is on its way the target may count from zero already, and what it had counted is still to be told.
-  if (flow.token === 0 || now.packets >= flow.last.packets) flow.last = now
-}
+const allTables = (ctx: Context): number[] => Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
 
 function flowStats(ctx: Context, flow: Flow): FlowStats {
   const { tableId, priority, idleTimeout, cookie, match, instructions } = flow.record
+  const { durationSec, durationNsec } = durationOf(flow.createdAt, ctx.now)
   return {
-    tableId, ...durationOf(flow.createdAt, ctx.now), priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags, importance: flow.importance,
+    tableId, durationSec, durationNsec, priority, idleTimeout, hardTimeout: flow.hardTimeout, flags: flow.flags, importance: flow.importance,
     cookie, packetCount: flow.last.packets, byteCount: flow.last.bytes, match, instructions,
   }
 }
@@ -133,7 +135,7 @@ function flowCounters(ctx: Context, flow: Flow): FlowCounters {
 
 /** `lookup_count` is hits and misses of the table, where the target counts them. OF 1.3.5 §7.3.5.4 */
 function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
-  const tableIds = Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
+  const tableIds = allTables(ctx)
   const features = new Map(ctx.capabilities.tableFeatures().map((table) => [table.tableId, table]))
   ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_table_counters', token, tableIds }), (_, answer) => {
     if (answer?.what === 'tables') ctx.tally.note(tableIds, answer.tables)

@@ -214,7 +214,7 @@ function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, ve
   const type = isReply ? table.statsReply : table.statsRequest
   const form = isReply ? row.reply : row.request
   writer.lossy = isReply
-  const moreAtEnd = !isReply && message.more
+  const moreAtEnd = message.more === true
   if (!isItemList(form)) {
     beginStats(row, version)
     form.encode(writer, body)

@@ -367,7 +367,7 @@ export type StatsReplyBody =
 /** The codec splits a reply that would exceed 64 KiB into several messages with REPLY_MORE (OF 1.3.5 §7.3.5). */
 export interface StatsReply {
   readonly type: 'stats_reply'; readonly body: StatsReplyBody
-  /** Set by the decoder: further messages of the same reply follow. Ignored by the encoder. */
+  /** Further messages of the same reply follow. */
   readonly more?: boolean
 }
 

@@ -3,6 +3,7 @@
  * client and a target. The embedded target implements it directly (in-process), the gRPC client implements it over a
  * channel, and the gRPC server serves any implementation of it. P4RT 1.4 §5 (arbitration), §12 … §17 (the calls).
  */
+import type { CounterColumns } from '../base/counter-columns.js'
 import type { p4 } from './generated.js'
 
 /** A failed RPC: canonical gRPC code and, for Write, one status per update (code 0 = that update is in place). */
@@ -30,19 +31,16 @@ export interface P4RuntimeStreamListener {
   onEnd(error: RpcError | null): void
 }
 
-/** The direct counter of an entry that carries a controller_metadata. */
-export interface EntryCounter { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }
-
 /** Every method rejects with RpcError only. */
 export interface P4RuntimeService {
   capabilities(): Promise<string>
   write(request: p4.v1.IWriteRequest): Promise<void>
   read(request: p4.v1.IReadRequest): Promise<p4.v1.IEntity[]>
   /**
-   * What read() of a whole table with counter_data says of its counters, for services that can tell it at less cost than
-   * all of its entries. Entries without a controller_metadata, or with one above 2^53, are left out.
+   * What read() of a whole table with counter_data says of its counters, by controller_metadata, for services that can tell
+   * it at less cost than all of its entries. Entries without a controller_metadata, or with one above 2^32-1, are left out.
    */
-  readCounters?(deviceId: bigint, tableId: number): Promise<readonly EntryCounter[]>
+  readCounters?(deviceId: bigint, tableId: number): Promise<CounterColumns>
   setForwardingPipelineConfig(request: p4.v1.ISetForwardingPipelineConfigRequest): Promise<void>
   getForwardingPipelineConfig(request: p4.v1.IGetForwardingPipelineConfigRequest): Promise<p4.v1.IGetForwardingPipelineConfigResponse>
   streamChannel(listener: P4RuntimeStreamListener): P4RuntimeStream

@@ -5,10 +5,11 @@
  *   in:  messages and end of the stream, answers of heartbeats
  *   out: onPrimary, onStandby, onMessage (all but arbitration), onEnd (once; nothing follows it)
  */
+import type { CounterColumns } from '../base/counter-columns.js'
 import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toUint64 } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
-import type { EntryCounter, P4RuntimeService, P4RuntimeStream } from '../p4proto/service.js'
+import type { P4RuntimeService, P4RuntimeStream } from '../p4proto/service.js'
 import { codeName, codes } from '../p4proto/codes.js'
 
 export interface ElectionId { readonly high: bigint; readonly low: bigint }
@@ -101,7 +102,7 @@ export class Connection {
   }
 
   /** Null where the service has no shorter way than a read. */
-  readCounters(tableId: number): Promise<readonly EntryCounter[]> | null {
+  readCounters(tableId: number): Promise<CounterColumns> | null {
     return this.#service.readCounters?.(this.#options.deviceId, tableId) ?? null
   }
 

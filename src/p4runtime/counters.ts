@@ -2,6 +2,7 @@
  * Reading counters: which entities to ask for, and whose counter an answer is. Used by the session in the queue's order.
  * P4RT 1.4 §9.1, §9.3, §13
  */
+import { CounterColumnsBuilder, type CounterColumns } from '../base/counter-columns.js'
 import type { NamedEntity, NamedTableEntry } from '../compiler/ir.js'
 import type { P4InfoIndex, TableInfo } from '../p4info/index.js'
 import type { p4 } from '../p4proto/generated.js'
@@ -14,14 +15,17 @@ import type { DirectCounter } from './southbound.js'
 
 export type ReadEntities = (entities: p4.v1.IEntity[]) => Promise<p4.v1.IEntity[]>
 
-/** The counters of all entries of a table; the entries that carry no controllerMetadata are left out. */
-export async function readTable(read: ReadEntities, table: TableInfo): Promise<DirectCounter[]> {
-  const entities = await read([wholeTable(table.id)])
-  return entities.flatMap(({ tableEntry: entry }) => {
-    const controllerMetadata = entry ? flowIdOf(entry) : 0
-    return entry && controllerMetadata !== 0 ? [counterOf(controllerMetadata, entry.counterData)] : []
-  })
+/** The counters of all entries of a table; the entries that carry no controllerMetadata of ours are left out. */
+export async function readTable(read: ReadEntities, table: TableInfo): Promise<CounterColumns> {
+  const counters = new CounterColumnsBuilder()
+  for (const { tableEntry: entry } of await read([wholeTable(table.id)])) {
+    const id = entry ? flowIdOf(entry) : 0
+    if (id > 0 && id <= MOST_ID) counters.addWide(id, toBigInt(entry?.counterData?.packetCount), toBigInt(entry?.counterData?.byteCount))
+  }
+  return counters.done()
 }
+/** Flows have numbers of 32 bits. */
+const MOST_ID = 0xffff_ffff
 
 /** controllerMetadata of an entry; 0 where there is none, or one that is not ours because it is no exact number. */
 export function flowIdOf(entry: p4.v1.ITableEntry): number {

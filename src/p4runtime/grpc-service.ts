@@ -8,11 +8,12 @@
  */
 import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
+import { CounterColumnsBuilder, type CounterColumns } from '../base/counter-columns.js'
 import type { p4 } from '../p4proto/generated.js'
 import { toUint64 } from '../p4proto/int64.js'
 import { decodeCounters } from '../p4proto/read-counters.js'
 import { RpcError } from '../p4proto/service.js'
-import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
+import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
 import { codeName, codes } from '../p4proto/codes.js'
 import { methods } from './methods.js'
 import type { Method } from './methods.js'
@@ -61,8 +62,13 @@ export class GrpcService implements P4RuntimeService {
     })
   }
 
-  readCounters(deviceId: bigint, tableId: number): Promise<readonly EntryCounter[]> {
-    return this.#read({ deviceId: toUint64(deviceId), entities: [{ tableEntry: { tableId, counterData: {} } }] }, decodeCounters)
+  async readCounters(deviceId: bigint, tableId: number): Promise<CounterColumns> {
+    const counters = new CounterColumnsBuilder()
+    await this.#read<never>({ deviceId: toUint64(deviceId), entities: [{ tableEntry: { tableId, counterData: {} } }] }, (bytes) => {
+      decodeCounters(bytes, counters)
+      return NOTHING
+    })
+    return counters.done()
   }
 
   #read<T>(request: p4.v1.IReadRequest, decode: (bytes: Uint8Array) => readonly T[]): Promise<T[]> {
@@ -111,6 +117,9 @@ export class GrpcService implements P4RuntimeService {
     return { deadline: Date.now() + timeoutMs }
   }
 }
+
+/** A message that holds nothing of what is asked for. */
+const NOTHING: readonly never[] = []
 
 class GrpcStream implements P4RuntimeStream {
   readonly #call: ClientDuplexStream<Buffer, p4.v1.StreamMessageResponse>

@@ -12,7 +12,8 @@
  * more than 200 ever: the statuses of a failed Write travel in one HTTP/2 trailer, about 130 bytes each. Node gives up on
  * trailers of more than 64 KB without a word, and the call then hangs until its deadline.
  *
- * Reads wait for the writes before them and hold up the writes after them; neighbouring reads run together.
+ * Reads wait for the writes before them and hold up the writes after them; neighbouring reads run together. Those that need
+ * not hold them up (a whole table, which takes a slow target seconds) run beside all that comes after them.
  */
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
@@ -45,7 +46,7 @@ interface WriteRequest {
   readonly atomic: boolean
 }
 interface WriteItem { readonly kind: 'write'; readonly request: WriteRequest; readonly index: number; readonly update: p4.v1.IUpdate }
-interface ReadItem { readonly kind: 'read'; readonly run: () => Promise<void>; readonly cancel: () => void }
+interface ReadItem { readonly kind: 'read'; /** What comes after it waits for it. */ readonly holdsUp: boolean; readonly run: () => Promise<void>; readonly cancel: () => void }
 
 interface Batch { readonly items: readonly (WriteItem | ReadItem)[]; readonly independent: boolean }
 
@@ -62,6 +63,9 @@ export class OperationQueue {
   #head = 0
   /** Several Writes only where all of them are independent. */
   readonly #inFlight = new Set<Batch>()
+  /** Reads under way that hold nothing up, and those whose turn it is but for the number of these. */
+  readonly #beside = new Set<ReadItem>()
+  #ripe: ReadItem[] = []
   #scheduled: NodeJS.Immediate | null = null
   #closed = false
 
@@ -74,7 +78,7 @@ export class OperationQueue {
 
   /** Operations that are neither done nor failed. */
   get length(): number {
-    return [...this.#inFlight].reduce((sum, { items }) => sum + items.length, this.#items.length - this.#head)
+    return [...this.#inFlight].reduce((sum, { items }) => sum + items.length, this.#items.length - this.#head + this.#beside.size + this.#ripe.length)
   }
 
   /** Resolves when every update has its answer; `refused` are failures known beforehand. */
@@ -88,12 +92,15 @@ export class OperationQueue {
     })
   }
 
-  /** Runs `read` in its turn; null when the session ends before that. Rejects as `read` does. */
-  read<T>(read: () => Promise<T>): Promise<T | null> {
+  /**
+   * Runs `read` in its turn; null when the session ends before that. Rejects as `read` does. Where it does not hold up what
+   * is written after it, it may see that or not.
+   */
+  read<T>(read: () => Promise<T>, holdsUp = true): Promise<T | null> {
     if (this.#closed) return Promise.resolve(null)
     return new Promise((resolve, reject) => {
       const cancel = (): void => resolve(null)
-      this.#items.push({ kind: 'read', run: () => read().then(resolve, reject), cancel })
+      this.#items.push({ kind: 'read', holdsUp, run: () => read().then(resolve, reject), cancel })
       this.#wake()
     })
   }
@@ -103,7 +110,9 @@ export class OperationQueue {
     if (this.#closed) return
     this.#closed = true
     if (this.#scheduled !== null) clearImmediate(this.#scheduled)
-    const open = [...[...this.#inFlight].flatMap(({ items }) => items), ...this.#items.slice(this.#head)]
+    const open = [...[...this.#inFlight].flatMap(({ items }) => items), ...this.#beside, ...this.#ripe, ...this.#items.slice(this.#head)]
+    this.#beside.clear()
+    this.#ripe = []
     this.#items = []
     this.#head = 0
     this.#inFlight.clear()
@@ -127,8 +136,13 @@ export class OperationQueue {
       const waits = this.#inFlight.size > 0
       if (first === undefined) return
       if (first.kind === 'read') {
-        if (!waits) this.#sendReads()
-        return
+        if (waits) return
+        if (first.holdsUp) return this.#sendReads()
+        this.#head++
+        this.#compact()
+        this.#ripe.push(first)
+        this.#readBeside()
+        continue
       }
       if (!waits) {
         this.#sendWrite(isIndependent(first))
@@ -170,7 +184,7 @@ export class OperationQueue {
     const items: ReadItem[] = []
     while (items.length < this.#options.maxReads) {
       const item = this.#items[this.#head]
-      if (item?.kind !== 'read') break
+      if (item?.kind !== 'read' || !item.holdsUp) break
       items.push(item)
       this.#head++
     }
@@ -181,6 +195,18 @@ export class OperationQueue {
     void Promise.all(items.map(({ run }) => run())).then(() => {
       if (this.#inFlight.delete(batch)) this.#dispatch()
     })
+  }
+
+  #readBeside(): void {
+    while (this.#beside.size < this.#options.maxReads) {
+      const item = this.#ripe.shift()
+      if (item === undefined) return
+      this.#beside.add(item)
+      this.statistics.reads++
+      void item.run().then(() => {
+        if (this.#beside.delete(item)) this.#readBeside()
+      })
+    }
   }
 
   #answer(batch: Batch, items: readonly WriteItem[], error: RpcError | null): void {

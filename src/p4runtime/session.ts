@@ -11,6 +11,7 @@
  * for the next time, because the agent learns with 'ready' what the target holds then.
  */
 import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
+import { CounterColumns } from '../base/counter-columns.js'
 import { SwitchError } from '../base/errors.js'
 import { limitRepeats, silentLogger } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
@@ -70,6 +71,8 @@ export interface TargetSnapshot { readonly entities: readonly p4.v1.IEntity[] }
 
 /** A target that takes packets more slowly than they come loses packets, not the agent's memory. */
 const MAX_PENDING_PACKET_BYTES = 4 * 1024 * 1024
+
+const NO_COUNTERS = CounterColumns.of([])
 
 interface Prepared { readonly contents: Contents | null; readonly atomic: boolean }
 interface Ready { readonly connection: Connection; readonly queue: OperationQueue }
@@ -171,10 +174,11 @@ export class Session implements Southbound {
     return ready.queue.write(queued, refused, atomic)
   }
 
-  readTableCounters(table: string): Promise<readonly DirectCounter[]> {
+  readTableCounters(table: string): Promise<CounterColumns> {
     const info = this.#pipeline.index.tables.get(table)
     if (info === undefined) throw new SwitchError('bug.name', `there is no table '${table}'`)
-    return this.#read(`counters of table '${table}'`, async (connection) => await connection.readCounters(info.id) ?? readTable((entities) => connection.read(entities), info))
+    return this.#readOr(NO_COUNTERS, `counters of table '${table}'`, async (connection) =>
+      await connection.readCounters(info.id) ?? readTable((entities) => connection.read(entities), info), false)
   }
 
   readEntryCounters(entries: readonly NamedEntity[]): Promise<readonly DirectCounter[]> {
@@ -242,15 +246,18 @@ export class Session implements Southbound {
   }
 
   /** In the order of the queue; [] when the target is lost or refuses the Read. */
-  async #read<T>(what: string, run: (connection: Connection) => Promise<readonly T[]>): Promise<readonly T[]> {
+  #read<T>(what: string, run: (connection: Connection) => Promise<readonly T[]>): Promise<readonly T[]> {
+    return this.#readOr<readonly T[]>([], what, run)
+  }
+  async #readOr<T>(nothing: T, what: string, run: (connection: Connection) => Promise<T>, holdsUp = true): Promise<T> {
     const ready = this.#ready
-    if (ready === null) return []
+    if (ready === null) return nothing
     try {
-      return await ready.queue.read(() => run(ready.connection)) ?? []
+      return await ready.queue.read(() => run(ready.connection), holdsUp) ?? nothing
     } catch (error) {
       if (!(error instanceof RpcError)) throw error
       if (!ready.connection.isOver) this.#limited.log('warn', 'read', { code: codeName(error.code), reason: error.message }, `cannot read ${what}`)
-      return []
+      return nothing
     }
   }
 

@@ -6,6 +6,7 @@
  * Operations are carried out in the order in which they are given. A write is acknowledged only when the target has
  * answered the Write call that carried it.
  */
+import type { CounterColumns } from '../base/counter-columns.js'
 import type { NamedEntity, NamedUpdate } from '../compiler/ir.js'
 import type { Learned } from './digests.js'
 
@@ -40,8 +41,11 @@ export interface Southbound {
    * `atomic`: no packet meets a part of them, and where there are failures, nothing has been written. P4RT 1.4 §12.2
    */
   write(updates: readonly NamedUpdate[], atomic?: boolean): Promise<readonly UpdateFailure[]>
-  /** Direct counters of a table, after all earlier writes. One Read call; [] when the target is lost. */
-  readTableCounters(table: string): Promise<readonly DirectCounter[]>
+  /**
+   * Direct counters of a table by controllerMetadata, after all earlier writes; later ones do not wait for it, and may be
+   * seen in it. One Read call; none when the target is lost.
+   */
+  readTableCounters(table: string): Promise<CounterColumns>
   /** Direct counter of single entries (the match and priority of each are given), after all earlier writes. */
   readEntryCounters(entries: readonly NamedUpdate['entity'][]): Promise<readonly DirectCounter[]>
   /**

@@ -10,6 +10,7 @@ import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toInt64 } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
+import { CounterReading } from './counter-reading.js'
 import { loadConfig } from './pipeline.js'
 import type { LoadedConfig } from './pipeline.js'
 import { ReplicationEngine } from './replication.js'
@@ -153,24 +154,10 @@ export class EmbeddedTarget implements P4RuntimeService {
     return { dropped, failed, lastFailure, packetsIn: this.packetsIn, packetsInDropped: this.packetsInDropped + unread }
   }
 
-  /**
-   * controller_metadata, packets and bytes of each entry of a table that has the first, one after another; null: there is
-   * no such table.
-   */
-  entryCounters(tableId: number): Float64Array | null {
+  /** For reading the counters of a table a part at a time; null: there is no such table. */
+  entryCounters(tableId: number): CounterReading | null {
     const bound = this.loaded?.pipeline.tables.get(tableId)
-    if (bound === undefined) return null
-    const { entries } = bound.table
-    const numbers = new Float64Array(entries.size * 3)
-    let at = 0
-    for (const { controllerMetadata, packets, bytes } of entries.values()) {
-      const id = Number(controllerMetadata)
-      if (id === 0 || !Number.isSafeInteger(id)) continue
-      numbers[at++] = id
-      numbers[at++] = packets
-      numbers[at++] = bytes
-    }
-    return numbers.slice(0, at)
+    return bound === undefined ? null : new CounterReading(bound.table)
   }
 
   private notify(message: p4.v1.IStreamMessageResponse): void { this.arbitration.primary?.push(message) }

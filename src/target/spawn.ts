@@ -3,6 +3,7 @@
  * known of the ports. The ports are the thread's, or a driver of the caller's whose frames are relayed.
  */
 import { Worker } from 'node:worker_threads'
+import { CounterColumns } from '../base/counter-columns.js'
 import { SwitchError } from '../base/errors.js'
 import type { ErrorCode } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
@@ -10,7 +11,7 @@ import { silentLogger } from '../base/logger.js'
 import { MessageWriter, readMessages } from '../p4proto/delimited.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
-import type { EntryCounter, P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
+import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
 import type { TargetStatistics } from './embedded-target.js'
 import type { PortCounters, PortDriver } from './ports/port-driver.js'
 import type { LinuxPortsSpec, PortsSpec } from './ports/spec.js'
@@ -124,9 +125,9 @@ class WorkerLink {
       read: async request => p4.v1.ReadResponse.decode(await this.call('read', p4.v1.ReadRequest.encode(request).finish())).entities,
       readCounters: async (deviceId, tableId) => {
         if (deviceId !== this.deviceId) throw new RpcError(notFound, `there is no device ${deviceId} here`)
-        const numbers = await this.ask({ what: 'entryCounters', tableId })
-        if (numbers === null) throw new RpcError(notFound, `there is no table with id ${tableId}`)
-        return Array.from({ length: numbers.length / 3 }, (_, index) => counterAt(numbers, index * 3))
+        const words = await this.ask({ what: 'entryCounters', tableId })
+        if (words === null) throw new RpcError(notFound, `there is no table with id ${tableId}`)
+        return new CounterColumns(words)
       },
       setForwardingPipelineConfig: async request => {
         await this.call('setForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish())
@@ -266,6 +267,4 @@ class WorkerLink {
   }
 }
 
-const counterAt = (numbers: Float64Array, at: number): EntryCounter =>
-  ({ controllerMetadata: numbers[at] ?? 0, packets: BigInt(numbers[at + 1] ?? 0), bytes: BigInt(numbers[at + 2] ?? 0) })
 const toError = (failure: Failure): RpcError => new RpcError(failure.code, failure.message, failure.updateStatuses)

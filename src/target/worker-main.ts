@@ -17,6 +17,8 @@ import { own } from './worker-messages.js'
 import type { Failure, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.js'
 
 const tickMs = 250
+/** Of a table whose counters are read: about a millisecond of packets waiting. */
+const entriesInATurn = 8192
 
 const port = parentPort
 if (port === null) throw new Error('worker-main.js runs in a worker thread only')
@@ -114,7 +116,12 @@ const start = async (): Promise<void> => {
         if (driver.setInterfaces === undefined) throw new Error('these ports cannot change')
         driver.setInterfaces(question.interfaces)
         return null
-      case 'entryCounters': return target.entryCounters(question.tableId)
+      case 'entryCounters': {
+        const reading = target.entryCounters(question.tableId)
+        if (reading === null) return null
+        while (reading.advance(entriesInATurn)) await new Promise<void>(resolve => setImmediate(resolve))
+        return reading.words()
+      }
       case 'statistics': {
         const statistics = target.statistics()
         const dropped = [...streams.values()].reduce((sum, { messages }) => sum + messages.dropped, droppedBefore)
@@ -162,7 +169,7 @@ const start = async (): Promise<void> => {
       case 'ask':
         ask(message.question).then(
           value => {
-            post({ kind: 'answer', id: message.id, value })
+            post({ kind: 'answer', id: message.id, value }, value instanceof Uint32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [])
             if (message.question.what === 'stop') port.close()
           },
           (error: unknown) => post({ kind: 'failure', id: message.id, failure: toFailure(error) }))

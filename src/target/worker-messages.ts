@@ -27,7 +27,8 @@ export interface Answers {
   stop: null
   counters: PortCounters | null
   setInterfaces: null
-  entryCounters: Float64Array | null
+  /** What CounterColumns are made of; null: there is no such table. */
+  entryCounters: Uint32Array | null
   trace: TraceStep[]
 }
 

@@ -24,6 +24,8 @@ export interface Contender {
   traffic(task: TrafficTask): Promise<{ pps: number; lost: number }>
   /** Resident memory of each of its processes, bytes: the agent (or ovs-vswitchd) first. */
   memory(): number[]
+  /** Its processes, the agent (or ovs-vswitchd) first. */
+  readonly pids: readonly number[]
 }
 
 const subjects: Readonly<Record<Exclude<ContenderName, 'bare'>, Subject>> = {
@@ -48,7 +50,7 @@ export async function startContender(sandbox: Sandbox, name: ContenderName, opti
   const { load, pids } = name === 'bare' ? await startBare(sandbox, namespace, ports) : await startSwitch(sandbox, namespace, name, ports, extra)
   let traffic: Promise<WorkerClient> | null = null
   return {
-    name, load,
+    name, load, pids,
     traffic: async (task) => {
       traffic ??= WorkerClient.start(sandbox, wire, 'traffic', ...ports)
       return await (await traffic).ask('run', task) as { pps: number; lost: number }

@@ -4,6 +4,7 @@
  */
 import { BucketId, Group, MeterFlag, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
 import type { Action, Bucket, FlowMod, GroupMod, Instructions, Match, Message, MeterBand, MeterMod, OxmName, PortDesc, StatsRequestBody } from '../../src/openflow/index.js'
+import { CounterColumns } from '../../src/base/counter-columns.js'
 import { Datapath } from '../../src/datapath/index.js'
 import type { Counters, DatapathConfig, Effect, FlowId, Input, MeterCounters } from '../../src/datapath/index.js'
 import { FakePipeline } from './fake-pipeline.js'
@@ -40,6 +41,8 @@ export const port = (portNo: number, given: Partial<PortDesc> = {}): PortDesc =>
   portNo, hwAddr: 0x020000000000n + BigInt(portNo), name: `p${portNo}`, config: 0, state: 0, curr: 0, advertised: 0, supported: 0, peer: 0,
   currSpeed: 1_000_000, maxSpeed: 1_000_000, properties: [], ...given,
 })
+
+export const columnsOf = (counters: ReadonlyMap<FlowId, Counters>): CounterColumns => CounterColumns.of([...counters].map(([id, counted]) => ({ id, ...counted })))
 
 export class Rig {
   readonly pipeline: FakePipeline
@@ -79,7 +82,8 @@ export class Rig {
   #answer(effect: Effect): Input | null {
     switch (effect.kind) {
       case 'commit': return { kind: 'committed', token: effect.token, counters: this.counters }
-      case 'read_flow_counters': return { kind: 'counters', token: effect.token, answer: { what: 'flows', flows: this.counters } }
+      case 'read_flow_counters': case 'read_counters_of_flows': return { kind: 'counters', token: effect.token, answer: { what: 'flows', flows: columnsOf(this.counters) } }
+      case 'await_room': return { kind: 'room', token: effect.token }
       case 'read_group_counters': return { kind: 'counters', token: effect.token, answer: { what: 'groups', groups: new Map() } }
       case 'read_meter_counters': return { kind: 'counters', token: effect.token, answer: { what: 'meters', meters: this.meterCounters } }
       case 'read_port_counters': return { kind: 'counters', token: effect.token, answer: { what: 'ports', ports: new Map() } }

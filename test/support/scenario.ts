@@ -12,6 +12,7 @@
  *
  * Logs are left out; tokens and xids count from 1.
  */
+import { CounterColumns } from '../../src/base/counter-columns.js'
 import { Group, NO_BUFFER, Port, Table } from '../../src/openflow/index.js'
 import type { Action, Bucket, FlowModCommand, GroupMod, GroupType, Match, Message, OxmName } from '../../src/openflow/index.js'
 import { Datapath } from '../../src/datapath/index.js'
@@ -74,7 +75,7 @@ class Player {
       case 'connect': return [{ kind: 'connected', conn: Number(first), version: VERSION[second as keyof typeof VERSION], connKind: third === 'service' ? 'service' : 'controller' }]
       case 'disconnect': return [{ kind: 'disconnected', conn: Number(first) }]
       case 'done': return this.#take(words).map((token) => this.#reads.has(token)
-        ? { kind: 'counters', token, answer: { what: 'flows', flows: new Map() } }
+        ? { kind: 'counters', token, answer: { what: 'flows', flows: CounterColumns.of([]) } }
         : { kind: 'committed', token })
       case 'reject': return this.#take([first]).map((token) => ({
         kind: 'rejected', token, failures: [{ subject: 'other', kind: second as TargetFailure['kind'], message: 'said the target' }],

@@ -3,6 +3,7 @@
  * compiler on the pipeline that comes with ofswitchd, and what comes back is the answer. The target takes whatever it is given;
  * that the packets then fare as they should is shown by the tests the document names.
  */
+import { CounterColumns } from '../../../src/base/counter-columns.js'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Compiler, readContract } from '../../../src/compiler/index.js'
@@ -76,7 +77,7 @@ function nameIn(version: Version, name: ErrorName): string {
 function answered(effect: Effect): Input[] {
   switch (effect.kind) {
     case 'commit': return [{ kind: 'committed', token: effect.token }]
-    case 'read_flow_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'flows', flows: new Map() } }]
+    case 'read_flow_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'flows', flows: CounterColumns.of([]) } }]
     case 'read_group_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'groups', groups: new Map() } }]
     case 'read_meter_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'meters', meters: new Map() } }]
     case 'read_port_counters': return [{ kind: 'counters', token: effect.token, answer: { what: 'ports', ports: new Map() } }]

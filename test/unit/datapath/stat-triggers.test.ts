@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { FlowModFlag, NO_FLOW_COUNTS, SAME_ASYNC, StatTriggerFlag } from '../../../src/openflow/index.js'
 import type { FlowCounts, Instructions } from '../../../src/openflow/index.js'
 import type { Effect } from '../../../src/datapath/index.js'
-import { Rig, apply, commits, errors, flowMod, output, sent } from '../../support/datapath-rig.js'
+import { columnsOf, Rig, apply, commits, errors, flowMod, output, sent } from '../../support/datapath-rig.js'
 
 const { PERIODIC, ONLY_FIRST } = StatTriggerFlag
 const triggering = (flags: number, thresholds: Partial<FlowCounts>): Instructions =>
@@ -64,7 +64,7 @@ describe('a stat trigger', () => {
     assert.ok(read?.kind === 'read_flow_counters')
     assert.equal(r.datapath.nextWakeup(), null)
     r.now += 700
-    r.step({ kind: 'counters', token: read.token, answer: { what: 'flows', flows: new Map() } })
+    r.step({ kind: 'counters', token: read.token, answer: { what: 'flows', flows: columnsOf(new Map()) } })
     assert.equal(r.datapath.nextWakeup(), r.now + 2800)
   })
 

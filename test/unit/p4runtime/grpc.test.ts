@@ -32,7 +32,7 @@ test('push, write, read, packets and notifications through the wire', async () =
     insert(acl(null, { controllerMetadata: 5 })), insert(multicast(3, 1, 256, 511)), modify({ kind: 'counter_reset', counter: COUNTER, index: 1 }),
   ]), [])
   assert.deepEqual([target.entries.size, target.groups.size], [252, 1])
-  assert.deepEqual((await session.readTableCounters(ACL)).map(({ controllerMetadata, packets }) => [controllerMetadata, packets]).sort(),
+  assert.deepEqual([...await session.readTableCounters(ACL)].map(({ id, packets }) => [id, packets]).sort(),
     [[2 ** 32 - 1, 2n ** 32n - 1n], [5, 5n]])
   assert.deepEqual(await session.readEntryCounters([acl(3, { controllerMetadata: 7 }), acl(4, { controllerMetadata: 8 }), acl(null, { controllerMetadata: 9 })]),
     [{ controllerMetadata: 7, packets: 2n ** 32n - 1n, bytes: (2n ** 32n - 1n) * 100n }, { controllerMetadata: 9, packets: 5n, bytes: 500n }])

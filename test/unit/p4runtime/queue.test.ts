@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { toBigInt, toNumber } from '../../../src/p4proto/int64.js'
 import { RpcError } from '../../../src/p4proto/service.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
-import { acl, ACL, COUNTER, exact, EXACT, forward, insert, modify, multicast, remove, rig } from './rig.js'
+import { acl, ACL, COUNTER, eventually, exact, EXACT, forward, insert, modify, multicast, remove, rig } from './rig.js'
 import type { Rig } from './rig.js'
 
 const open: Rig[] = []
@@ -164,18 +164,32 @@ test('entries arrive as they were named', async () => {
 
 test('reads see the writes before them and not those after them', async () => {
   const { target, session } = await ready()
+  const [one, two] = [acl(1, { controllerMetadata: 12 }), acl(2, { controllerMetadata: 13 })]
   const all = await Promise.all([
-    session.write([insert(exact(1, { controllerMetadata: 11 })), insert(acl(1, { controllerMetadata: 12 }))]),
-    session.readTableCounters(ACL),
-    session.readEntryCounters([acl(1, { controllerMetadata: 12 })]),
+    session.write([insert(exact(1, { controllerMetadata: 11 })), insert(one)]),
+    session.readEntryCounters([one]),
     session.write([remove(acl(1))]),
-    session.readTableCounters(ACL),
-    session.write([insert(acl(2, { controllerMetadata: 13 }))]),
-    session.readTableCounters(ACL),
+    session.readEntryCounters([one]),
+    session.write([insert(two)]),
+    session.readEntryCounters([two]),
   ])
-  assert.deepEqual(all, [[], [{ controllerMetadata: 12, packets: 12n, bytes: 1200n }], [{ controllerMetadata: 12, packets: 12n, bytes: 1200n }], [], [], [],
-    [{ controllerMetadata: 13, packets: 13n, bytes: 1300n }]])
-  assert.deepEqual(target.calls.map(({ method }) => method), ['write', 'read', 'read', 'write', 'read', 'write', 'read'])
+  assert.deepEqual(all, [[], [{ controllerMetadata: 12, packets: 12n, bytes: 1200n }], [], [], [], [{ controllerMetadata: 13, packets: 13n, bytes: 1300n }]])
+  assert.deepEqual(target.calls.map(({ method }) => method), ['write', 'read', 'write', 'read', 'write', 'read'])
+})
+
+test('a read of a whole table sees the writes before it, and the writes after it do not wait for it', async () => {
+  const { target, session } = await ready()
+  const releases: (() => void)[] = []
+  target.before = ({ method }) => method === 'read' ? new Promise<void>((resolve) => { releases.push(resolve) }) : undefined
+  const first = session.write([insert(exact(1, { controllerMetadata: 11 })), insert(acl(1, { controllerMetadata: 12 }))])
+  const reads = Array.from({ length: 12 }, () => session.readTableCounters(ACL))
+  assert.deepEqual(await session.write([insert(acl(2, { controllerMetadata: 13 }))]), [])
+  assert.deepEqual(await first, [])
+  // As many as run at a time; the others wait for these.
+  await eventually('the reads are under way', () => releases.length === 8)
+  target.before = null
+  for (const release of releases) release()
+  for (const read of reads) assert.ok([...await read].some(({ id, packets }) => id === 12 && packets === 12n))
 })
 
 test('counters of single entries: those that are missing are left out, wildcards are picked out', async () => {
