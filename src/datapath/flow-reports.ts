@@ -42,6 +42,8 @@ class FlowReport {
   selected: Flow[] = []
   noted = 0
   told = 0
+  /** Flows removed so far, of all tables, when the first of these was selected. */
+  removals = 0
   part: Flow[] = []
 
   constructor(requester: Requester, filter: FlowFilter, tables: readonly OneTable[], tell: Tell) {
@@ -142,7 +144,11 @@ export class FlowReports {
 }
 
 function visit(ctx: Context, report: FlowReport, table: OneTable, work: number): number {
-  const flows = report.visiting ??= ctx.flows.inTable(table.tableId)[Symbol.iterator]()
+  if (report.visiting === null) {
+    report.visiting = ctx.flows.inTable(table.tableId)[Symbol.iterator]()
+    report.removals = ctx.flows.removals
+  }
+  const flows = report.visiting
   const { isReported, selected } = report
   let left = work
   for (; left > 0 && table.size > 0; left--) {
@@ -160,14 +166,16 @@ function visit(ctx: Context, report: FlowReport, table: OneTable, work: number):
 function note(ctx: Context, report: FlowReport, counters: CounterColumns | null, work: number): number {
   const end = counters === null ? 0 : Math.min(counters.count, report.noted + Math.ceil(work / NOTE))
   const begin = report.noted
-  for (let at = begin; counters !== null && at < end; at++) noteCounters(ctx, counters, at)
+  // Mostly the target has its entries in the order in which we have the flows.
+  for (let at = begin; counters !== null && at < end; at++) noteCounters(ctx, counters, at, report.selected[at])
   report.noted = Math.max(begin, end)
   return work - (report.noted - begin) * NOTE
 }
 
-/** Stores a reading with its flow. */
-export function noteCounters(ctx: Context, counters: CounterColumns, at: number): void {
-  const flow = ctx.flows.byId(counters.idAt(at))
+/** Stores a reading with its flow, which may be this. */
+export function noteCounters(ctx: Context, counters: CounterColumns, at: number, guess?: Flow): void {
+  const id = counters.idAt(at)
+  const flow = guess?.id === id ? guess : ctx.flows.byId(id)
   if (flow === undefined || ctx.reads.isStale(flow.id)) return
   const now = counters.isZeroAt(at) ? flow.base : addCounters(flow.base, { packets: counters.packetsAt(at), bytes: counters.bytesAt(at) })
   // While a change is on its way the target may count from zero already, and what it had counted is still to be told.
@@ -177,10 +185,11 @@ export function noteCounters(ctx: Context, counters: CounterColumns, at: number)
 /** Takes flows into the part; one with many actions counts as several. */
 function gather(ctx: Context, report: FlowReport, work: number): number {
   const { selected, part } = report
+  const allThere = report.removals === ctx.flows.removals
   let left = work
   while (left > 0 && report.told < selected.length) {
     const flow = selected[report.told++]
-    if (flow === undefined || flow.deleting || ctx.flows.byId(flow.id) !== flow) continue
+    if (flow === undefined || flow.deleting || !allThere && ctx.flows.byId(flow.id) !== flow) continue
     part.push(flow)
     const { apply, write } = flow.record.instructions
     left -= TELL * (1 + (apply?.length ?? 0) + (write?.length ?? 0)) / 2

@@ -74,11 +74,14 @@ export class FlowTables {
   /** Flows with a stat trigger, counting both sides of a modification in flight. */
   readonly triggering = new Set<Flow>()
   #lastId = 0
+  #removals = 0
 
   constructor(nTables: number) {
     this.#tables = Array.from({ length: nTables }, () => ({ byKey: new Map(), byPriority: new Map(), deleting: 0 }))
   }
 
+  /** How often a flow has been taken out: while this is the same, all flows that were there still are. */
+  get removals(): number { return this.#removals }
   get tableCount(): number { return this.#tables.length }
 
   /** An id that no flow has. Ids are reused only after 2^32-2 others; the last one belongs to standalone-flow.ts. */
@@ -137,6 +140,7 @@ export class FlowTables {
   }
 
   remove(flow: Flow): void {
+    this.#removals++
     const table = this.#table(flow.tableId)
     if (table.byKey.get(flow.key) === flow) {
       if (flow.deleting) table.deleting--

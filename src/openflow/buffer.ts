@@ -46,25 +46,31 @@ export class Writer {
   xid = 0
 
   reset(version: number): void {
-    this.at = 0
+    this.rewind(0)
     this.version = version
     this.lossy = false
     this.matchVlan = false
+  }
+
+  /** Takes back what has been written from `at` on; behind `at` all bytes are zero at any time. */
+  rewind(at: number): void {
+    this.bytes.fill(0, at, this.at)
+    this.at = at
   }
 
   /** Makes room for `size` zero bytes and returns where they start; `view` and `bytes` may be new afterwards. */
   reserve(size: number): number {
     const start = this.at
     const end = start + size
-    if (end > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(end, this.bytes.length * 2))
-      larger.set(this.bytes.subarray(0, start))
-      this.bytes = larger
-      this.view = new DataView(larger.buffer)
-    }
-    this.bytes.fill(0, start, end)
+    if (end > this.bytes.length) this.#grow(end)
     this.at = end
     return start
+  }
+  #grow(size: number): void {
+    const larger = new Uint8Array(Math.max(size, this.bytes.length * 2))
+    larger.set(this.bytes.subarray(0, this.at))
+    this.bytes = larger
+    this.view = new DataView(larger.buffer)
   }
 
   /** Room first, then the value: making room may replace `view`. */

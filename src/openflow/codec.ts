@@ -250,9 +250,9 @@ function encodeItems(
     form.item.encode(writer, item)
     if (writer.at <= MAX_MESSAGE || before === empty) continue
     const overflow = writer.bytes.slice(before, writer.at)
-    writer.at = before
+    writer.rewind(before)
     messages.push(finishStats(type, code, xid, 0, true))
-    writer.at = 0
+    writer.rewind(0)
     beginStats(row, version)
     writer.append(overflow)
   }

@@ -270,7 +270,7 @@ function writeStatements(source: Source, kind: Kind<unknown>, field: string, at:
     case 'n32': return [declare, `if (${x} < 0n || ${x} > 0xffffffffn) ${refuse}`, `d.setUint32(${at}, Number(${x}))`]
     case 'n48': return [declare, `if (${x} < 0n || ${x} > 0xffffffffffffn) ${refuse}`,
       `d.setUint16(${at}, Number(${x} >> 32n))`, `d.setUint32(${at} + 2, Number(${x} & 0xffffffffn))`]
-    case 'n64': return [declare, `if (${x} < 0n || ${x} > 0xffffffffffffffffn) ${refuse}`, `d.setBigUint64(${at}, ${x})`]
+    case 'n64': return [declare, `if (BigInt.asUintN(64, ${x}) !== ${x}) ${refuse}`, `d.setBigUint64(${at}, ${x})`]
     case 'port': return version === 1
       ? [declare, `if (!(${x} >= 0 && ${x} < 0xff00 || ${x} >= 0xffffff00 && ${x} <= 0xffffffff)) ${refuse}`, `d.setUint16(${at}, ${x} & 0xffff)`]
       : [declare, `if (!(${x} >= 0 && ${x} <= 0xffffffff)) ${refuse}`, `d.setUint32(${at}, ${x})`]

@@ -7,7 +7,6 @@ import { Fault, Unencodable } from './fault.js'
 import { canonicalMatch, EMPTY_MATCH, orderFault } from './match.js'
 import type { ErrorName, FieldValue, Match, OxmName } from './model.js'
 import { OXM, OXM_BY_NUMBER, type OxmField } from './schema/oxm.js'
-import { inRange } from './versions.js'
 
 export const OXM_CLASS_BASIC = 0x8000
 const OFPMT_OXM = 1
@@ -20,6 +19,7 @@ export function readValue(view: DataView, at: number, bytes: number): bigint {
     case 4: return BigInt(view.getUint32(at))
     case 6: return BigInt(view.getUint16(at) * 0x100000000 + view.getUint32(at + 2))
     case 8: return view.getBigUint64(at)
+    case 16: return view.getBigUint64(at) << 64n | view.getBigUint64(at + 8)
     default: {
       let value = 0n
       for (let i = 0; i < bytes; i++) value = (value << 8n) | BigInt(view.getUint8(at + i))
@@ -33,7 +33,17 @@ export function writeValue(view: DataView, at: number, bytes: number, value: big
     case 1: return view.setUint8(at, Number(value))
     case 2: return view.setUint16(at, Number(value))
     case 4: return view.setUint32(at, Number(value))
+    case 6: {
+      const whole = Number(value)
+      view.setUint16(at, whole / 0x1_0000_0000)
+      view.setUint32(at + 2, whole)
+      return
+    }
     case 8: return view.setBigUint64(at, value)
+    case 16:
+      view.setBigUint64(at, value >> 64n)
+      view.setBigUint64(at + 8, value)
+      return
     default:
       for (let i = bytes - 1, left = value; i >= 0; i--, left >>= 8n) view.setUint8(at + i, Number(left & 0xffn))
   }
@@ -68,12 +78,12 @@ export function readOxm(r: Reader, at: number, end: number, errors: OxmErrors): 
 export function fieldOfHeader(header: number, version: number): OxmField | undefined {
   if (header >>> 16 !== OXM_CLASS_BASIC) return undefined
   const row = OXM_BY_NUMBER.get((header >>> 9) & 0x7f)
-  return row !== undefined && (version === 1 || inRange(row.since, version)) ? row : undefined
+  return row !== undefined && (version === 1 || version >= row.first) ? row : undefined
 }
 
 export function writeOxm(w: Writer, { field, value, mask }: FieldValue): void {
   const row = OXM[field]
-  if (w.version !== 1 && !inRange(row.since, w.version)) throw new Unencodable('oxm', field, w.version, 'the version has no such field')
+  if (w.version !== 1 && w.version < row.first) throw new Unencodable('oxm', field, w.version, 'the version has no such field')
   if (value < 0n || value > row.ones) throw new Unencodable('oxm', field, w.version, `value 0x${value.toString(16)}`)
   const payload = mask === null ? row.bytes : 2 * row.bytes
   const at = w.reserve(TLV_HEADER + payload)
@@ -118,7 +128,7 @@ function matchCodec(kind: 'flow' | 'told' | 'asked'): Codec<Match> {
       for (const field of match) {
         if (field.field === 'vlan_vid') w.matchVlan = (field.value & 0x1000n) !== 0n
         // The match that is told gets wider.
-        if (w.lossy && !inRange(OXM[field.field].since, w.version)) continue
+        if (w.lossy && w.version < OXM[field.field].first) continue
         writeOxm(w, field)
       }
       w.patchLength(start + 2, w.at - start, 'ofp_match')

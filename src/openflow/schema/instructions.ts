@@ -34,7 +34,7 @@ const METER_ACTION = 6
 export const instructions: Codec<Instructions> = {
   empty: NO_INSTRUCTIONS,
   decode: (r, at, end) => r.version === 1 ? decode10(r, at, end) : decode11(r, at, end),
-  encode: (w, value) => w.version === 1 ? encode10(w, value) : encode11(w, value),
+  encode: (w, value) => w.version === 1 ? encode10(w, value) : w.lossy ? encodeOnce(w, value) : encode11(w, value),
 }
 
 export const instructionRow = (code: number, version: number): InstructionRow | undefined =>
@@ -78,6 +78,24 @@ function decode11(r: Reader, at: number, end: number): Instructions {
   }
   r.at = end
   return value
+}
+
+/** The bytes of instructions that a switch has told lately: its flows have few different ones. Of each version, and behind a match with a VLAN tag. */
+const encoded = new Map<number, Map<Instructions, Uint8Array>>()
+const MOST_ENCODED = 4096
+const LARGEST_ENCODED = 256
+
+function encodeOnce(w: Writer, value: Instructions): void {
+  const form = w.version * 2 + (w.matchVlan ? 1 : 0)
+  let known = encoded.get(form)
+  if (known === undefined) encoded.set(form, known = new Map())
+  const bytes = known.get(value)
+  if (bytes !== undefined) return w.append(bytes)
+  const start = w.at
+  encode11(w, value)
+  if (w.at - start > LARGEST_ENCODED) return
+  if (known.size >= MOST_ENCODED) known.clear()
+  known.set(value, w.bytes.slice(start, w.at))
 }
 
 /** In the order in which they are carried out. OF 1.3.5 §5.9. */

@@ -197,7 +197,7 @@ function writeMetadata(w: Writer, match: PacketIn['match']): void {
   pipelineMatch.encode(w, match)
   const length = w.view.getUint16(start + 2)
   w.bytes.copyWithin(start, start + 4, start + length)
-  w.at = start + length - 4
+  w.rewind(start + length - 4)
 }
 
 function property(w: Writer, type: number, body: () => void): void {

@@ -26,6 +26,8 @@ export interface OxmField {
   readonly writable: boolean
   readonly prerequisites: readonly Prerequisite[]
   readonly since: Range
+  /** The first version of it, as on the wire; all later ones have it too. */
+  readonly first: number
   readonly form: TextForm
   /** The name in Open vSwitch's flow syntax. */
   readonly text: string
@@ -44,12 +46,13 @@ const l4 = (protocol: bigint): readonly Prerequisite[] => [...ip, ipProto(protoc
 const icmpv6 = [...ipv6, ipProto(58n)]
 const nd = (...types: bigint[]): readonly Prerequisite[] => [...icmpv6, { field: 'icmpv6_type', values: types }]
 
-interface More { readonly mask?: true; readonly readOnly?: true; readonly needs?: readonly Prerequisite[]; readonly since?: Range; readonly bytes?: number }
+interface More { readonly mask?: true; readonly readOnly?: true; readonly needs?: readonly Prerequisite[]; readonly since?: `1.${number}+`; readonly bytes?: number }
 function row(number: number, name: OxmName, bits: number, form: TextForm, text: string, more: More = {}): OxmField {
+  const since = more.since ?? '1.2+'
   return {
     name, number, bits, bytes: more.bytes ?? Math.ceil(bits / 8), ones: (1n << BigInt(bits)) - 1n,
     maskable: more.mask ?? false, writable: more.readOnly === undefined, prerequisites: more.needs ?? [],
-    since: more.since ?? '1.2+', form, text,
+    since, first: Number(since.slice(2, -1)) + 1, form, text,
   }
 }
 

@@ -192,6 +192,42 @@ test('a peer that does not read loses packet-ins, counted, and no reply', async 
   await until('what waited', () => peer.ofType(10).length === total - dropped)
 })
 
+test('a long reply goes on as fast as the peer reads it, and holds up no packet-in', async (context) => {
+  const { set, events, open } = await listeningSet(context, { limits: { roomBytes: 64 * 1024, packetInBytes: 512 * 1024 } })
+  const peer = await open()
+  const { id } = events.opened[0] ?? assert.fail()
+  peer.socket.pause()
+  let [sent, ended, isLast] = [0, 0, false]
+  const part = (): void => {
+    if (!set.send(id, echoOf(60_000), sent)) ended++
+    else if (sent++, !isLast) set.whenRoom(id, part)
+  }
+  const waiting = (): number => set.status().connections[0]?.waiting ?? 0
+  const full = (): Promise<void> => {
+    let last = -1
+    return until(`the peer to be full, ${sent} parts sent, ${waiting()} bytes wait`, () => {
+      const isFull = sent === last && waiting() > 64 * 1024
+      last = sent
+      return isFull
+    }, 20_000)
+  }
+  part()
+  assert.equal(sent, 1, 'not in the same turn')
+  await full()
+  assert.ok(waiting() < 256 * 1024)
+  assert.equal(set.send(id, packetIn(60)), true)
+  isLast = true
+  peer.socket.resume()
+  await until('the whole reply and the packet-in', () => peer.ofType(2).length === sent && peer.ofType(10).length === 1, 20_000)
+  peer.socket.pause()
+  isLast = false
+  part()
+  await full()
+  set.closeConnection(id, 'test')
+  await until('who waits to be told', () => ended === 1)
+  assert.equal(set.whenRoom(id, part), false)
+})
+
 test('replies without end close the connection', async (context) => {
   const { set, events, open } = await listeningSet(context, { limits: { outputMaxBytes: 1024 * 1024 } })
   const peer = await open()
