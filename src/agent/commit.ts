@@ -90,7 +90,7 @@ function targetFailure(failure: UpdateFailure, update: PlannedUpdate | undefined
   return { subject: update?.subject ?? 'other', kind: failure.kind === 'target.lost' ? 'target.rejected' : failure.kind, message: failure.message, ...(update?.part === undefined ? {} : { part: update.part }) }
 }
 
-export function flowCounters(cells: readonly { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }[]): ReadonlyMap<FlowId, Counters> {
+function flowCounters(cells: readonly { readonly controllerMetadata: number; readonly packets: bigint; readonly bytes: bigint }[]): ReadonlyMap<FlowId, Counters> {
   return new Map(cells.map(({ controllerMetadata, packets, bytes }) => [controllerMetadata, { packets, bytes }]))
 }
 
