@@ -25,6 +25,8 @@ export function stepsOf(actions: readonly Action[]): Steps {
       const target = targetOf(action.port, action.type === 'output' ? action.maxLen : 0)
       if (target === null) return { ok: false, error: 'OFPBAC_BAD_OUT_PORT', reason: `output to port 0x${action.port.toString(16)} is not supported in flows` }
       steps.push({ kind: 'emit', target })
+    } else if (action.type === 'controller') {
+      steps.push({ kind: 'emit', target: { kind: 'controller', maxLen: action.maxLen } })
     } else if (action.type === 'group') {
       steps.push({ kind: 'emit', target: { kind: 'group', groupId: action.groupId } })
     } else {

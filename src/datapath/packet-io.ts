@@ -10,6 +10,7 @@ import { extractFields } from '../packet/index.js'
 import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { PacketInInput } from './events.js'
+import type { FlowRecord } from './pipeline.js'
 import { DONE, fail, waitFor } from './state.js'
 import type { Context, Outcome, Requester } from './state.js'
 import type { PacketView } from './validate-actions.js'
@@ -29,21 +30,28 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const totalLen = input.totalLen ?? input.data.length
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
-  const explicitMiss = input.reason === 'action' && flow !== undefined && isTableMiss(flow.record)
+  const said = input.reason === 'action' && flow !== undefined ? controllerActionOf(flow.record) : null
+  const explicitMiss = input.reason === 'action' && flow !== undefined && said === null && isTableMiss(flow.record)
   let kept: number | null = null
   for (const conn of ctx.conns.all()) {
     // Without an action that names another, packets are for connections with the id 0 that all begin with.
-    if (conn.nicira.controllerId !== 0) continue
-    const bit = implicitMiss || explicitMiss ? PacketInBit.no_match : PacketInBit[input.reason]
+    if (conn.nicira.controllerId !== (said?.controllerId ?? 0)) continue
+    const bit = implicitMiss || explicitMiss ? PacketInBit.no_match : PacketInBit[said?.reason ?? input.reason]
     if (implicitMiss ? !receivesMisses(conn) : !receivesPacketIn(conn, bit)) continue
     // A table-miss flow is a flow like any other before 1.3.
-    const reason = explicitMiss ? (conn.version >= OF13 ? 'no_match' : 'action') : input.reason
+    const reason = explicitMiss ? (conn.version >= OF13 ? 'no_match' : 'action') : said?.reason ?? input.reason
     const most = implicitMiss || input.reason === 'invalid_ttl' ? conn.missSendLen : input.maxLen
     const whole = ctx.buffers.size === 0 || most === CONTROLLER_MAX_LEN_NO_BUFFER || totalLen > input.data.length
     if (!whole) kept ??= ctx.buffers.keep({ inPort: input.inPort, data: input.data })
     const [bufferId, data] = whole || kept === null ? [NO_BUFFER, input.data] : [kept, input.data.subarray(0, most)]
     sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId, totalLen, reason, tableId, cookie, match, data })
   }
+}
+
+/** A flow has at most one, and then nothing else that sends packets up while the list is carried out. */
+function controllerActionOf({ instructions: { apply } }: FlowRecord): Extract<Action, { type: 'controller' }> | null {
+  const action = apply?.find(({ type }) => type === 'controller')
+  return action?.type === 'controller' ? action : null
 }
 
 const packetInType = ({ nicira: { packetInFormat } }: Connection): 'packet_in' | 'nx_packet_in' | 'nx_packet_in2' =>

@@ -78,11 +78,14 @@ export function checkActions(actions: readonly Action[], check: ActionCheck): Ac
   return null
 }
 
-function unsupported(action: Action, { rules, strict, view }: ActionCheck): ActionProblem | null {
+function unsupported(action: Action, { rules, packetOut, strict, view }: ActionCheck): ActionProblem | null {
   switch (action.type) {
     case 'experimenter':
       // Of Open vSwitch's we know those that say what the model can say.
       return problem(action.experimenter === NICIRA ? 'OFPBAC_BAD_EXP_TYPE' : 'OFPBAC_BAD_EXPERIMENTER', `no such action of experimenter 0x${action.experimenter.toString(16)}`)
+    // What is sent up by a packet-out, a bucket or an action set cannot be told apart from what else they send.
+    case 'controller':
+      return strict && !packetOut && rules.actions.has('output') ? null : problem('OFPBAC_BAD_EXP_TYPE', 'a controller action outside apply-actions')
     // Not in an action set, where Open vSwitch has none either.
     case 'note': return strict || view === null ? null : problem('OFPBAC_BAD_TYPE', 'a note in an action set')
     case 'enqueue':

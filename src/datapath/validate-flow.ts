@@ -50,6 +50,7 @@ export function checkInstructions(ctx: Context, flowMod: Pick<FlowMod, 'instruct
   return unsupportedInstruction(instructions, table)
     ?? badMeter(ctx, instructions)
     ?? checkList(ctx, instructions.apply, table.apply, view, true)
+    ?? badController(instructions)
     // The set is executed in its own order, so only prerequisites of set-fields are checked. As Open vSwitch does it.
     ?? checkList(ctx, instructions.write, table.write, view, false)
     ?? badMetadata(instructions, table)
@@ -80,6 +81,12 @@ function unsupportedInstruction(instructions: Instructions, { instructions: can 
     return bad('OFPBIC_BAD_TABLE_ID', `table ${instructions.gotoTable} cannot be reached from here`)
   }
   return null
+}
+
+/** A packet-in says which flow it is of, not which of its actions. */
+function badController({ apply }: Instructions): ActionProblem | null {
+  const ways = (apply ?? []).filter((action) => action.type === 'controller' || action.type === 'output' && action.port === Port.CONTROLLER)
+  return ways.length < 2 || ways.every(({ type }) => type === 'output') ? null : bad('OFPBAC_TOO_MANY', 'a controller action besides another output to the controller')
 }
 
 /** "Invalid meter in meter action" is said of OFPMMFC_INVALID_METER since OF 1.4.1 §7.5.4.13; Open vSwitch does so in all versions. */

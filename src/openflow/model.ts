@@ -78,6 +78,8 @@ export type Action =
   | { readonly type: 'meter'; readonly meterId: number }
   /** Since 1.5: copies `bits` bits from bit `srcOffset` of one field to bit `dstOffset` of another. OF 1.5.1 §7.2.6.12 */
   | { readonly type: 'copy_field'; readonly bits: number; readonly srcOffset: number; readonly dstOffset: number; readonly src: OxmName; readonly dst: OxmName }
+  /** Open vSwitch's NXAST_CONTROLLER: an output to the connections with this id, for this reason; with 0 and `action` it is an output. */
+  | { readonly type: 'controller'; readonly maxLen: number; readonly controllerId: number; readonly reason: PacketInReason }
   /** Open vSwitch's NXAST_NOTE: kept and shown, and nothing else. */
   | { readonly type: 'note'; readonly data: Uint8Array }
   | { readonly type: 'experimenter'; readonly experimenter: number; readonly body: Uint8Array }
@@ -308,7 +310,7 @@ export interface GroupFeatures {
   readonly maxGroups: Readonly<Record<GroupType, number>>
   readonly actions: Readonly<Record<GroupType, readonly ActionName[]>>
 }
-export type ActionName = Exclude<Action['type'], 'enqueue' | 'set_vlan_vid' | 'set_vlan_pcp' | 'note' | 'experimenter'>
+export type ActionName = Exclude<Action['type'], 'enqueue' | 'set_vlan_vid' | 'set_vlan_pcp' | 'controller' | 'note' | 'experimenter'>
 export type InstructionName = 'goto_table' | 'write_metadata' | 'write_actions' | 'apply_actions' | 'clear_actions' | 'meter' | 'stat_trigger'
 /** Bits of TableFeatures.features. OF 1.5.1 §7.3.5.18.1 */
 export const TableFeature = { INGRESS_TABLE: 1, EGRESS_TABLE: 2, FIRST_EGRESS: 16 } as const

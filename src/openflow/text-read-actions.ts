@@ -51,7 +51,8 @@ function readAction(part: string, match: Match | null, ports: PortNumbers, befor
   const number = (most: number): number => Number(readNumber(name, argument, BigInt(most)))
   switch (name) {
     case 'output': return [output(readPort(argument, ports))]
-    case 'controller': return [{ type: 'output', port: Port.CONTROLLER, maxLen: maxLen(argument) }]
+    case 'controller': return [readController(argument)]
+    case 'note': return [{ type: 'note', data: readNote(argument) }]
     case 'group': return [{ type: 'group', groupId: number(Group.MAX) }]
     case 'set_queue': return [{ type: 'set_queue', queueId: number(0xffffffff) }]
     case 'enqueue': {
@@ -88,6 +89,26 @@ function readAction(part: string, match: Match | null, ports: PortNumbers, befor
 }
 
 const output = (port: number): Action => ({ type: 'output', port, maxLen: port === Port.CONTROLLER ? CONTROLLER_MAX_LEN_NO_BUFFER : 0 })
+
+/** controller, controller:N, controller(max_len=N,id=N,reason=R). */
+function readController(argument: string): Action {
+  const reason = /reason=(\w+)/.exec(argument)?.[1] ?? 'action'
+  const id = /\bid=(\w+)/.exec(argument)?.[1]
+  const controllerId = id === undefined ? 0 : Number(readNumber('controller', id, 0xffffn))
+  if (reason !== 'action' && reason !== 'no_match' && reason !== 'invalid_ttl' && reason !== 'action_set' && reason !== 'group' && reason !== 'packet_out') throw new FlowTextError(`unknown reason ${reason}`)
+  if (controllerId === 0 && reason === 'action') return { type: 'output', port: Port.CONTROLLER, maxLen: maxLen(argument) }
+  return { type: 'controller', maxLen: maxLen(/=/.test(argument) && !/max_len=/.test(argument) ? '' : argument), controllerId, reason }
+}
+
+/** Bytes in hexadecimal, filled up with zeros as ovs-ofctl does. */
+function readNote(argument: string): Uint8Array {
+  const digits = argument.replaceAll('.', '')
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new FlowTextError(`not bytes in hexadecimal: ${argument}`)
+  const bytes = digits.match(/../g)?.map((byte) => parseInt(byte, 16)) ?? []
+  const data = new Uint8Array(6 + Math.ceil(Math.max(0, bytes.length - 6) / 8) * 8)
+  data.set(bytes)
+  return data
+}
 
 function maxLen(argument: string): number {
   const text = /max_len=(\w+)/.exec(argument)?.[1] ?? argument

@@ -135,6 +135,11 @@ export function formatAction(action: Action): string {
       const { bits, src, srcOffset, dst, dstOffset } = action
       return `move:${OXM[src].text}[${srcOffset}..${srcOffset + bits - 1}]->${OXM[dst].text}[${dstOffset}..${dstOffset + bits - 1}]`
     }
+    case 'controller': {
+      const { reason, maxLen, controllerId } = action
+      const parts = [reason !== 'action' && `reason=${reason}`, maxLen !== 0xffff && `max_len=${maxLen}`, controllerId !== 0 && `id=${controllerId}`]
+      return `controller(${parts.filter((part) => part !== false).join(',')})`
+    }
     case 'note': return `note:${Array.from(action.data, (byte) => byte.toString(16).padStart(2, '0')).join('.')}`
     case 'experimenter': return `experimenter(${hex(action.experimenter, 8)},${action.body.length} bytes)`
     case 'pop_vlan': case 'pop_pbb': case 'dec_mpls_ttl': case 'copy_ttl_out': case 'copy_ttl_in': return action.type

@@ -72,6 +72,7 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
         if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
         break
       case 'note': break
+      case 'controller': output(Port.CONTROLLER, action.maxLen, queueId); break
       case 'experimenter':
         throw new Error(`bug: experimenter action 0x${action.experimenter.toString(16)} reached execution; it is to be refused before`)
     }

@@ -9,6 +9,7 @@ import { Fault, Unencodable } from '../fault.js'
 import type { Layout, Part } from '../layout.js'
 import { f, layout, pad, port, u16, u32, u8 } from '../layout.js'
 import type { Action, ActionName, ErrorName, OxmName } from '../model.js'
+import { Port } from '../model.js'
 import { fieldOfHeader, readOxm, writeOxm } from '../oxm-codec.js'
 import type { Ranges } from '../versions.js'
 import { pick } from '../versions.js'
@@ -141,6 +142,27 @@ const copyField: ActionRow = {
 }
 const COPY_HEADER = 8
 
+const REASONS = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'packet_out'] as const
+
+/** max_len, controller id, reason. What is nothing but an output to the controller becomes one. */
+const controller: ActionRow = {
+  key: 'controller', codes: { '1.0+': { nicira: 20 } },
+  decode(r, at, end, out) {
+    if (end - at !== 6) throw new Fault(LENGTH, `a controller action with ${end - at} bytes`)
+    const [maxLen, controllerId, reason] = [r.view.getUint16(at), r.view.getUint16(at + 2), REASONS[r.view.getUint8(at + 4)]]
+    if (reason === undefined) throw new Fault('OFPBAC_BAD_ARGUMENT', `packet-in reason ${r.view.getUint8(at + 4)}`)
+    r.at = end
+    out.push(controllerId === 0 && reason === 'action' ? { type: 'output', port: Port.CONTROLLER, maxLen } : { type: 'controller', maxLen, controllerId, reason })
+  },
+  encode(w, action) {
+    if (action.type !== 'controller') return
+    const at = w.reserve(6)
+    w.view.setUint16(at, action.maxLen)
+    w.view.setUint16(at + 2, action.controllerId)
+    w.view.setUint8(at + 4, REASONS.indexOf(action.reason))
+  },
+}
+
 /** Everything behind the subtype, padding included. */
 const note: ActionRow = {
   key: 'note', codes: { '1.0+': { nicira: 8 } },
@@ -179,6 +201,7 @@ const rows: readonly ActionRow[] = [
   copyField,
   fixed('meter', { '1.5+': 29 }, { '1.5+': [f('meterId', u32)] }),
   note,
+  controller,
 ]
 
 interface Placed { readonly row: ActionRow; readonly code: Code }

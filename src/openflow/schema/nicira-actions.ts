@@ -1,18 +1,16 @@
 /**
  * Open vSwitch's extension actions that say, in any version, what the model has a word for: a field loaded in whole or in
- * part, the tunnel's id, an output to the controller with nothing special, a TTL counted down. Whatever else there is
+ * part, the tunnel's id, a TTL counted down. Whatever else there is
  * (registers, resubmit in the middle of a list, learn, …) stays an opaque action, which the switch refuses.
  */
 import type { Reader } from '../buffer.js'
 import { Fault } from '../fault.js'
 import type { Action, OxmName } from '../model.js'
-import { Port } from '../model.js'
 import { fieldOfHeader, readOxm } from '../oxm-codec.js'
 import { fieldOfNxm } from './nicira-match.js'
 import { OXM } from './oxm.js'
 
-const SUBTYPE = { SET_TUNNEL: 2, REG_LOAD: 7, SET_TUNNEL64: 9, CONTROLLER: 20, DEC_TTL_CNT_IDS: 21, REG_LOAD2: 33 } as const
-const OFPR_ACTION = 1
+const SUBTYPE = { SET_TUNNEL: 2, REG_LOAD: 7, SET_TUNNEL64: 9, DEC_TTL_CNT_IDS: 21, REG_LOAD2: 33 } as const
 /** NXM_OF_IP_TOS, of which the DSCP is the upper six bits, and NXM_NX_IP_TTL. */
 const NXM_IP_TOS = 0x00000a01
 const NXM_IP_TTL = 0x00013a01
@@ -28,10 +26,6 @@ export function readNiciraAction(r: Reader, subtype: number, at: number, end: nu
     case SUBTYPE.SET_TUNNEL64: return size === 14 ? { type: 'set_field', field: 'tunnel_id', value: view.getBigUint64(at + 6), mask: null } : null
     case SUBTYPE.REG_LOAD: return size === 14 ? load(r, at) : null
     case SUBTYPE.REG_LOAD2: return r.version === 1 ? null : load2(r, at, end)
-    case SUBTYPE.CONTROLLER:
-      // Another controller's id, or a reason that is none: the switch does not send such packet-ins.
-      if (size !== 6 || view.getUint16(at + 2) !== 0 || view.getUint8(at + 4) !== OFPR_ACTION) return null
-      return { type: 'output', port: Port.CONTROLLER, maxLen: view.getUint16(at) }
     case SUBTYPE.DEC_TTL_CNT_IDS:
       return size >= 14 && view.getUint16(at) === 1 && view.getUint16(at + 6) === 0 ? { type: 'dec_nw_ttl' } : null
     default: return null

@@ -106,6 +106,7 @@ export const actions: readonly { readonly name: string; readonly action: Action;
   { name: 'COPY_TTL_IN', action: { type: 'copy_ttl_in' }, match: prerequisitesOf('mpls_label') },
   { name: 'PUSH_PBB', action: { type: 'push_pbb', ethertype: 0x88e7 }, match: EMPTY_MATCH },
   { name: 'POP_PBB', action: { type: 'pop_pbb' }, match: prerequisitesOf('pbb_isid') },
+  { name: 'NXAST_CONTROLLER', action: { type: 'controller', maxLen: 128, controllerId: 7, reason: 'no_match' }, match: EMPTY_MATCH },
   { name: 'NXAST_NOTE', action: { type: 'note', data: new Uint8Array(6) }, match: EMPTY_MATCH },
   { name: 'EXPERIMENTER', action: { type: 'experimenter', experimenter: 0x123456, body: new Uint8Array(8) }, match: EMPTY_MATCH },
 ]

@@ -1,8 +1,9 @@
 /** Open vSwitch's extensions: what they change of a connection, and what is refused. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FlowFormat, FlowModFlag, PacketInFormat, Port, Table, decodeMessage, frameOf } from '../../../src/openflow/index.js'
-import { Rig, errors, flowMod, kindsSent, sent } from '../../support/datapath-rig.js'
+import { FlowFormat, FlowModFlag, PacketInFormat, Port, SAME_ASYNC, Table, decodeMessage, frameOf } from '../../../src/openflow/index.js'
+import type { Action } from '../../../src/openflow/index.js'
+import { Rig, apply, bucket, errors, flowMod, groupMod, kindsSent, output, sent } from '../../support/datapath-rig.js'
 
 const packetIn = { kind: 'packet_in', inPort: 1, reason: 'action', tableId: 0, flowId: 0, metadata: 0n, tunnelId: 0n, maxLen: 0xffff, data: new Uint8Array(60) } as const
 const tables = (r: Rig): number[] => [...r.datapath.flows()].map(({ tableId }) => tableId).sort()
@@ -26,6 +27,32 @@ describe('extensions', () => {
     const r = new Rig().connect(1).connect(2)
     r.send(1, { type: 'nx_set_controller_id', controllerId: 7 })
     assert.deepEqual([kindsSent(r.step(packetIn), 1), kindsSent(r.step(packetIn), 2)], [[], ['packet_in']])
+  })
+
+  it('send packets of a flow to the connections that an action names, for its reason', () => {
+    const r = new Rig().connect(1).connect(2).connect(3, '1.0')
+    for (const conn of [1, 3]) r.send(conn, { type: 'nx_set_controller_id', controllerId: 7 })
+    r.send(1, flowMod({ instructions: apply({ type: 'controller', maxLen: 20, controllerId: 7, reason: 'no_match' }, output(2)) }))
+    const [flow] = r.datapath.flows()
+    assert.ok(flow)
+    const effects = r.step({ ...packetIn, flowId: flow.id, maxLen: 20 })
+    assert.deepEqual([1, 2, 3].map((conn) => kindsSent(effects, conn)), [['packet_in'], [], ['packet_in']])
+    const [told] = sent(effects, 1)
+    assert.deepEqual(told?.type === 'packet_in' && told.reason, 'no_match')
+    const set = r.step({ ...packetIn, flowId: flow.id, reason: 'action_set' })
+    assert.deepEqual([1, 2].map((conn) => kindsSent(set, conn)), [[], ['packet_in']], 'what its action set sends is not this action')
+    r.send(2, { type: 'set_async', ...SAME_ASYNC, packetIn: [2, 0] })
+    r.send(2, flowMod({ command: 'modify', instructions: apply({ type: 'controller', maxLen: 20, controllerId: 0, reason: 'no_match' }) }))
+    assert.deepEqual(kindsSent(r.step({ ...packetIn, flowId: flow.id }), 2), [], 'one that has no use for this reason')
+  })
+
+  it('has no such action where it could not be told which it was', () => {
+    const r = new Rig().connect(1)
+    const action: Action = { type: 'controller', maxLen: 20, controllerId: 7, reason: 'action' }
+    assert.deepEqual(errors(r.send(1, flowMod({ instructions: apply(action, output(Port.CONTROLLER)) }))), ['OFPBAC_TOO_MANY'])
+    assert.deepEqual(errors(r.send(1, flowMod({ instructions: { ...apply(), write: [action] } }))), ['OFPBAC_BAD_EXP_TYPE'])
+    assert.deepEqual(errors(r.send(1, groupMod({ groupId: 1, buckets: [bucket({ actions: [action] })] }))), ['OFPBAC_BAD_EXP_TYPE'])
+    assert.deepEqual(errors(r.send(1, { type: 'packet_out', bufferId: 0xffffffff, inPort: 1, match: [], actions: [action], data: new Uint8Array(60) })), ['OFPBAC_BAD_EXP_TYPE'])
   })
 
   it('put the table into the command, once that has been said', () => {

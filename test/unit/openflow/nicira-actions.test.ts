@@ -33,7 +33,9 @@ const cases: readonly (readonly [string, string, Action | string | null])[] = [
   ['load of a register', 'ffff0018 00002320 0007 001f 00010004 0000000000000001', null],
   ['note', 'ffff0010 00002320 0008 112233445566', { type: 'note', data: Uint8Array.of(0x11, 0x22, 0x33, 0x44, 0x55, 0x66) }],
   ['controller', 'ffff0010 00002320 0014 0080 0000 01 00', { type: 'output', port: Port.CONTROLLER, maxLen: 128 }],
-  ['controller with an id', 'ffff0010 00002320 0014 0080 0007 01 00', null],
+  ['controller with an id', 'ffff0010 00002320 0014 0080 0007 01 00', { type: 'controller', maxLen: 128, controllerId: 7, reason: 'action' }],
+  ['controller with a reason', 'ffff0010 00002320 0014 ffff 0000 02 00', { type: 'controller', maxLen: 0xffff, controllerId: 0, reason: 'invalid_ttl' }],
+  ['controller with no reason there is', 'ffff0010 00002320 0014 ffff 0000 09 00', 'OFPBAC_BAD_ARGUMENT'],
   ['dec_ttl for one controller', 'ffff0018 00002320 0015 0001 00000000 0000 000000000000', { type: 'dec_nw_ttl' }],
   ['dec_ttl for another', 'ffff0018 00002320 0015 0001 00000000 0007 000000000000', null],
 ]

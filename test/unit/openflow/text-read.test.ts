@@ -34,6 +34,7 @@ const other: readonly (readonly [string, string])[] = [
   ['actions=2', 'table=0,priority=32768 actions=output:2'],
   ['in_port=p1 actions=output:p1', 'table=0,priority=32768,in_port=1 actions=output:1'],
   ['priority=1 idle_timeout=0,in_port=100,actions=mod_nw_src:9.181.137.1,normal', 'table=0,priority=1,in_port=100 actions=set_field:9.181.137.1->ip_src,NORMAL'],
+  ['actions=note:01.02.ff,controller(reason=invalid_ttl,max_len=64,id=5)', 'table=0,priority=32768 actions=note:01.02.ff.00.00.00,controller(reason=invalid_ttl,max_len=64,id=5)'],
   ['dl_type=0x800,nw_proto=17,tp_dst=53,actions=mod_tp_dst:54,controller', 'table=0,priority=32768,udp,tp_dst=53 actions=set_field:54->udp_dst,CONTROLLER:65535'],
   ['actions=mod_vlan_vid:5,output:1', 'table=0,priority=32768 actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:1'],
   ['dl_vlan=3,actions=mod_vlan_vid:5,strip_vlan,flood', 'table=0,priority=32768,dl_vlan=3 actions=set_field:4101->vlan_vid,pop_vlan,FLOOD'],
