@@ -273,6 +273,15 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'notes, and packets for a particular controller', versions: every,
+    steps: [
+      'ofctl add-flow TARGET in_port=1,actions=note:01.02.03,output:2,note:0102030405060708', `send 1 ${arpFrame}`, 'expect 1',
+      'ofctl add-flow TARGET in_port=2,actions=controller(id=5,reason=invalid_ttl,max_len=64),output:3', `send 2 ${arpFrame}`, 'expect 1',
+      'ofctl add-flow TARGET in_port=3,actions=controller(max_len=64)', 'ofctl add-flow TARGET in_port=4,actions=controller(reason=no_match)',
+      'ofctl --sort dump-flows TARGET',
+    ],
+  },
+  {
     name: 'packets that no flow matches', versions: ['OpenFlow11', 'OpenFlow12'],
     steps: [
       'ofctl add-flow TARGET table=2,in_port=1,arp,actions=output:2', `send 1 ${arpFrame}`, 'expect 0',
