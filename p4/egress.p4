@@ -99,6 +99,7 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
         h.packet_in.flow_id = m.flow_id;
         h.packet_in.metadata = m.packet_in_metadata;
         h.packet_in.tunnel_id = m.tunnel_id;
+        h.packet_in.instance = m.instance;
       }
     } else if (s.egress_port == NULL_PORT) {
       mark_to_drop(s);

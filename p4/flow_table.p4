@@ -21,7 +21,7 @@
 @of_counter[of="flow"] counter(FLOW_CELLS, CounterType.packets_and_bytes) flow_counts;
 #define DO_COUNT hits.count(); flow_counts.count(cell);
 
-// `lookups` and `matches` have a cell for each table. OF 1.3.5 §5.8 (counters of a table)
+// `lookups` and `matches` have a cell for each table of each instance. OF 1.3.5 §5.8 (counters of a table)
 control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
   Meters() meters;
@@ -44,15 +44,12 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
     m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL DO_COUNT
   }
-  // What happens without a matching flow, whatever is in the action set. OF 1.3.5 §5.4: drop; OF 1.0 §3.4: to the controller.
-  @of_miss[to="drop"] action miss_drop() { m.set.present = 0; }
-  @of_miss[to="controller"] action miss_to_controller() {
-    m.set.present = 0; m.flow_id = 0; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
-  }
+  action miss() { }
 
   @of_table
   table flow {
     key = {
+      m.instance: exact @name("instance") @of[role="instance"];
       m.in_port: ternary @name("in_port") @of_match[oxm="in_port"];
       m.in_port: ternary @name("in_phy_port") @of_match[oxm="in_phy_port"];
       m.metadata: ternary @name("metadata") @of_match[oxm="metadata"];
@@ -89,11 +86,11 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"];
       m.extensions[8:0]: ternary @name("ipv6_exthdr") @of_match[oxm="ipv6_exthdr"];
     }
-    actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss_drop; @defaultonly miss_to_controller; }
+    actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss; }
     counters = hits;
     support_timeout = true;
     size = FLOW_TABLE_SIZE;
-    default_action = miss_drop();
+    default_action = miss();
   }
 
   @of_do[ops="output"] action write_output(P_SET_OUTPUT) { m.set.present = 1; DO_SET_OUTPUT }
@@ -145,8 +142,22 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       m.clear = 0;
       m.write = 0;
       m.meter = 0;
-      lookups.count((bit<32>)number);
-      if (flow.apply().hit) { matches.count((bit<32>)number); }
+      bit<32> place = (bit<32>)m.instance * TABLES + (bit<32>)number;
+      lookups.count(place);
+      if (flow.apply().hit) {
+        matches.count(place);
+      } else {
+        // OF 1.3.5 §5.4: drop, whatever is in the action set; OF 1.0 §3.4: to the controller; OF 1.1 §A.3.3: also onward.
+        bit<2> what = (bit<2>)(m.misses >> (2 * number));
+        if (what == MISS_CONTINUE) {
+          m.next_table = number + 1;
+        } else {
+          m.set.present = 0;
+          if (what == MISS_CONTROLLER) {
+            m.flow_id = 0; m.reason = REASON_NO_MATCH; m.emission.port = CPU_PORT; m.emission.max_len = 0;
+          }
+        }
+      }
       if (m.meter != 0) { meters.apply(h, m); }
       execute.apply(h, m);
       if (m.clear == 1) { clear_actions(); }

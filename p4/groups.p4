@@ -1,7 +1,7 @@
 // Groups. Every bucket is a multicast group, however small; what a group decides is which one. OF 1.3.5 §5.6.1
 //   ALL, INDIRECT    the same for every packet
 //   SELECT           by a hash over what makes a flow; the agent cuts the range of the hash by the buckets' weights
-//   FAST_FAILOVER    by the ports that are live: the first bucket whose port is. One default action holds the map of live
+//   FAST_FAILOVER    by the ports that are live: the first bucket whose port is. One entry holds the map of live
 //                    ports, so a port that goes down is one Write, however many groups fail over
 #ifndef GROUPS_P4
 #define GROUPS_P4
@@ -20,7 +20,7 @@ control Groups(inout headers_t h, inout metadata_t m) {
   action no_group() { }
   @of_group
   table group {
-    key = { m.emission.group: exact @of[role="group"]; }
+    key = { m.instance: exact @name("instance") @of[role="instance"]; m.emission.group: exact @of[role="group"]; }
     actions = { emit; choose_by_hash; choose_by_liveness; @defaultonly no_group; }
     counters = group_hits;
     size = 4096;
@@ -30,24 +30,26 @@ control Groups(inout headers_t h, inout metadata_t m) {
   @of_do[kind="emit"] action emit_bucket(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; }
   @of_group_select
   table selected {
-    key = { m.emission.group: exact @of[role="group"]; hash_value: range @name("hash") @of[role="hash"]; }
+    key = { m.instance: exact @name("instance") @of[role="instance"]; m.emission.group: exact @of[role="group"]; hash_value: range @name("hash") @of[role="hash"]; }
     actions = { emit_bucket; @defaultonly NoAction; }
     size = 16384;
     default_action = NoAction();
   }
   @of_group_failover
   table failover {
-    key = { m.emission.group: exact @of[role="group"]; live_ports: ternary @name("live_ports") @of[role="live"]; }
+    key = { m.instance: exact @name("instance") @of[role="instance"]; m.emission.group: exact @of[role="group"]; live_ports: ternary @name("live_ports") @of[role="live"]; }
     actions = { emit_bucket; @defaultonly NoAction; }
     size = 16384;
     default_action = NoAction();
   }
-  // Bit n is set while port n of this program is live.
+  // Bit n is set while port n of this program is live, of the ports of the instance.
   @of_do[kind="live"] action set_live(@of[role="live"] bit<512> ports) { live_ports = ports; }
   @of_live_ports
   table liveness {
-    actions = { set_live; }
-    default_action = set_live(0);
+    key = { m.instance: exact @name("instance") @of[role="instance"]; }
+    actions = { set_live; @defaultonly NoAction; }
+    size = INSTANCES;
+    default_action = NoAction();
   }
 
   apply {

@@ -15,6 +15,7 @@ header packet_in_h {
   bit<32> flow_id;      // of the flow whose action sent it, 0 for a miss
   bit<64> metadata;
   bit<64> tunnel_id;
+  bit<8>  instance;
 }
 
 @controller_header("packet_out")
@@ -24,9 +25,11 @@ header packet_out_h {
   bit<32> in_port;      // OpenFlow port number
   bit<16> in_port_hw;   // the same as a port of this program; 0 for none
   bit<64> tunnel_id;
+  bit<8>  instance;
+  bit<32> misses;       // as the parameter of that name of a port
 }
 
-#define PACKET_OUT_BYTES 19
+#define PACKET_OUT_BYTES 24
 
 header ethernet_h { bit<48> dst; bit<48> src; bit<16> type; }
 header vlan_h { bit<3> pcp; bit<1> dei; bit<12> vid; bit<16> type; }

@@ -25,6 +25,13 @@
 #define PACKET_OUT_GROUP 2
 #define PACKET_OUT_NORMAL 3
 
+#define INSTANCES 16            // OpenFlow switches that share the program, each with ports, tables, groups and meters of its own
+#define TABLES 16
+
+#define MISS_DROP 0             // what becomes of a packet that no flow matches
+#define MISS_CONTROLLER 1
+#define MISS_CONTINUE 2
+
 #define TTL_IP 1                // which TTL a program decrements
 #define TTL_MPLS 2
 

@@ -63,8 +63,8 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
   PortIn() port_in;
   Continuation() continuation;
   Finish() finish;
-  @of_counter[of="lookups"] counter(16, CounterType.packets) lookups;
-  @of_counter[of="matches"] counter(16, CounterType.packets) matches;
+  @of_counter[of="lookups"] counter(INSTANCES * TABLES, CounterType.packets) lookups;
+  @of_counter[of="matches"] counter(INSTANCES * TABLES, CounterType.packets) matches;
 #define FLOW_TABLE(n) FlowTable(n, lookups, matches) t##n;
   FLOW_TABLE(0)  FLOW_TABLE(1)  FLOW_TABLE(2)  FLOW_TABLE(3)  FLOW_TABLE(4)  FLOW_TABLE(5)  FLOW_TABLE(6)  FLOW_TABLE(7)
   FLOW_TABLE(8)  FLOW_TABLE(9)  FLOW_TABLE(10) FLOW_TABLE(11) FLOW_TABLE(12) FLOW_TABLE(13) FLOW_TABLE(14) FLOW_TABLE(15)
@@ -75,6 +75,8 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
     if (s.instance_type == RECIRCULATED) {
       continuation.apply(h, m);
     } else if (h.packet_out.isValid()) {
+      m.instance = h.packet_out.instance;
+      m.misses = h.packet_out.misses;
       m.in_port = h.packet_out.in_port;
       m.in_port_hw = (port_t)h.packet_out.in_port_hw;
       m.tunnel_id = h.packet_out.tunnel_id;
@@ -102,5 +104,5 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
 @of_pipeline[name="ofswitchd", cpu_port=CPU_PORT, continuation_first=CONTINUATION_FIRST, continuation_last=CONTINUATION_LAST,
              null_port=NULL_PORT, learn="host_t", fork_group=FORK_GROUP, fork_emit=FORK_EMIT, fork_action_set=FORK_ACTION_SET,
              table_none=TABLE_NONE, table_continued=TABLE_CONTINUED,
-             multicast_groups=4096, multicast_nodes=4096]
+             multicast_groups=4096, multicast_nodes=4096, instances=INSTANCES]
 V1Switch(PacketParser(), NoVerification(), OpenFlowIngress(), OpenFlowEgress(), NoRecomputation(), PacketDeparser()) main;

@@ -56,12 +56,14 @@ struct emission_t {
 }
 
 struct metadata_t {
+  @field_list(1) bit<8>  instance;      // which OpenFlow switch the packet is in; it never leaves it
   // OpenFlow pipeline fields
   @field_list(1) bit<32> in_port;       // OpenFlow number
   @field_list(1) bit<64> metadata;
   @field_list(1) bit<64> tunnel_id;
   @field_list(1) port_t  in_port_hw;    // the same as a port of this program
   @field_list(1) bit<1>  no_packet_in;  // OFPPC_NO_PACKET_IN of the ingress port
+  @field_list(1) bit<32> misses;        // what becomes of a packet that no flow matches: MISS_*, two bits for each table
   // where the pass starts and how it goes on
   @field_list(1) bit<8>  next_table;
   @field_list(1) bit<16> continuation;  // key of the continuation table, 0 = none

@@ -54,7 +54,7 @@ control Meters(inout headers_t h, inout metadata_t m) {
   @of_do[kind="pktps"] action meter_pktps(P_METER_BANDS) { MEASURE_ALL(pktps) }
   @of_meter[bands=METER_BANDS]
   table meters {
-    key = { m.meter: exact @of[role="meter"]; }
+    key = { m.instance: exact @name("instance") @of[role="instance"]; m.meter: exact @of[role="meter"]; }
     actions = { meter_kbps; meter_pktps; @defaultonly NoAction; }
     size = METERS;
     default_action = NoAction();

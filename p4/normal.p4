@@ -8,7 +8,7 @@
 
 #define HOSTS 8192
 
-struct host_t { bit<32> in_port; bit<12> vlan; bit<48> address; }
+struct host_t { bit<32> in_port; bit<12> vlan; bit<48> address; bit<8> instance; }
 
 control Normal(inout headers_t h, inout metadata_t m) {
   bit<12> vlan = 0;
@@ -16,6 +16,7 @@ control Normal(inout headers_t h, inout metadata_t m) {
   @of_normal_source
   table source {
     key = {
+      m.instance: exact @name("instance") @of[role="instance"];
       vlan: exact @name("vlan") @of[role="vlan"];
       h.eth.src: exact @name("address") @of[role="address"];
       m.in_port: exact @name("in_port") @of[role="in_port"];
@@ -26,13 +27,24 @@ control Normal(inout headers_t h, inout metadata_t m) {
     default_action = NoAction();
   }
   action forward(@of[role="port"] port_t port) { m.emission.port = port; }
-  action flood(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; }
   @of_normal_destination
   table destination {
-    key = { vlan: exact @name("vlan") @of[role="vlan"]; h.eth.dst: exact @name("address") @of[role="address"]; }
-    actions = { forward; @defaultonly flood; }
+    key = {
+      m.instance: exact @name("instance") @of[role="instance"];
+      vlan: exact @name("vlan") @of[role="vlan"];
+      h.eth.dst: exact @name("address") @of[role="address"];
+    }
+    actions = { forward; @defaultonly NoAction; }
     size = HOSTS;
-    default_action = flood(0);
+    default_action = NoAction();
+  }
+  action flood(@of[role="multicast"] bit<16> multicast) { m.emission.multicast = multicast; }
+  @of_normal_flood
+  table unknown {
+    key = { m.instance: exact @name("instance") @of[role="instance"]; }
+    actions = { flood; @defaultonly NoAction; }
+    size = INSTANCES;
+    default_action = NoAction();
   }
   apply {
     if (h.vlan[0].isValid()) { vlan = h.vlan[0].vid; }
@@ -44,9 +56,9 @@ control Normal(inout headers_t h, inout metadata_t m) {
         && h.eth.dst != 0x01000ccdcdcd && h.eth.dst[47:3] != 0x002001999998) {
       // Only ports have hosts behind them, and a group address is no host.
       if (m.in_port_hw != 0 && h.eth.src[40:40] == 0) {
-        if (!source.apply().hit) { digest<host_t>(1, { m.in_port, vlan, h.eth.src }); }
+        if (!source.apply().hit) { digest<host_t>(1, { m.in_port, vlan, h.eth.src, m.instance }); }
       }
-      destination.apply();
+      if (!destination.apply().hit) { unknown.apply(); }
     }
   }
 }

@@ -87,7 +87,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number) {
                            @of[role="next_table"] bit<8> next_table) {
     m.flow_id = flow_id; m.program = program; m.stages = stages; m.next_table = next_table; hits.count();
   }
-  @of_miss[to="drop"] action miss_drop() { }
+  action miss_drop() { }
   @of_table
   table flow {
     key = {

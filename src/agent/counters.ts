@@ -105,12 +105,13 @@ export class CounterReader {
   }
 
   async #tables({ tableIds }: Extract<ReadEffect, { kind: 'read_table_counters' }>): Promise<Answer<'tables'>> {
-    const { lookupCounter, matchCounter } = this.#compiler.contract
+    const { lookupCounter, matchCounter, share, tables } = this.#compiler.contract
     if (lookupCounter === null || matchCounter === null) return { what: 'tables', tables: new Map() }
     const [lookups, matches] = await Promise.all([this.#southbound.readCounter(lookupCounter), this.#southbound.readCounter(matchCounter)])
     const matched = new Map(matches.map(({ index, packets }) => [index, packets]))
-    const cells = lookups.filter(({ index }) => tableIds.includes(index))
-    return { what: 'tables', tables: new Map(cells.map(({ index, packets }) => [index, { lookups: packets, matched: matched.get(index) ?? 0n }])) }
+    const first = share.index * tables.length
+    const cells = lookups.filter(({ index }) => tableIds.includes(index - first))
+    return { what: 'tables', tables: new Map(cells.map(({ index, packets }) => [index - first, { lookups: packets, matched: matched.get(index) ?? 0n }])) }
   }
 }
 

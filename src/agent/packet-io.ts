@@ -3,7 +3,7 @@
  * with a directive: send it on a port, start it at table 0, or give it to a group. OF 1.3.5 §7.3.7, §7.4.1
  */
 import { Port, PortConfig, type PacketInReason, type PacketOut, type PortDesc } from '../openflow/model.js'
-import { targetGroup, type Contract } from '../compiler/index.js'
+import { targetGroup, type Compiler, type Contract } from '../compiler/index.js'
 import type { Input } from '../datapath/index.js'
 import { executeActions, type Execution } from '../packet/index.js'
 import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
@@ -15,15 +15,22 @@ const WHOLE_PACKET = 0xffff
 /** A packet as its list has left it. */
 type Packet = Pick<Execution, 'frame' | 'tunnelId'>
 
+/** What a port says of the packets that come in there, of one that comes from the agent. */
+export const instanceFields = ({ contract, misses }: Pick<Compiler, 'contract' | 'misses'>): Readonly<Record<string, bigint>> =>
+  ({ instance: BigInt(contract.share.index), misses })
+/** Without those that the pipeline's packet_out header does not have. */
+export const knownFields = ({ packetOut }: Contract, fields: Readonly<Record<string, bigint>>): Readonly<Record<string, bigint>> =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => packetOut.has(name)))
+
 export class PacketIo {
-  readonly #contract: Contract
+  readonly #compiler: Pick<Compiler, 'contract' | 'misses'>
   readonly #southbound: Southbound
   readonly #targetPorts: ReadonlyMap<number, number>
   readonly #ports: () => readonly PortDesc[]
   readonly #feed: (input: Input) => void
 
-  constructor(contract: Contract, southbound: Southbound, targetPorts: ReadonlyMap<number, number>, ports: () => readonly PortDesc[], feed: (input: Input) => void) {
-    this.#contract = contract
+  constructor(compiler: Pick<Compiler, 'contract' | 'misses'>, southbound: Southbound, targetPorts: ReadonlyMap<number, number>, ports: () => readonly PortDesc[], feed: (input: Input) => void) {
+    this.#compiler = compiler
     this.#southbound = southbound
     this.#targetPorts = targetPorts
     this.#ports = ports
@@ -75,9 +82,8 @@ export class PacketIo {
   #send(kind: bigint, value: number, inPort: number, packet: Packet): void {
     // The list has dealt with output to the ingress port; only what goes through tables or groups must still know it.
     const ingress = kind === Directive.PORT ? 0 : this.#targetPorts.get(inPort) ?? 0
-    const fields: Record<string, bigint> = { kind, value: BigInt(value), in_port: BigInt(inPort), in_port_hw: BigInt(ingress), tunnel_id: packet.tunnelId }
-    for (const name of Object.keys(fields)) if (!this.#contract.packetOut.has(name)) delete fields[name]
-    this.#southbound.packetOut(packet.frame, fields)
+    const fields = { kind, value: BigInt(value), in_port: BigInt(inPort), in_port_hw: BigInt(ingress), tunnel_id: packet.tunnelId, ...instanceFields(this.#compiler) }
+    this.#southbound.packetOut(packet.frame, knownFields(this.#compiler.contract, fields))
   }
 
   #toController(inPort: number, reason: PacketInReason, maxLen: number, { frame, tunnelId }: Packet): void {

@@ -72,7 +72,7 @@ export class SwitchLoop {
     }, compiler, monotonicNow())
     this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), this.#log, (reason) => this.#resynchronise(reason))
     this.#counters = new CounterReader(compiler, southbound, ports)
-    this.#packets = new PacketIo(compiler.contract, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
+    this.#packets = new PacketIo(compiler, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))
     this.#packetIns = new PacketInAdmission((packet) => this.#packets.packetIn(packet), limitRepeats(this.#log))
     this.channelEvents = {

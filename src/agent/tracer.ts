@@ -7,7 +7,7 @@ import { targetGroup, type Compiler } from '../compiler/index.js'
 import type { BucketChoice, TracedOutput, TracedPacket, TableVisit, TraceStart } from '../control/index.js'
 import type { Datapath } from '../datapath/index.js'
 import type { PortRecord } from '../datapath/index.js'
-import { Directive } from './packet-io.js'
+import { Directive, instanceFields, knownFields } from './packet-io.js'
 import { Session } from '../p4runtime/index.js'
 import { spawnTarget, type SpawnedTarget, type TraceStep } from '../target/index.js'
 import { describeSteps } from './trace-steps.js'
@@ -36,11 +36,13 @@ export class Tracer {
 
   /** Nothing is sent and nothing is counted. Rejects where the target or its copy cannot be had. */
   async trace(inPort: number, frame: Uint8Array, start: TraceStart): Promise<TracedPacket> {
-    const { embedded, targetPorts } = this.#options
+    const { embedded, targetPorts, compiler } = this.#options
     const port = targetPorts.get(inPort)
     const directive = typeof start === 'object' ? { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) } : { kind: start === 'normal' ? Directive.NORMAL : Directive.TABLE }
     // A port that is none of the target's is known to it only by what a packet-out says.
-    const packetOut = start === 'port' && port !== undefined ? null : { ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(port ?? 0) }
+    const packetOut = start === 'port' && port !== undefined ? null : knownFields(compiler.contract, {
+      ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(port ?? 0), ...instanceFields(compiler),
+    })
     const steps = embedded === null
       ? await this.#inTurn(async ({ target }) => target.trace(port ?? 0, frame, packetOut))
       : await embedded.trace(port ?? 0, frame, packetOut)
@@ -99,7 +101,7 @@ export class Tracer {
         const table = tables.find((candidate) => candidate.table === step.table)
         if (table !== undefined) {
           const flow = step.entry === null ? null : flowOf(Number(step.entry.controllerMetadata))
-          visits.push({ tableId: table.number, flow, miss: step.action === table.missToController ? 'controller' : step.action === table.missDrop ? 'drop' : 'continue' })
+          visits.push({ tableId: table.number, flow, miss: compiler.missOf(table.number) })
         }
         const chooser = [group?.select, group?.failover].find((candidate) => candidate?.table === step.table)
         const multicast = chooser?.actions.find(({ name }) => name === step.action)?.roles.get('multicast')

@@ -4,8 +4,8 @@
  */
 import type { Change, Found, FlowRecord, Held, MissChoice, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
 import { refusal } from '../datapath/pipeline.js'
-import type { Contract, FlowTable } from './contract.js'
-import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
+import type { Contract } from './contract.js'
+import { exactly, tableEntry } from './entries.js'
 import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
@@ -13,7 +13,7 @@ import { type CompiledFlow, FlowCompiler } from './flow.js'
 import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
-import type { NamedAction, NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
@@ -47,14 +47,11 @@ export class Compiler implements Pipeline {
   readonly #open = new Set<Plan>()
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
-  /** The default action of each flow table; null: not known. */
-  #misses: readonly (NamedAction | null)[] | null = null
 
   constructor({ contract, targetPorts }: CompilerOptions) {
     this.contract = contract
     this.#targetPorts = targetPorts
     this.features = featuresOf(contract)
-    this.#misses = this.#missActions(false, NO_CHOICES)
     this.#state = new SharedState(contract)
     const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
     this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
@@ -70,7 +67,8 @@ export class Compiler implements Pipeline {
     const dying = new Set<Handle>()
     try {
       this.#prepare(planning)
-      for (const change of changes) this.#change(planning, change, dying)
+      // What ports say of misses is known before the ports are written, so that they are written once.
+      for (const change of [...changes].sort((a, b) => Number(b.op === 'set_miss') - Number(a.op === 'set_miss'))) this.#change(planning, change, dying)
       for (const handle of dying) handle.pool.collect(planning, handle, dying)
       const plan = planning.done(this.#state.holding)
       this.#open.add(plan)
@@ -103,17 +101,17 @@ export class Compiler implements Pipeline {
   }
 
   reset(held?: Held): void {
-    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, new Map([...this.#targetPorts].map(([portNo, port]) => [port, portNo])))
+    const portOf = new Map([...this.#targetPorts].map(([portNo, port]) => [port, portNo]))
+    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, portOf)
     this.#state.reset(holding)
     this.#emissions.reset()
-    this.#groups.reset(holding !== null)
+    this.#groups.reset()
     this.#meters.reset()
     this.#ports.reset()
     this.#hosts.reset()
     this.#flows.clear()
     this.#open.clear()
     this.#prepared = false
-    this.#misses = holding === null ? this.#missActions(false, NO_CHOICES) : null
   }
 
   found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map() } }
@@ -143,6 +141,10 @@ export class Compiler implements Pipeline {
     if (this.#cells.pool.size === 0) return
     for (const [flow, { record, cell }] of this.#flows) if (cell !== null && tableIds.includes(record.tableId)) yield { flow, cell: cell.id }
   }
+  /** What becomes of a packet that no flow of a table matches. */
+  missOf(tableId: number): MissChoice { return this.#ports.missOf(tableId) }
+  /** The same of all tables, as ports and packet-outs tell it. */
+  get misses(): bigint { return this.#ports.misses }
   /** The bucket that a multicast group stands for, where a group chooses one; null for any other. */
   bucketOf(multicast: number): { readonly groupId: number; readonly bucket: number } | null { return this.#groups.bucketOf(multicast) }
   /** Cells of the bucket counter, one for each bucket. */
@@ -169,7 +171,9 @@ export class Compiler implements Pipeline {
       case 'delete_meter': return this.#meters.delete(planning, change.meter, dying)
       case 'set_host': return this.#hosts.set(planning, change.host, change.previous)
       case 'delete_host': return this.#hosts.delete(planning, change.host)
-      case 'set_miss': return this.#setMiss(planning, this.#missActions(change.toController, change.tables))
+      case 'set_miss':
+        this.#state.holds.take(planning, 'ports')
+        return this.#ports.setMiss(planning, change.toController, change.tables)
       case 'set_ports': {
         this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
@@ -240,33 +244,10 @@ export class Compiler implements Pipeline {
     }
   }
 
-  #setMiss(planning: Planning, misses: readonly (NamedAction | null)[]): void {
-    const before = this.#misses
-    this.contract.tables.forEach(({ table }, index) => {
-      const [wanted, had] = [misses[index] ?? null, before === null ? null : before[index] ?? null]
-      if (wanted === null || sameAction(wanted, had)) return
-      const to = (action: NamedAction): NamedUpdate => ({ op: 'modify', entity: { kind: 'default', table, action } })
-      planning.main(to(wanted), to(had ?? this.#missActions(false, NO_CHOICES)[index] ?? wanted), 'other')
-    })
-    this.#misses = misses
-    planning.changed(() => { this.#misses = before })
-  }
-
-  /** By table; null where the pipeline has one behaviour. */
-  #missActions(toController: boolean, choices: ReadonlyMap<number, MissChoice>): readonly (NamedAction | null)[] {
-    return this.contract.tables.map((table): NamedAction | null => {
-      const choice = choices.get(table.number)
-      if (choice === 'continue') return onward(table, table.number + 1)
-      const name = choice === 'controller' || choice === undefined && toController ? table.missToController : table.missDrop
-      if (choice !== undefined && name === null) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table.number} has no ${choice} for a miss`)
-      return table.missDrop === null || table.missToController === null || name === null ? null : { name, params: [] }
-    })
-  }
-
-  /** The fork of "emit, then execute the action set" is the same for all flows. */
+  /** The fork of "emit, then execute the action set" is the same for all flows, and the first switch makes it for all. */
   #prepare(planning: Planning): void {
-    const { fork, replica, continuation } = this.contract
-    if (this.#prepared || fork === null || replica === null || continuation === null) return
+    const { fork, replica, continuation, share } = this.contract
+    if (this.#prepared || share.index > 0 || fork === null || replica === null || continuation === null) return
     this.#prepared = true
     // Once written it stays, whatever becomes of the plan that happened to be the first.
     planning.changed(() => { if (planning.plan === null) this.#prepared = false })
@@ -282,18 +263,6 @@ export class Compiler implements Pipeline {
       replicas: [{ port: firstPort, instance: fork.emit }, { port: lastPort, instance: fork.actionSet }],
     })
   }
-}
-
-const NO_CHOICES: ReadonlyMap<number, MissChoice> = new Map()
-const sameAction = (a: NamedAction, b: NamedAction | null): boolean =>
-  b !== null && a.name === b.name && a.params.every(({ name, value }) => b.params.some((other) => other.name === name && other.value === value))
-
-/** What sends every packet on to a table: a flow's action without a flow. */
-function onward(table: FlowTable, next: number): NamedAction {
-  const wanted = new Map([['next_table', BigInt(next)]])
-  const action = chooseAction(table.actions, wanted, {})
-  if (action === null) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table.number} has no continue for a miss`)
-  return actionCall(action, wanted, {})
 }
 
 /** 1 for a flow with write-actions. */

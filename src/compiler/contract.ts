@@ -7,6 +7,7 @@
  */
 import type { OxmName } from '../openflow/model.js'
 import type { MatchKind } from '../p4info/model.js'
+import type { NamedMatch } from './ir.js'
 
 export interface Parameter { readonly name: string; readonly bitwidth: number }
 export interface SetParameter { readonly value: Parameter; readonly mask: Parameter | null }
@@ -43,8 +44,11 @@ export interface WriteTable {
   readonly size: number
   readonly actions: readonly StageAction[]
 }
-/** Meters that the flows of one flow table use. Without the role `on_exceeded` in an action, its bands all drop. */
-export interface MeterTable { readonly table: string; readonly key: string; readonly actions: ReadonlyMap<MeterUnit, ExecuteAction> }
+/**
+ * Meters that the flows of one flow table use. `fixed`, here and below: the part of the key that says of which of several
+ * switches an entry is. Without the role `on_exceeded` in an action, its bands all drop.
+ */
+export interface MeterTable { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly key: string; readonly actions: ReadonlyMap<MeterUnit, ExecuteAction> }
 export type MeterUnit = 'kbps' | 'pktps'
 /** `maxBurst` in bytes or packets. */
 export interface MeterArray { readonly name: string; readonly maxBurst: bigint }
@@ -61,11 +65,10 @@ export interface Meters {
 export interface FlowTable {
   readonly number: number
   readonly table: string
+  readonly fixed: readonly NamedMatch[]
   readonly size: number
   readonly matches: ReadonlyMap<OxmName, MatchTarget>
   readonly actions: readonly ExecuteAction[]
-  readonly missDrop: string | null
-  readonly missToController: string | null
   readonly scope: Scope
   readonly write: WriteTable | null
   readonly meter: MeterTable | null
@@ -79,28 +82,44 @@ export interface ContinuationTable extends KeyedTable { readonly scope: Scope; r
 export interface ReplicaAction extends ExecuteAction { readonly kind: string; readonly counters: readonly string[] }
 export interface ReplicaTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ReplicaAction[]; readonly scope: Scope }
 /** Buckets of groups with a choice: `by` is the key field beside the group id, a range of the hash or a ternary of live ports. */
-export interface ChoiceTable { readonly table: string; readonly key: string; readonly by: string; readonly byWidth: number; readonly size: number; readonly actions: readonly ExecuteAction[] }
+export interface ChoiceTable { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly key: string; readonly by: string; readonly byWidth: number; readonly size: number; readonly actions: readonly ExecuteAction[] }
 export interface GroupTable extends KeyedTable {
+  readonly fixed: readonly NamedMatch[]
   /** Names of the actions that leave the choice to the other tables; null where the pipeline has no such groups. */
   readonly chooseByHash: string | null
   readonly chooseByLiveness: string | null
   readonly select: ChoiceTable | null
   readonly failover: ChoiceTable | null
-  readonly live: { readonly table: string; readonly action: string; readonly parameter: Parameter } | null
+  readonly live: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly action: string; readonly parameter: Parameter } | null
 }
 
 /** OFPP_NORMAL: hosts by VLAN and address. `source`: those known where they are, with idle timeouts; `destination`: the port of each. */
 export interface NormalTables {
-  readonly source: { readonly table: string; readonly keys: { readonly vlan: string; readonly address: string; readonly inPort: string }; readonly size: number; readonly action: string }
+  readonly source: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly keys: { readonly vlan: string; readonly address: string; readonly inPort: string }; readonly size: number; readonly action: string }
   readonly destination: {
-    readonly table: string; readonly keys: { readonly vlan: string; readonly address: string }; readonly size: number
+    readonly table: string; readonly fixed: readonly NamedMatch[]; readonly keys: { readonly vlan: string; readonly address: string }; readonly size: number
     readonly forward: { readonly action: string; readonly port: string }
-    readonly flood: { readonly action: string; readonly multicast: string }
   }
+  /** Where unknown destinations go: one entry. */
+  readonly flood: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly action: string; readonly multicast: string }
+}
+
+/** Which of how many switches; the first is 0. */
+export interface Share { readonly index: number; readonly count: number }
+/** Both included; empty where last < first. */
+export interface Range { readonly first: number; readonly last: number }
+/** By what shared things are known in the target. */
+export interface Numbers {
+  readonly programs: Range; readonly writes: Range; readonly continuations: Range; readonly replicas: Range
+  readonly multicasts: Range; readonly cells: Range; readonly flowCells: Range; readonly meterSlots: Range
 }
 
 export interface Contract {
   readonly name: string
+  /** How many switches can share the pipeline, and which one this is; see instances.ts. */
+  readonly instances: number
+  readonly share: Share
+  readonly numbers: Numbers
   readonly cpuPort: number
   readonly nullPort: number | null
   readonly tableNone: number
@@ -125,7 +144,7 @@ export interface Contract {
   readonly bucketCounter: { readonly name: string; readonly size: number } | null
   /** Its cell 0 is of no flow. null: flows have their direct counters alone. */
   readonly flowCounter: { readonly name: string; readonly size: number } | null
-  /** With a cell for each table: packets that were looked up, and those that matched. */
+  /** With a cell for each table of each switch, those of a switch in a row: packets that were looked up, and those that matched. */
   readonly lookupCounter: string | null
   readonly matchCounter: string | null
   readonly packetIn: ReadonlySet<string>

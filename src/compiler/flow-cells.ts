@@ -19,10 +19,10 @@ export class FlowCells {
   /** Cells above it have never been used. */
   #highest = 0
 
-  constructor({ flowCounter }: Contract, owner: PoolOwner) {
+  constructor({ flowCounter, numbers }: Contract, owner: PoolOwner) {
     this.#owner = owner
     this.#counter = flowCounter?.name ?? null
-    this.pool = new Pool('flow counters', 1, (flowCounter?.size ?? 1) - 1, 'OFPFMFC_TABLE_FULL', owner, false)
+    this.pool = new Pool('flow counters', numbers.flowCells, 'OFPFMFC_TABLE_FULL', owner, false)
   }
 
   /** For a new flow. One that the target holds keeps what it has there: the count of its life is nowhere else. */

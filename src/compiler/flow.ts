@@ -51,7 +51,7 @@ export class CompiledFlow {
     const { action: { name, params: shared }, flowParam, cellParam } = this.#doing
     const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
     return {
-      kind: 'table', table: this.#table.table, match: compileMatch(match, this.#table), priority: targetPriority(priority),
+      kind: 'table', table: this.#table.table, match: this.#table.fixed.length === 0 ? compileMatch(match, this.#table) : [...this.#table.fixed, ...compileMatch(match, this.#table)], priority: targetPriority(priority),
       action: flowParam === null ? { name, params } : { name, params, own: { name: flowParam, value: BigInt(id) } },
       idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }

@@ -38,8 +38,8 @@ export class GroupTables {
   readonly #state: SharedState
   readonly #emissions: Emissions
   readonly #entries = new Map<number, GroupEntry>()
-  /** null: not known. */
-  #livePorts: bigint | null = 0n
+  /** Which ports are live; null: not written yet. */
+  #live: NamedTableEntry | null = null
 
   constructor(contract: Contract, state: SharedState, emissions: Emissions) {
     this.#contract = contract
@@ -47,9 +47,9 @@ export class GroupTables {
     this.#emissions = emissions
   }
 
-  reset(isHeld: boolean): void {
+  reset(): void {
     this.#entries.clear()
-    this.#livePorts = isHeld ? null : 0n
+    this.#live = null
   }
   cells(groupId: number): readonly number[] { return this.#state.groups.get(groupId)?.cells ?? [] }
 
@@ -96,13 +96,12 @@ export class GroupTables {
       const port = this.#emissions.targetPort(portNo)
       return port === null ? map : map | (1n << BigInt(port))
     }, 0n)
-    const before = this.#livePorts
-    if (bits !== before) {
-      this.#livePorts = bits
-      planning.changed(() => { this.#livePorts = before })
-      const action = (value: bigint): NamedAction => ({ name: live.action, params: [{ name: live.parameter.name, value }] })
-      planning.main({ op: 'modify', entity: { kind: 'default', table: live.table, action: action(bits) } },
-        { op: 'modify', entity: { kind: 'default', table: live.table, action: action(before ?? 0n) } }, 'other')
+    const before = this.#live
+    if (before === null || before.action?.params[0]?.value !== bits) {
+      const entity = this.#live = tableEntry(live.table, live.fixed, { name: live.action, params: [{ name: live.parameter.name, value: bits }] })
+      planning.changed(() => { this.#live = before })
+      if (before === null) planning.main({ op: 'insert', entity }, { op: 'delete', entity }, 'other')
+      else planning.main({ op: 'modify', entity }, { op: 'modify', entity: before }, 'other')
     }
     for (const [groupId, { record }] of this.#state.groups) if (record.groupType === 'select') this.#rewriteRows(planning, groupId)
   }
@@ -115,7 +114,7 @@ export class GroupTables {
     const cells = this.#acquireCells(planning, record)
     planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
-    const entry = tableEntry(table.table, exactly(table.key, targetGroup(groupId)), this.#action(table, record, multicasts), groupHome(record, cells.map(({ id }) => id)))
+    const entry = tableEntry(table.table, [...table.fixed, ...exactly(table.key, targetGroup(groupId))], this.#action(table, record, multicasts), groupHome(record, cells.map(({ id }) => id)))
     const generation = this.#heldGeneration(record) ?? after(kept.generation)
     const rows = this.#rows(planning, record, multicasts, generation)
     planning.put(this.#entries, groupId, { entry, multicasts, cells, rows, generation })
@@ -245,7 +244,7 @@ function emit(actions: GroupTable['actions'], multicast: Handle | undefined): Na
 function rowEntry(table: ChoiceTable, groupId: number, row: Row, generation: number, multicast: Handle | undefined): NamedTableEntry {
   const { by } = row
   const anything = by.kind === 'ternary' ? by.mask === 0n : by.kind === 'range' && by.low === 0n && by.high === (1n << BigInt(table.byWidth)) - 1n
-  const match = [...exactly(table.key, targetGroup(groupId)), ...(anything ? [] : [by])]
+  const match = [...table.fixed, ...exactly(table.key, targetGroup(groupId)), ...(anything ? [] : [by])]
   return { ...tableEntry(table.table, match, emit(table.actions, multicast)), priority: 1 + generation * RANKS + row.rank }
 }
 const watchesGroup = ({ buckets }: GroupRecord): boolean => buckets.some(({ watchGroup }) => watchGroup <= Group.MAX)

@@ -4,6 +4,7 @@
  * flight never meet a new meaning of an old one.
  */
 import type { ErrorName } from '../openflow/model.js'
+import type { Range } from './contract.js'
 import type { NamedUpdate } from './ir.js'
 import { type Holding, renumbered } from './holding.js'
 import type { Holds } from './holds.js'
@@ -54,7 +55,7 @@ export class Pool {
   #next: number
 
   /** Numbers first … last; `error` is what a request gets that needs one more. */
-  constructor(what: string, first: number, last: number, error: ErrorName, owner: PoolOwner, isKey = true) {
+  constructor(what: string, { first, last }: Range, error: ErrorName, owner: PoolOwner, isKey = true) {
     this.#what = what
     this.#error = error
     this.#first = first

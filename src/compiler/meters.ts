@@ -137,7 +137,7 @@ export class MeterTables {
     const values = new Map([['cell', BigInt(slot.id * this.#meters().maxBands)], ['bands', BigInt(bands.length)], ['on_exceeded', reactions]])
     const params = [...action.roles].map(([role, { name }]) => ({ name, value: values.get(role) ?? 0n }))
     const home = table === this.#contract.tables[0]?.meter ? meterHome(record, slot.id) : undefined
-    return tableEntry(table.table, exactly(table.key, meterId), { name: action.name, params }, home)
+    return tableEntry(table.table, [...table.fixed, ...exactly(table.key, meterId)], { name: action.name, params }, home)
   }
 
   #rewrite(planning: Planning, handle: Handle, old: NamedUpdate['entity'], entity: NamedUpdate['entity'], meter: number): void {

@@ -6,7 +6,7 @@ import type { HostRecord } from '../datapath/pipeline.js'
 import type { NormalTables } from './contract.js'
 import type { Emissions } from './emission.js'
 import { tableEntry } from './entries.js'
-import type { NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedMatch, NamedTableEntry } from './ir.js'
 import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
 
@@ -37,11 +37,9 @@ export class HostTables {
     this.#floods = true
     planning.changed(() => { this.#floods = false })
     const { id } = this.#emissions.acquire(planning, [{ prefix: [], target: { kind: 'flood' }, counters: [] }], { inPort: null })
-    const flood = (multicast: number): NamedUpdate => {
-      const { table, flood: { action, multicast: name } } = tables.destination
-      return { op: 'modify', entity: { kind: 'default', table, action: { name: action, params: [{ name, value: BigInt(multicast) }] } } }
-    }
-    planning.main(flood(id), flood(0), 'other')
+    const { table, fixed, action, multicast } = tables.flood
+    const entity = tableEntry(table, fixed, { name: action, params: [{ name: multicast, value: BigInt(id) }] })
+    planning.main({ op: 'insert', entity }, { op: 'delete', entity }, 'other')
   }
 
   /** Hosts are found before their entries go: the new ones are made first. */
@@ -52,13 +50,14 @@ export class HostTables {
     if (port === null) throw new CannotPlan('OFPBAC_BAD_OUT_PORT', `no port ${host.portNo}`)
     const { source, destination } = tables
     const vlan = BigInt(host.vlan)
-    const key = (keys: { readonly vlan: string; readonly address: string }) => [exact(keys.vlan, vlan), exact(keys.address, host.address)]
+    const key = ({ fixed, keys }: { readonly fixed: readonly NamedMatch[]; readonly keys: { readonly vlan: string; readonly address: string } }) =>
+      [...fixed, exact(keys.vlan, vlan), exact(keys.address, host.address)]
     const entries: HostEntries = {
       source: {
-        ...tableEntry(source.table, [...key(source.keys), exact(source.keys.inPort, BigInt(host.portNo))], { name: source.action, params: [] }),
+        ...tableEntry(source.table, [...key(source), exact(source.keys.inPort, BigInt(host.portNo))], { name: source.action, params: [] }),
         idleTimeout: host.idleTimeout * 1000, controllerMetadata: host.id,
       },
-      destination: tableEntry(destination.table, key(destination.keys),
+      destination: tableEntry(destination.table, key(destination),
         { name: destination.forward.action, params: [{ name: destination.forward.port, value: BigInt(port) }] }),
     }
     if (old === undefined) {

@@ -1,36 +1,73 @@
 /**
- * Port tables: the OpenFlow number of each port of the program, and the flags of OFPT_PORT_MOD. OF 1.3.5 §7.2.1
+ * Port tables: the switch that each port of the program is of, its OpenFlow number there, and the flags of OFPT_PORT_MOD.
+ * OF 1.3.5 §7.2.1
  */
 import { PortConfig } from '../openflow/model.js'
-import type { PortRecord } from '../datapath/pipeline.js'
+import type { MissChoice, PortRecord } from '../datapath/pipeline.js'
 import type { Contract, KeyedTable } from './contract.js'
 import { actionCall, chooseAction, exactly, tableEntry } from './entries.js'
 import { portHome } from './home.js'
 import type { NamedTableEntry, NamedUpdate } from './ir.js'
 import { CannotPlan, type Planning } from './planning.js'
 
+/** The role `misses`, p4/README.md. */
+const MISSES: readonly MissChoice[] = ['drop', 'controller', 'continue']
+
 export class PortTables {
   readonly #contract: Contract
   readonly #targetPorts: ReadonlyMap<number, number>
   /** What is in the target, by table and port. */
   readonly #entries = new Map<string, NamedTableEntry>()
+  #ports: readonly PortRecord[] = []
+  /** What becomes of a packet that no flow matches: two bits for each table, those of table 0 lowest. */
+  #misses = 0n
 
   constructor(contract: Contract, targetPorts: ReadonlyMap<number, number>) {
     this.#contract = contract
     this.#targetPorts = targetPorts
   }
 
-  reset(): void { this.#entries.clear() }
+  reset(): void {
+    this.#entries.clear()
+    this.#ports = []
+    this.#misses = 0n
+  }
+
+  get misses(): bigint { return this.#misses }
+  missOf(tableId: number): MissChoice { return MISSES[Number((this.#misses >> BigInt(2 * tableId)) & 3n)] ?? 'drop' }
+
+  /** As a packet comes in, its port says what is to become of it where no flow matches. A pipeline without the role only drops. */
+  setMiss(planning: Planning, toController: boolean, choices: ReadonlyMap<number, MissChoice>): void {
+    const { portIn, tables } = this.#contract
+    const isAble = portIn.actions.some(({ roles }) => roles.has('misses'))
+    for (const [table, choice] of choices) {
+      if (choice !== 'drop' && !isAble || choice === 'continue' && table >= tables.length - 1) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table} has no ${choice} for a miss`)
+    }
+    const before = this.#misses
+    const wanted = tables.map(({ number }) => choices.get(number) ?? (toController && isAble ? 'controller' : 'drop'))
+    this.#misses = wanted.reduce((bits, choice, index) => bits | BigInt(MISSES.indexOf(choice)) << BigInt(2 * index), 0n)
+    planning.changed(() => { this.#misses = before })
+    this.#write(planning)
+  }
 
   set(planning: Planning, ports: readonly PortRecord[]): void {
-    const { portIn, portBlock } = this.#contract
+    const before = this.#ports
+    this.#ports = ports
+    planning.changed(() => { this.#ports = before })
+    this.#write(planning)
+  }
+
+  #write(planning: Planning): void {
+    const { portIn, portBlock, share } = this.#contract
     const wanted = new Map<string, NamedTableEntry>()
-    for (const { portNo, config } of ports) {
+    for (const { portNo, config } of this.#ports) {
       const target = this.#targetPorts.get(portNo)
       if (target === undefined) continue
       if ((config & (PortConfig.NO_RECV | PortConfig.DOWN)) === 0) {
         const noPacketIn = (config & PortConfig.NO_PACKET_IN) !== 0
-        wanted.set(`in ${target}`, entry(portIn, target, new Map([['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n]]), config))
+        wanted.set(`in ${target}`, entry(portIn, target, new Map([
+          ['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n], ['instance', BigInt(share.index)], ['misses', this.#misses],
+        ]), config))
       }
       if ((config & (PortConfig.NO_FWD | PortConfig.DOWN)) === 0) continue
       if (portBlock === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', 'the pipeline cannot keep packets from leaving a port')

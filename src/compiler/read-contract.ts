@@ -3,9 +3,11 @@
  * that holds it, and the OpenFlow number of a flow table is the number at the end of its control's instance name.
  */
 import type { Annotations } from '../p4info/annotations.js'
-import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info/model.js'
+import type { ActionRefInfo, MatchFieldInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info/model.js'
 import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
+import { allNumbers } from './instances.js'
+import type { NamedMatch } from './ir.js'
 import {
   ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type NormalTables, type MeterArray,
   type Meters, type MeterTable, type MeterUnit, type Parameter,
@@ -72,16 +74,9 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     const found = counter(of)
     return found === null ? null : { name: found.name, size: found.size }
   }
-  return {
-    name: String(pipeline?.pairs.get('name') ?? info.packageInfo.name),
-    cpuPort: required('cpu_port', 0),
-    nullPort: number('null_port'),
-    tableNone: number('table_none') ?? 255,
-    tableContinued: number('table_continued') ?? 254,
+  const counted = {
     multicastGroups: number('multicast_groups') ?? 0,
-    multicastNodes: number('multicast_nodes') ?? 0,
     fork: fork[0] != null && fork[1] != null && fork[2] != null ? { group: fork[0], emit: fork[1], actionSet: fork[2] } : null,
-    tables: flowTables,
     continuation: continuation === null || continuationTable === null ? null : {
       ...continuation, scope: scopeOf(continuationTable), firstPort: required('continuation_first', 0), lastPort: required('continuation_last', 0),
     },
@@ -89,18 +84,36 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
       table: replicaTable.name, key: keyWithRole(replicaTable, 'instance', gaps), size: replicaTable.size,
       actions: usable(replicaTable).map(replicaAction), scope: scopeOf(replicaTable),
     },
-    group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
-    normal: readNormal(one('of_normal_source'), one('of_normal_destination'), info, gaps),
+    bucketCounter: counterArray('bucket'),
+    flowCounter: counterArray('flow'),
     meters: readMeters(info, gaps),
+  }
+  const packetIn = header('packet_in')
+  const packetOut = header('packet_out')
+  const instances = number('instances') ?? 1
+  if (instances > 1) {
+    const keyed = tables.filter((table) => INSTANCE_TABLES.some((annotation) => table.annotations.has(annotation)))
+    for (const table of keyed) if (fixedKey(table).length === 0) gaps.push(`table ${table.name} needs an exact key field with role="instance", since several switches share the pipeline`)
+    for (const [name, fields] of [['packet_in', packetIn], ['packet_out', packetOut]] as const) if (!fields.has('instance')) gaps.push(`the controller header ${name} has no field instance`)
+    if (portIn?.actions.every(({ roles }) => !roles.has('instance')) === true) gaps.push(`no action of ${portIn.table} has a parameter of role instance`)
+  }
+  return {
+    name: String(pipeline?.pairs.get('name') ?? info.packageInfo.name),
+    cpuPort: required('cpu_port', 0),
+    nullPort: number('null_port'),
+    tableNone: number('table_none') ?? 255,
+    tableContinued: number('table_continued') ?? 254,
+    multicastNodes: number('multicast_nodes') ?? 0,
+    tables: flowTables,
+    ...counted, instances, share: { index: 0, count: 1 }, numbers: allNumbers(counted),
+    group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
+    normal: readNormal(one('of_normal_source'), one('of_normal_destination'), one('of_normal_flood'), info, gaps),
     controllerMeter: replicaTable === null ? null : readMeterTable(tables, parent(replicaTable.name), gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
-    bucketCounter: counterArray('bucket'),
-    flowCounter: counterArray('flow'),
     lookupCounter: counter('lookups')?.name ?? null,
     matchCounter: counter('matches')?.name ?? null,
-    packetIn: header('packet_in'),
-    packetOut: header('packet_out'),
+    packetIn, packetOut,
   }
 }
 
@@ -111,24 +124,26 @@ function readGroupTable(keyed: KeyedTable, table: TableInfo, one: (annotation: s
     const found = one(annotation)
     if (found === null) return null
     const field = (name: string) => found.matchFields.find((candidate) => role(candidate) === name)
-    if (field('group') === undefined || field(by) === undefined || found.matchFields.length !== 2) gaps.push(`table ${found.name} needs two key fields, with the roles group and ${by}`)
-    return { table: found.name, key: field('group')?.name ?? '', by: field(by)?.name ?? '', byWidth: field(by)?.bitwidth ?? 0, size: found.size, actions: executeActions(found) }
+    const fixed = fixedKey(found)
+    if (field('group') === undefined || field(by) === undefined || found.matchFields.length - fixed.length !== 2) gaps.push(`table ${found.name} needs two key fields, with the roles group and ${by}`)
+    return { table: found.name, fixed, key: field('group')?.name ?? '', by: field(by)?.name ?? '', byWidth: field(by)?.bitwidth ?? 0, size: found.size, actions: executeActions(found) }
   }
   const liveTable = one('of_live_ports')
   const liveAction = liveTable === null ? undefined : liveTable.actions.find(({ action }) => rolesOf(action.params).has('live'))?.action
   const parameter = liveAction === undefined ? undefined : rolesOf(liveAction.params).get('live')
   if (liveTable !== null && parameter === undefined) gaps.push(`table ${liveTable.name} has no action with a parameter of role live`)
+  if (liveTable !== null) instanceAlone(liveTable, gaps)
   return {
-    ...keyed, actions: keyed.actions.filter(({ name }) => emits.has(name)),
+    ...keyed, fixed: fixedKey(table), actions: keyed.actions.filter(({ name }) => emits.has(name)),
     chooseByHash: ofKind('select')[0]?.action.name ?? null, chooseByLiveness: ofKind('failover')[0]?.action.name ?? null,
     select: choice('of_group_select', 'hash'), failover: choice('of_group_failover', 'live'),
-    live: liveTable === null || liveAction === undefined || parameter === undefined ? null : { table: liveTable.name, action: liveAction.name, parameter },
+    live: liveTable === null || liveAction === undefined || parameter === undefined ? null : { table: liveTable.name, fixed: fixedKey(liveTable), action: liveAction.name, parameter },
   }
 }
 
 /** The digest by which sources are learned has the fields in_port, vlan and address. */
-function readNormal(source: TableInfo | null, destination: TableInfo | null, info: P4InfoParts, gaps: string[]): NormalTables | null {
-  if (source === null || destination === null) return null
+function readNormal(source: TableInfo | null, destination: TableInfo | null, unknown: TableInfo | null, info: P4InfoParts, gaps: string[]): NormalTables | null {
+  if (source === null || destination === null || unknown === null) return null
   const field = (table: TableInfo, name: string): string => {
     const found = table.matchFields.find((candidate) => role(candidate) === name && candidate.kind === 'exact')
     if (found === undefined) gaps.push(`table ${table.name} needs an exact key field with role="${name}"`)
@@ -144,15 +159,17 @@ function readNormal(source: TableInfo | null, destination: TableInfo | null, inf
   if (!source.idleTimeout) gaps.push(`table ${source.name} has no idle timeouts`)
   const learn = info.packageInfo.annotations.get('of_pipeline')?.pairs.get('learn')
   const names = typeof learn === 'string' ? info.digests.get(learn)?.fields?.map(({ name }) => name) ?? [] : []
-  for (const name of ['in_port', 'vlan', 'address']) if (!names.includes(name)) gaps.push(`the digest that @of_pipeline names by learn has no field ${name}`)
+  for (const name of ['in_port', 'vlan', 'address', ...(fixedKey(source).length > 0 ? ['instance'] : [])]) if (!names.includes(name)) gaps.push(`the digest that @of_pipeline names by learn has no field ${name}`)
   const forward = action(destination, 'port')
-  const flood = action(destination, 'multicast')
+  const flood = action(unknown, 'multicast')
+  instanceAlone(unknown, gaps)
   return {
-    source: { table: source.name, keys: { vlan: field(source, 'vlan'), address: field(source, 'address'), inPort: field(source, 'in_port') }, size: source.size, action: known?.action.name ?? '' },
+    source: { table: source.name, fixed: fixedKey(source), keys: { vlan: field(source, 'vlan'), address: field(source, 'address'), inPort: field(source, 'in_port') }, size: source.size, action: known?.action.name ?? '' },
     destination: {
-      table: destination.name, keys: { vlan: field(destination, 'vlan'), address: field(destination, 'address') }, size: destination.size,
-      forward: { action: forward.action, port: forward.parameter }, flood: { action: flood.action, multicast: flood.parameter },
+      table: destination.name, fixed: fixedKey(destination), keys: { vlan: field(destination, 'vlan'), address: field(destination, 'address') },
+      size: destination.size, forward: { action: forward.action, port: forward.parameter },
     },
+    flood: { table: unknown.name, fixed: fixedKey(unknown), action: flood.action, multicast: flood.parameter },
   }
 }
 
@@ -162,7 +179,7 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
   if (digits === null) gaps.push(`the control of flow table ${table.name} has no number at the end of its name`)
   if (!table.needsPriority) gaps.push(`flow table ${table.name} has no ternary field, so flows cannot have priorities`)
   const matches = new Map<OxmName, MatchTarget>()
-  for (const field of table.matchFields) {
+  for (const field of table.matchFields.filter((candidate) => !isInstance(candidate))) {
     const names = oxmList(field.annotations, 'of_match', 'oxm', `field ${field.name} of ${table.name}`, gaps)
     if (names.length === 0) gaps.push(`field ${field.name} of flow table ${table.name} has no @of_match`)
     for (const name of names) {
@@ -170,15 +187,11 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
       matches.set(name, { field: field.name, bitwidth: field.bitwidth, kind: field.kind })
     }
   }
-  const misses = table.actions.filter((ref) => ref.action.annotations.has('of_miss'))
-  const miss = (to: string): string | null =>
-    misses.find((ref) => ref.action.annotations.get('of_miss')?.pairs.get('to') === to)?.action.name ?? null
   const actions = executeActions(table)
   if (actions.length === 0) gaps.push(`flow table ${table.name} has no action with @of_execute`)
   const write = tables.find((candidate) => candidate.annotations.has('of_write') && parent(candidate.name) === control)
   return {
-    number: Number(digits?.[1] ?? -1), table: table.name, size: table.size, matches, actions,
-    missDrop: miss('drop'), missToController: miss('controller'), scope: readScope(tables, control, gaps),
+    number: Number(digits?.[1] ?? -1), table: table.name, fixed: fixedKey(table), size: table.size, matches, actions, scope: readScope(tables, control, gaps),
     write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout, counts: table.directCounter !== null,
   }
 }
@@ -203,7 +216,7 @@ function readMeterTable(tables: readonly TableInfo[], control: string, gaps: str
     actions.set(unit, { name: action.name, roles })
     if (!roles.has('cell') || !roles.has('bands')) gaps.push(`action ${action.name} of table ${table.name} lacks the role cell or bands`)
   }
-  return { table: table.name, key: keyWithRole(table, 'meter', gaps), actions }
+  return { table: table.name, fixed: fixedKey(table), key: keyWithRole(table, 'meter', gaps), actions }
 }
 
 /** Burst of a cell where the pipeline does not say: BMv2's. */
@@ -256,7 +269,7 @@ function readScope(tables: readonly TableInfo[], control: string, gaps: string[]
 
 const parent = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('.')))
 const usable = (table: TableInfo): readonly ActionRefInfo[] =>
-  table.actions.filter((ref) => ref.scope !== 'default_only' && !ref.action.annotations.has('of_miss'))
+  table.actions.filter((ref) => ref.scope !== 'default_only')
 
 function executeActions(table: TableInfo): readonly ExecuteAction[] {
   return usable(table).map((ref) => ({ name: ref.action.name, roles: rolesOf(ref.action.params) }))
@@ -323,8 +336,20 @@ function rolesOf(params: readonly ValueInfo[]): ReadonlyMap<string, Parameter> {
   }
   return roles
 }
+/** Tables whose entries are of one of the switches. */
+const INSTANCE_TABLES = ['of_table', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood']
+const isInstance = (field: MatchFieldInfo): boolean => role(field) === 'instance' && field.kind === 'exact'
+/** The part of the key that says of which switch an entry is: the first, until it is said. Replicas have instances of another kind. */
+function fixedKey(table: TableInfo): readonly NamedMatch[] {
+  if (table.annotations.has('of_replica')) return []
+  return table.matchFields.filter(isInstance).map(({ name }) => ({ field: name, kind: 'exact', value: 0n }))
+}
+/** Its one entry is that of the switch. */
+function instanceAlone(table: TableInfo, gaps: string[]): void {
+  if (table.matchFields.length !== 1 || fixedKey(table).length !== 1) gaps.push(`table ${table.name} needs exactly one key field, exact and with role="instance"`)
+}
 function keyWithRole(table: TableInfo, name: string, gaps: string[]): string {
   const field = table.matchFields.find((candidate) => role(candidate) === name)
-  if (field === undefined || table.matchFields.length !== 1) gaps.push(`table ${table.name} needs exactly one key field, with role="${name}"`)
+  if (field === undefined || table.matchFields.length - fixedKey(table).length !== 1) gaps.push(`table ${table.name} needs exactly one key field, with role="${name}"`)
   return field?.name ?? ''
 }

@@ -5,7 +5,7 @@
 import type { GroupRecord, PortRecord } from '../datapath/pipeline.js'
 import { Capacity } from './capacity.js'
 import { FlowCells } from './flow-cells.js'
-import type { Contract, MeterTable, Scope, WriteTable } from './contract.js'
+import type { Contract, MeterTable, Range, Scope, WriteTable } from './contract.js'
 import { groupKey, Holds } from './holds.js'
 import type { Holding } from './holding.js'
 import { Pool, type PoolOwner } from './interned.js'
@@ -16,9 +16,6 @@ export interface InstalledGroup {
   /** Cell of the bucket counter for each bucket; empty where the pipeline has none. */
   readonly cells: readonly number[]
 }
-
-const MAX_PROGRAM = 0xffff
-const MAX_MULTICAST = 0x7fff
 
 export class SharedState implements PoolOwner {
   readonly capacity = new Capacity()
@@ -31,6 +28,7 @@ export class SharedState implements PoolOwner {
   readonly cells: Pool
   readonly flowCells: FlowCells
   readonly meterSlots: Pool
+  readonly #contract: Contract
   #ports: readonly PortRecord[] = []
   #writers = 0
   #serial = 0
@@ -39,16 +37,13 @@ export class SharedState implements PoolOwner {
   readonly #meters = new Map<string, Pool>()
 
   constructor(contract: Contract) {
-    const { continuation, replica, fork, bucketCounter, meters } = contract
-    const firstReplica = fork === null ? 1 : Math.max(fork.emit, fork.actionSet) + 1
-    const firstMulticast = fork === null ? 1 : fork.group + 1
-    const lastMulticast = Math.min(MAX_MULTICAST, contract.multicastGroups)
-    this.continuations = new Pool('continuations', 1, Math.min(continuation?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this)
-    this.replicas = new Pool('replica programs', firstReplica, Math.min(replica?.size ?? 0, MAX_PROGRAM), 'OFPFMFC_TABLE_FULL', this)
-    this.multicasts = new Pool('multicast groups', firstMulticast, lastMulticast, 'OFPFMFC_TABLE_FULL', this)
-    this.cells = new Pool('bucket counters', 1, (bucketCounter?.size ?? 1) - 1, 'OFPGMFC_OUT_OF_BUCKETS', this, false)
+    const { numbers } = this.#contract = contract
+    this.continuations = new Pool('continuations', numbers.continuations, 'OFPFMFC_TABLE_FULL', this)
+    this.replicas = new Pool('replica programs', numbers.replicas, 'OFPFMFC_TABLE_FULL', this)
+    this.multicasts = new Pool('multicast groups', numbers.multicasts, 'OFPFMFC_TABLE_FULL', this)
+    this.cells = new Pool('bucket counters', numbers.cells, 'OFPGMFC_OUT_OF_BUCKETS', this, false)
     this.flowCells = new FlowCells(contract, this)
-    this.meterSlots = new Pool('meters', 0, (meters?.slots ?? 0) - 1, 'OFPMMFC_OUT_OF_METERS', this, false)
+    this.meterSlots = new Pool('meters', numbers.meterSlots, 'OFPMMFC_OUT_OF_METERS', this, false)
   }
 
   /** For those who have called portsFor() in the same plan. */
@@ -86,14 +81,14 @@ export class SharedState implements PoolOwner {
   nextSerial(): number { return ++this.#serial }
 
   programs(scope: Scope): Pool {
-    return pool(this.#programs, scope.name, 'rewrite programs', this)
+    return pool(this.#programs, scope.name, 'rewrite programs', this.#contract.numbers.programs, this)
   }
   writes(table: WriteTable): Pool {
-    return pool(this.#writes, table.table, 'write programs', this)
+    return pool(this.#writes, table.table, 'write programs', this.#contract.numbers.writes, this)
   }
   /** The meters that the flows of one table use, by meter id. */
   meters(table: MeterTable): Pool {
-    return pool(this.#meters, table.table, 'meters', this, false)
+    return pool(this.#meters, table.table, 'meters', this.#contract.numbers.writes, this, false)
   }
 
   #pools(): readonly Pool[] {
@@ -119,8 +114,8 @@ export class SharedState implements PoolOwner {
   }
 }
 
-function pool(pools: Map<string, Pool>, name: string, what: string, owner: PoolOwner, isKey = true): Pool {
-  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, 1, MAX_PROGRAM, 'OFPFMFC_TABLE_FULL', owner, isKey)
+function pool(pools: Map<string, Pool>, name: string, what: string, numbers: Range, owner: PoolOwner, isKey = true): Pool {
+  const known = pools.get(name) ?? new Pool(`${what} of ${name}`, numbers, 'OFPFMFC_TABLE_FULL', owner, isKey)
   pools.set(name, known)
   return known
 }

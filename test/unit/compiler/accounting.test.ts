@@ -113,6 +113,7 @@ for (let seed = 1; seed <= 12; seed += 1) {
     for (const record of flows.values()) carryOut([{ op: 'delete_flow', flow: record, wantCounters: false }], false)
     for (const record of [...groups.values()].sort((a, b) => a.groupId - b.groupId)) carryOut([{ op: 'delete_group', group: record }], false)
     for (const record of meters.values()) carryOut([{ op: 'delete_meter', meter: record }], false)
+    assert.ok(carryOut([setPorts()], false))
     assert.deepEqual(store.snapshot(), empty)
   })
 }

@@ -24,14 +24,14 @@ describe('digests', () => {
   })
 
   it('are read by name', () => {
-    const list = { digestId: id, listId: 1, data: [record([3], [0x64], [2, 0, 0, 0, 0, 1]), record([0xff, 0xff, 0xff, 0xfe], [0], [0])] }
+    const list = { digestId: id, listId: 1, data: [record([3], [0x64], [2, 0, 0, 0, 0, 1], [0]), record([0xff, 0xff, 0xff, 0xfe], [0], [0], [0])] }
     assert.deepEqual(digests.decode(list), {
-      digest: 'host_t', records: [{ in_port: 3n, vlan: 100n, address: 0x020000000001n }, { in_port: 0xfffffffen, vlan: 0n, address: 0n }],
+      digest: 'host_t', records: [{ in_port: 3n, vlan: 100n, address: 0x020000000001n, instance: 0n }, { in_port: 0xfffffffen, vlan: 0n, address: 0n, instance: 0n }],
     })
   })
 
   it('with members that are missing are zero, and empty lists are empty', () => {
-    assert.deepEqual(digests.decode({ digestId: id, data: [record([1]), {}] })?.records, [{ in_port: 1n, vlan: 0n, address: 0n }, { in_port: 0n, vlan: 0n, address: 0n }])
+    assert.deepEqual(digests.decode({ digestId: id, data: [record([1]), {}] })?.records, [{ in_port: 1n, vlan: 0n, address: 0n, instance: 0n }, { in_port: 0n, vlan: 0n, address: 0n, instance: 0n }])
     assert.deepEqual(digests.decode({ digestId: id })?.records, [])
   })
 
