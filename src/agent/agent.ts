@@ -31,6 +31,11 @@ export interface Agent {
   flushHosts(): void
   /** Gives up what is in the target and writes everything again. */
   restartTarget(reason: string): void
+  /**
+   * Resolves when the target has had everything for the first time. Before that the switch connects to no controller, and
+   * who connects to it waits; see channel/door.ts.
+   */
+  readonly ready: Promise<void>
   /** Resolves when the agent cannot go on. */
   readonly failed: Promise<Error>
   /**
@@ -67,6 +72,8 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     targetPorts, log: log.child({ component: 'trace' }),
   })
   let opened: ChannelSet | null = null
+  let tellReady = (): void => {}
+  const ready = new Promise<void>((resolve) => { tellReady = resolve })
   let tellClosed = (): void => {}
   const closed = new Promise<void>((resolve) => { tellClosed = resolve })
   let control: ControlPoint | null = null
@@ -75,7 +82,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     // With an election id it is one of several, and must not be heard before it is known to be the one.
     const isAlone = config.electionId === null
     const channels = opened = new ChannelSet({
-      ...(isAlone ? channelOptions(config) : Standby.quiet(channelOptions(config))), log: log.child({ component: 'channel' }),
+      ...(isAlone ? channelOptions(config) : Standby.quiet(channelOptions(config))), waits: true, log: log.child({ component: 'channel' }),
       ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
     }, loop.channelEvents)
     await channels.start()
@@ -89,7 +96,12 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
     }
     const turns = standby = new Standby(channels, channelOptions(config), isAlone, log.child({ component: 'standby' }))
-    loop.onTurn = (speaks) => { if (speaks) turns.speak(); else turns.beQuiet() }
+    loop.onTurn = (speaks) => {
+      if (!speaks) return turns.beQuiet()
+      channels.begin()
+      turns.speak()
+      tellReady()
+    }
     loop.start(channels)
   } catch (error) {
     await opened?.close()
@@ -100,13 +112,14 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const { name, tables } = compiler.contract
   log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
   return {
-    channels, target, hosts: () => loop.datapath.hosts(), flushHosts: () => loop.feed({ kind: 'flush_hosts' }), failed: target.failed, restartTarget: (reason) => session.restart(reason),
+    channels, target, ready, hosts: () => loop.datapath.hosts(), flushHosts: () => loop.feed({ kind: 'flush_hosts' }), failed: target.failed, restartTarget: (reason) => session.restart(reason),
     reload: async (wanted) => {
       checkFailMode(wanted, compiler)
       refuseVirtualPorts(wanted, compiler.contract)
       const takesPorts = target.changePorts !== null && portsMayChange(config, wanted)
-      if (takesPorts) await changePorts(wanted.ports, { target, targetPorts, loop, rewrite: (reason) => session.restart(reason) })
-      await standby?.reconfigure(channelOptions(wanted))
+      await standby?.reconfigure(channelOptions(wanted), async () => {
+        if (takesPorts) await changePorts(wanted.ports, { target, targetPorts, loop, rewrite: (reason) => session.restart(reason) })
+      })
       channels.reloadKeys()
       loop.feed({ kind: 'fail_mode', config: failModeOf(wanted) })
       return needRestart(config, wanted).filter((key) => key !== 'ports' || !takesPorts)

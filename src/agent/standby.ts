@@ -38,10 +38,10 @@ export class Standby {
   speak(): void { this.#turn(true) }
   beQuiet(): void { this.#turn(false) }
 
-  /** Takes over other settings; rejects as ChannelSet.reconfigure() does. */
-  async reconfigure(options: Required<ReconfigurableOptions>): Promise<void> {
+  /** Takes over other settings, and does `also` with it, wholly or not at all; rejects as ChannelSet.reconfigure() does. */
+  async reconfigure(options: Required<ReconfigurableOptions>, also: () => Promise<void>): Promise<void> {
     await this.#queue(async () => {
-      await this.#channels.reconfigure(this.#speaks ? options : Standby.quiet(options))
+      await this.#channels.reconfigure(this.#speaks ? options : Standby.quiet(options), also)
       this.#options = options
     })
   }

@@ -38,7 +38,7 @@ const MAX_TIMER_MS = 0x7fffffff
 
 export class SwitchLoop {
   readonly channelEvents: ChannelSetEvents
-  /** Whether this agent controls the target, or another one does. */
+  /** This agent controls the target, and has written to it what it should hold; or another one controls it. */
   onTurn: ((controls: boolean) => void) | null = null
   /** Requests from inside, answered as those of a management connection are. */
   readonly client: LocalClient
@@ -53,6 +53,7 @@ export class SwitchLoop {
   readonly #totals = new Map<string, number>()
   readonly #paused = new Set<number>()
   readonly #settling = new Set<() => void>()
+  #turn: 'awaited' | 'ours' | 'others' = 'others'
   #running = false
   #stopped = false
   #timer: NodeJS.Timeout | null = null
@@ -160,6 +161,10 @@ export class SwitchLoop {
     }
     this.#unthrottle()
     this.#schedule()
+    if (this.#turn === 'awaited' && this.#datapath.targetState === 'ready') {
+      this.#turn = 'ours'
+      this.onTurn?.(true)
+    }
     if (this.#settling.size === 0 || !this.#isSettled()) return
     for (const tell of this.#settling) tell()
     this.#settling.clear()
@@ -203,12 +208,13 @@ export class SwitchLoop {
       case 'ready': {
         const { contents, atomic } = event
         this.#log.info({ entries: contents?.length ?? 0 }, 'the target is ready')
-        this.onTurn?.(true)
+        this.#turn = 'awaited'
         if (contents === null) return this.feed({ kind: 'target_ready', fresh: true, atomic })
         const held: TargetContents = { entries: contents.length, entities: contents }
         return this.feed({ kind: 'target_ready', fresh: false, atomic, held })
       }
       case 'standby':
+        this.#turn = 'others'
         this.onTurn?.(false)
         return this.feed({ kind: 'target_lost', displaced: true })
       case 'lost':

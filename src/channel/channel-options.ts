@@ -28,6 +28,8 @@ export interface ChannelSetOptions {
   /** Wire versions that may be negotiated. */
   readonly versions: readonly number[]
   readonly log: Logger
+  /** Nobody is connected to, and whoever connects waits, until begin(). */
+  readonly waits?: boolean
   /** 0 = no probes. Default 5 s. */
   readonly inactivityProbeMs?: Millis
   /** Default 1 s. */

@@ -20,6 +20,7 @@ import { Connector, peerName } from './connector.js'
 import type { ActiveEndpoint, ConnectorOptions } from './connector.js'
 import { defaultLimits } from './limits.js'
 import type { ChannelLimits } from './limits.js'
+import { Door } from './door.js'
 import { listen } from './listener.js'
 import type { Listener } from './listener.js'
 import { versionName } from './negotiation.js'
@@ -35,7 +36,7 @@ interface Place {
   /** As the configuration has them now. */
   settings: Omit<ControllerOptions, 'endpoint'>
   connector: Connector | null
-  listener: Listener | null
+  door: Door | null
 }
 /** Which of the connections of a place it is. */
 interface Origin {
@@ -78,6 +79,8 @@ export class ChannelSet {
   #passive = 0
   #turnedAway = 0
   #paused = false
+  /** Whether anybody is spoken to. */
+  #begun = false
   #closed = false
 
   /** Throws SwitchError where the files of TLS cannot be used. */
@@ -89,50 +92,65 @@ export class ChannelSet {
     this.#tls = options.tls === undefined || options.tls === null ? null : new TlsKeys(options.tls, options.log, this.#limitedLog)
   }
 
-  /** Listens, then begins to connect. Rejects with SwitchError when a listener cannot be had; nothing is open then. */
+  /** Listens, then begins, unless it is to wait. Rejects with SwitchError when a listener cannot be had; nothing is open then. */
   async start(): Promise<void> {
     try {
-      for (const place of placesOf(this.#options)) await this.#open(place)
+      for (const place of placesOf(this.#options)) {
+        await this.#prepare(place, this.#tls)
+        this.#places.set(keyOf(place), place)
+      }
       await this.#listenForSnoopers()
     } catch (error) {
       await this.close()
       throw error
     }
-    if (this.#closed) return
-    for (const { connector } of this.#places.values()) connector?.start()
+    if (this.#options.waits !== true) this.begin()
+  }
+
+  /** Connects to controllers, and serves who comes or has waited. */
+  begin(): void {
+    if (this.#begun || this.#closed) return
+    this.#begun = true
+    for (const place of this.#places.values()) this.#serve(place)
   }
 
   /**
    * Takes over other endpoints and settings. Connections of endpoints that stay are not touched, with two exceptions: the
    * versions and the number of auxiliary connections concern the next connection, so for another number a controller is
-   * connected to anew. Rejects with SwitchError when TLS files are of no use or a listener cannot be had; then endpoints
-   * and settings are as before.
+   * connected to anew. Rejects with SwitchError when TLS files are of no use or a listener cannot be had, and with what
+   * `also` rejects with; then nothing has changed, and nobody was spoken to at a new address. `also` is what has to succeed
+   * with it, and runs when nothing else can fail any more.
    */
-  async reconfigure(change: ReconfigurableOptions): Promise<void> {
+  async reconfigure(change: ReconfigurableOptions, also: () => Promise<void> = async () => {}): Promise<void> {
     const options = { ...this.#options, ...change }
-    if (options.tls !== undefined && options.tls !== null) {
-      if (this.#tls === null) this.#tls = new TlsKeys(options.tls, options.log, this.#limitedLog)
-      else this.#tls.change(options.tls)
-    }
+    const takeKeys = this.#prepareKeys(options)
     const wanted = new Map(placesOf(options).map((place) => [keyOf(place), place]))
     const leaving = [...this.#places.values()].filter((place) => !wanted.has(keyOf(place)))
     const coming = [...wanted.values()].filter((place) => !this.#places.has(keyOf(place)))
-    // An endpoint that only changes sides has to be free first.
-    await Promise.all(leaving.filter(({ name }) => coming.some((other) => other.name === name)).map((place) => this.#closePlace(place)))
-    const opened: Place[] = []
+    // An endpoint that only changes sides keeps its listener.
+    const sides = new Map(coming.flatMap((place) => {
+      const from = leaving.find(({ name, endpoint }) => name === place.name && endpoint.passive)
+      return from === undefined ? [] : [[place, from] as const]
+    }))
     try {
-      for (const place of coming) {
-        await this.#open(place)
-        opened.push(place)
-      }
+      for (const place of coming) if (!sides.has(place)) await this.#prepare(place, takeKeys.keys)
+      await also()
     } catch (error) {
-      await Promise.all(opened.map((place) => this.#closePlace(place)))
+      await Promise.all(coming.map(({ door }) => door?.close()))
       throw error
     }
+    takeKeys.commit()
     this.#options = options
+    for (const [place, from] of sides) {
+      place.door = from.door
+      from.door = null
+      place.door?.hold()
+    }
     await Promise.all(leaving.map((place) => this.#closePlace(place)))
+    for (const place of coming) this.#places.set(keyOf(place), place)
     for (const place of this.#places.values()) this.#applySettings(place, wanted.get(keyOf(place))?.settings ?? {})
-    for (const { connector } of opened) connector?.start()
+    if (this.#closed) await Promise.all(coming.map((place) => this.#closePlace(place)))
+    else if (this.#begun) for (const place of coming) this.#serve(place)
   }
 
   /** False when the message was not queued, see Connection.send. */
@@ -180,15 +198,15 @@ export class ChannelSet {
 
   /** Where the listeners really are: port 0 is replaced by the port that was given. */
   listening(): readonly Endpoint[] {
-    return [...this.#places.values()].flatMap(({ listener }) => listener?.endpoint ?? [])
+    return [...this.#places.values()].flatMap(({ door }) => door?.endpoint ?? [])
   }
 
   status(): ChannelSetStatus {
     const now = monotonicNow()
     return {
-      endpoints: [...this.#places.values()].flatMap(({ connector, listener, kind }): EndpointStatus[] => [
+      endpoints: [...this.#places.values()].flatMap(({ connector, door, kind }): EndpointStatus[] => [
         ...(connector === null ? [] : [{ endpoint: connector.name, kind, state: connector.state, lastError: connector.lastError }]),
-        ...(listener === null ? [] : [{ endpoint: formatEndpoint(listener.endpoint), kind, state: 'listening' as const, lastError: null }]),
+        ...(door?.endpoint ? [{ endpoint: formatEndpoint(door.endpoint), kind, state: 'listening' as const, lastError: null }] : []),
       ]),
       connections: [...this.#entries.values()].flatMap(({ id, connection, kind, peer, auxiliary, openSince }) => (openSince === null ? [] : [{
         id, kind, peer, auxiliary, version: connection.version, openMs: now - openSince, waiting: connection.outputSize, memory: connection.memory, counters: { ...connection.counters },
@@ -200,9 +218,9 @@ export class ChannelSet {
   /** Ends everything; resolves when every socket is gone, after about half a second at the latest. */
   async close(): Promise<void> {
     this.#closed = true
-    const listeners = [...this.#places.values()].map(({ connector, listener }) => {
+    const listeners = [...this.#places.values()].map(({ connector, door }) => {
       connector?.stop()
-      return listener?.close()
+      return door?.close()
     })
     this.#places.clear()
     for (const snooper of this.#snoopers) snooper.close()
@@ -251,23 +269,42 @@ export class ChannelSet {
     }
   }
 
-  /** Listens on it, or makes its connector, which is to be started. Rejects with SwitchError. */
-  async #open(place: Place): Promise<void> {
+  /** Listens on it, with everybody waiting, or makes its connector, which is to be started. Rejects with SwitchError. */
+  async #prepare(place: Place, keys: TlsKeys | null): Promise<void> {
     const { endpoint, name } = place
-    if (!endpoint.passive) place.connector = this.#connector(place, endpoint)
-    else {
-      const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(place) : null
-      place.listener = await listen(endpoint, (socket) => this.#onClient(socket, place, acceptor), (reason) =>
-        this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'))
-      this.#options.log.info({ listener: formatEndpoint(place.listener.endpoint) }, 'listening for OpenFlow connections')
+    if (!endpoint.passive) {
+      place.connector = this.#connector(place, endpoint)
+      return
     }
-    this.#places.set(keyOf(place), place)
+    if (endpoint.transport === 'ssl' && keys === null) throw new SwitchError('channel.tls', `${name} needs a private key, a certificate and a CA certificate`)
+    place.door = await Door.listen(endpoint, {
+      patienceMs: this.#options.greetingMs ?? GREETING_MS, most: this.#limits.connections,
+      onError: (reason) => this.#limitedLog.log('warn', `accept ${name}`, { listener: name, reason }, 'cannot accept a connection'),
+    })
+  }
+
+  #serve(place: Place): void {
+    const { connector, door, endpoint } = place
+    connector?.start()
+    if (door === null) return
+    const acceptor = endpoint.transport === 'ssl' ? this.#acceptor(place) : null
+    this.#options.log.info({ listener: formatEndpoint(door.endpoint ?? endpoint) }, 'listening for OpenFlow connections')
+    door.serve((socket) => this.#onClient(socket, place, acceptor))
+  }
+
+  /** The keys that there will be, and how they come into force. Throws SwitchError. */
+  #prepareKeys({ tls, log }: ChannelSetOptions): { readonly keys: TlsKeys | null; readonly commit: () => void } {
+    const keys = this.#tls
+    if (tls === undefined || tls === null) return { keys, commit: () => {} }
+    if (keys !== null) return { keys, commit: keys.prepare(tls) }
+    const made = new TlsKeys(tls, log, this.#limitedLog)
+    return { keys: made, commit: () => { this.#tls = made } }
   }
 
   async #closePlace(place: Place): Promise<void> {
     this.#places.delete(keyOf(place))
     place.connector?.stop()
-    const closing = place.listener?.close()
+    const closing = place.door?.close()
     for (const entry of [...this.#entries.values()]) if (entry.place === place) entry.connection.close('its endpoint is no longer in the configuration')
     await closing
   }
@@ -409,7 +446,7 @@ const keyOf = ({ kind, name }: Place): string => `${kind} ${name}`
 
 function placesOf({ controllers, listen: passive }: ChannelSetOptions): Place[] {
   const place = (endpoint: Endpoint, kind: ConnectionKind, settings: Place['settings']): Place =>
-    ({ name: formatEndpoint(endpoint), kind, endpoint, settings, connector: null, listener: null })
+    ({ name: formatEndpoint(endpoint), kind, endpoint, settings, connector: null, door: null })
   return [
     ...controllers.map(({ endpoint, ...settings }) => place(endpoint, 'controller', settings)),
     ...passive.map((endpoint) => place(endpoint, 'service', {})),

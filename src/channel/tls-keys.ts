@@ -52,13 +52,15 @@ export class TlsKeys {
     return this.#context
   }
 
-  /** Takes other files, or throws SwitchError and keeps to those before. */
-  change(files: TlsFiles): void {
+  /** Reads other files, or throws SwitchError; they are in force when the function that it returns is called. */
+  prepare(files: TlsFiles): () => void {
     const stamp = tlsFilesStamp(files)
     const result = readTlsMaterial(files, Date.now())
     if (!result.ok) throw new SwitchError('channel.tls', result.problems.map(({ reason }) => reason).join('; '))
-    this.#files = files
-    this.#take(result.material, stamp)
+    return () => {
+      this.#files = files
+      this.#take(result.material, stamp)
+    }
   }
 
   /** Reads the files if they have changed; asked before each new connection. `again`: also those that were of no use. */

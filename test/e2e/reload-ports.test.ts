@@ -1,6 +1,6 @@
 /** SIGHUP with other ports: they come and go in a running switch, with their packets, and flows stay. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -88,6 +88,29 @@ describe('reload of ports', { skip: skipReason(embeddedSubject, whyNoOfctl(), wh
     await reload()
     await reaches(1, 2)
     assert.doesNotMatch(daemon.log.slice(before), /the target is lost/)
+  })
+
+  it('a listener that cannot be had changes nothing, the ports neither', async () => {
+    const before = (await ofctl('show')).stdout.replace(/xid=\w+/g, '')
+    const mark = daemon.log.length
+    const missing = file('no/such/folder')
+    writeFileSync(file('c.yaml'), `listen: [ "punix:${file('b')}", "punix:${missing}" ]\nports:\n  - ${port(1)}\n`)
+    assert.match(await reload(), /cannot listen on punix:.*no\/such\/folder.*not reloaded/s)
+    assert.equal((await ofctl('show')).stdout.replace(/xid=\w+/g, ''), before)
+    assert.equal(existsSync(file('b')), false)
+    assert.equal(await pings(1, 3), true)
+    assert.equal(await pings(1, 2), true)
+    assert.doesNotMatch(daemon.log.slice(mark), /the target is lost/)
+    assert.doesNotMatch(monitor.log.slice(monitor.log.lastIndexOf('ADD:')), /DEL:/, 'no controller was told that a port has gone')
+  })
+
+  it('a port that cannot be had changes nothing, the listeners neither', async () => {
+    writeFileSync(file('c.yaml'), `listen: [ "punix:${file('b')}" ]\nports:\n  - ${port(1)}\n  - { number: 9, interface: nosuch0 }\n`)
+    assert.match(await reload(), /there is no network interface 'nosuch0'.*not reloaded/)
+    assert.equal(existsSync(file('b')), false)
+    assert.equal((await ofctl('show')).code, 0)
+    assert.equal(monitor.running, true)
+    assert.equal(await pings(1, 2), true)
   })
 
   it('a port that cannot be had changes nothing', async () => {

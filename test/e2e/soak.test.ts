@@ -222,19 +222,21 @@ async function soak(t: TestContext, target: WholeTarget): Promise<void> {
         await hear()
         done.reconnects++
       }
-      if (random(80) === 0) {
+      const attachesAnew = random(80) === 0
+      if (attachesAnew) {
         sw.agent.restartTarget('a test asks for it')
         done.attachments++
       }
       const barrier = client.send({ type: 'barrier_request' })
       assert.equal((await client.waitFor(({ xid }) => xid === barrier, PATIENCE_MS)).message.type, 'barrier_reply')
       assert.deepEqual(client.messages('peer_error'), [])
-      // Everything is in the target now: a frame of a flow to the controller comes there.
+      // Everything is in the target now: a frame of a flow to the controller comes there, where the session is not just being made.
       const up = [...wanted.flows].find(([, { apply, meter }]) => meter === null && apply.some((action) => action.type === 'output' && action.port === Port.CONTROLLER))
-      if (up !== undefined && random(2) === 0) {
+      if (up !== undefined && !attachesAnew && random(2) === 0) {
         const serial = 1 + done.packetIns
         assert.ok(sw.inject(1, frameTo(up[0], serial)))
         const heard = await client.waitFor(({ message }) => message.type === 'packet_in' && Buffer.from(message.data).readUInt32BE(14) === serial, PATIENCE_MS)
+          .catch((error: unknown) => { throw new Error(`no packet-in of ${JSON.stringify(up, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))} after ${JSON.stringify(done)}`, { cause: error }) })
         assert.ok(heard.message.type === 'packet_in' && heard.message.cookie === up[1].cookie)
         done.packetIns++
       }

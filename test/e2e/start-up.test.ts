@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, until } from '../support/netns-process.js'
 import { type Namespace, portMac, Sandbox } from '../support/netns.js'
-import { embeddedSubject, ofswitchd } from '../support/subject-ofswitchd.js'
+import { embeddedSubject, ofswitchd, TARGET_PORT } from '../support/subject-ofswitchd.js'
 import { skipReason, whyNoOfctl } from '../support/subject-list.js'
 import { LISTEN_PORT } from '../support/subject.js'
 
@@ -59,6 +59,37 @@ describe('start-up', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => 
     const daemon = ofswitchd(sw, 'ofswitchd', ['--target', 'embedded', '--port', '1@p1', '--fail-mode', 'standalone', '--config', file, ...listen])
     assert.equal(await ends(daemon), 2, daemon.log)
     assert.match(daemon.log, /fail mode 'standalone' needs a pipeline that can do NORMAL: the pipeline has no NORMAL/)
+  })
+
+  it('connects to no controller and greets nobody before the target is there', async () => {
+    const controller = sw.daemon('controller', 'python3', ['-u', '-c', `import socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', 6653))
+s.listen()
+print('listening')
+while True:
+    c, _ = s.accept()
+    print('connected')`])
+    await until('the controller to listen', () => controller.log.includes('listening'))
+    const target = `127.0.0.1:${TARGET_PORT}`
+    const daemon = ofswitchd(sw, 'ofswitchd', ['--target', target, '--port', '1@p1', '--controller', 'tcp:127.0.0.1:6653', ...listen])
+    await until(() => `it to miss the target\n${daemon.log}`, () => daemon.log.includes('no session with the P4Runtime target'), 30_000)
+    // The address is its own already: who comes is let in, and waits for the hello.
+    const early = sw.daemon('ovs-ofctl', 'ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])
+    assert.notEqual(await early.ended, 0, 'nobody was there to answer')
+    assert.doesNotMatch(controller.log, /connected/)
+    assert.doesNotMatch(daemon.log, /listening for OpenFlow connections/)
+    const server = ofswitchd(sw, 'ofswitchd target', ['target', '--listen', target, '--port', '1@p1'])
+    await until(() => `the controller\n${daemon.log}`, () => controller.log.includes('connected'), 60_000)
+    assert.match(daemon.log, /the target has the whole state/)
+    assert.match(daemon.log, /listening for OpenFlow connections/)
+    assert.equal((await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code, 0)
+    // Later it stays with the controller, whatever becomes of the target.
+    await server.stop('SIGKILL')
+    await until('the loss', () => daemon.log.includes('the target is lost'))
+    assert.equal((await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code, 0)
+    await Promise.all([daemon.stop(), controller.stop()])
   })
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const)

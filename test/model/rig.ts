@@ -13,7 +13,7 @@ import { checkConfig, noSource, type Config } from '../../src/config/index.js'
 import { BucketId, Group, Meter, NO_BUFFER, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
 import type { P4RuntimeService } from '../../src/p4proto/service.js'
-import { flowMod, OpenFlowClient } from '../support/switch-rig.js'
+import { firstClient, flowMod, type OpenFlowClient } from '../support/switch-rig.js'
 import type { ModelPacket } from './packets.js'
 import type { ModelPort } from './switch.js'
 
@@ -89,14 +89,7 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
       },
     },
   })
-  const listener = agent.channels.listening()[0]
-  const client = await OpenFlowClient.connect(listener?.transport === 'tcp' ? listener.port : 0)
-  // A flow is acknowledged when the target has its pipeline; BMv2 on a busy machine takes its time to load it.
-  const probe = flowMod(0, 0, [], {})
-  client.send(probe)
-  const loaded = client.send({ type: 'barrier_request' })
-  await client.waitFor(({ xid }) => xid === loaded, 60_000)
-  assert.deepEqual(await client.sendAll(probe, { ...probe, command: 'delete_strict', tableId: 0xff }), [])
+  const { client } = await firstClient(agent)
   client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff })
   client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 0], flowRemoved: [15, 0] })
   const { tables } = await client.stats({ kind: 'table_features', tables: [] })

@@ -105,6 +105,71 @@ test('what cannot be had changes nothing', async (context) => {
   assert.deepEqual([events.closed.length, set.status().connections[0]?.counters.droppedPacketIns], [0, 0])
 })
 
+test('what has to succeed with it and does not changes nothing either', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ofs-'))
+  context.after(async () => rmSync(folder, { recursive: true }))
+  const unix = (name: string): Endpoint => ({ transport: 'unix', passive: true, path: join(folder, name) })
+  const there = await controller(context)
+  const { set, events } = await listeningSet(context, { listen: [unix('a'), unix('sides')] })
+  const clients = await Promise.all([unix('a'), unix('sides')].map((endpoint) => Peer.connect(endpoint)))
+  for (const client of clients) client.send(hello(4))
+  await until('both', () => events.opened.length === 2)
+  const change = { listen: [unix('b')], controllers: [{ endpoint: unix('sides') }, { endpoint: there.endpoint }], packetInRate: 1 }
+  let early: Peer | null = null
+  await assert.rejects(set.reconfigure(change, async () => {
+    early = await Peer.connect(unix('b'))
+    early.send(hello(4))
+    throw new Error('a port that is not there')
+  }), /a port that is not there/)
+  await early!.end()
+  assert.equal(early!.ofType(0).length, 0, 'nobody was greeted at the new address')
+  await assert.rejects(Peer.connect(unix('b')))
+  assert.deepEqual([events.opened.length, events.closed.length, there.peers.length], [2, 0, 0])
+  const again = await Peer.connect(unix('sides'))
+  again.send(hello(4))
+  await until('one more', () => events.opened.length === 3)
+  assert.equal(events.opened[2]?.kind, 'service')
+  // The same, and this time it succeeds; who came in between is served by the new side.
+  await set.reconfigure(change, async () => {
+    early = await Peer.connect(unix('b'))
+    early.send(hello(4))
+  })
+  await early!.next(0)
+  await until('the old ones to end, the new ones to come', () => events.closed.length === 3 && events.opened.length === 5 && there.peers.length === 1)
+  for (const client of [...clients, again, early!]) client.socket.destroy()
+})
+
+test('a set that waits holds its addresses, and serves whoever has come when it begins', async (context) => {
+  const there = await controller(context)
+  const { set, events } = await listeningSet(context, { controllers: [{ endpoint: there.endpoint }], waits: true, greetingMs: 20_000 })
+  const [endpoint] = set.listening()
+  assert.ok(endpoint?.transport === 'tcp')
+  const [peer, goes] = [await Peer.connect(endpoint), await Peer.connect(endpoint)]
+  peer.send(hello(4))
+  goes.socket.destroy()
+  assert.deepEqual([events.opened.length, peer.ofType(0).length, there.peers.length], [0, 0, 0])
+  set.begin()
+  await peer.next(0)
+  await until('the client and the controller', () => events.opened.length === 2 && there.peers.length === 1)
+  peer.send(echoRequest(3))
+  await peer.next(3)
+  peer.socket.destroy()
+})
+
+test('a client does not wait for ever', async (context) => {
+  const { set, events } = await listeningSet(context, { waits: true, greetingMs: 30, limits: { connections: 2 } })
+  const [endpoint] = set.listening()
+  assert.ok(endpoint?.transport === 'tcp')
+  const peers = [await Peer.connect(endpoint), await Peer.connect(endpoint), await Peer.connect(endpoint)]
+  for (const peer of peers) await peer.end()
+  set.begin()
+  const peer = await Peer.connect(endpoint)
+  peer.send(hello(4))
+  await peer.next(0)
+  await until('only the last', () => events.opened.length === 1)
+  peer.socket.destroy()
+})
+
 test('versions concern the next connection; another number of auxiliary connections makes a controller be connected to anew', async (context) => {
   const { endpoint, peers } = await controller(context)
   const { set, events } = await listeningSet(context, { controllers: [{ endpoint }], maxBackoffMs: 30 })
