@@ -28,19 +28,19 @@ export class LoopRig {
   readonly ports: { onChange: ((port: PortDesc) => void) | null }
   #xid = 0
 
-  constructor(connect: () => P4RuntimeService, options: { readonly p4info: string; readonly log?: Logger; readonly electionId?: bigint }) {
-    const { p4info } = options
+  constructor(connect: () => P4RuntimeService, options: { readonly p4info: string; readonly log?: Logger; readonly electionId?: bigint; readonly ports?: readonly number[] }) {
+    const { p4info, ports: numbers = loopPorts } = options
     this.session = new Session({
       connect, deviceId: 1, p4info, deviceConfig: new Uint8Array(1), backoffMs: { first: 1, most: 10 }, logger: options.log ?? silentLogger,
       ...(options.electionId === undefined ? {} : { electionId: { high: 0n, low: options.electionId } }),
     })
     this.index = this.session.p4info
-    this.compiler = new Compiler({ contract: readContract(this.index), targetPorts: new Map(loopPorts.map((port) => [port, port])) })
-    const ports = { onChange: null, ports: () => loopPorts.map((port) => portDesc(port)), statistics: () => Promise.resolve(null), stop: () => Promise.resolve() }
+    this.compiler = new Compiler({ contract: readContract(this.index), targetPorts: new Map(numbers.map((port) => [port, port])) })
+    const ports = { onChange: null, ports: () => numbers.map((port) => portDesc(port)), statistics: () => Promise.resolve(null), stop: () => Promise.resolve() }
     this.ports = ports
     this.loop = new SwitchLoop({
-      config: { ...checkConfig(noSource, null, process.cwd()), ports: loopPorts.map((number) => ({ number, interface: `p${number}`, p4Port: number })) },
-      compiler: this.compiler, southbound: this.session, ports, targetPorts: new Map(loopPorts.map((port) => [port, port])), log: options.log ?? silentLogger,
+      config: { ...checkConfig(noSource, null, process.cwd()), ports: numbers.map((number) => ({ number, interface: `p${number}`, p4Port: number })) },
+      compiler: this.compiler, southbound: this.session, ports, targetPorts: new Map(numbers.map((port) => [port, port])), log: options.log ?? silentLogger,
     })
     const channels = {
       send: (_conn: number, message: Message, xid: number) => this.heard.push({ xid, message }) > 0,

@@ -20,6 +20,8 @@ export interface Received { readonly xid: number; readonly message: Message }
 /** A controller of one version that says what it is told to and keeps what it hears. */
 export class OpenFlowClient {
   readonly heard: Received[] = []
+  /** Resolves when the connection has ended and everything was heard. */
+  readonly ended: Promise<void>
   /** Called whenever something has been heard. */
   onHeard: () => void = () => { /* nobody waits */ }
   readonly #socket: Socket
@@ -30,6 +32,8 @@ export class OpenFlowClient {
   private constructor(socket: Socket, version: number) {
     this.#socket = socket
     this.#version = version
+    this.ended = new Promise<void>((resolve) => { socket.once('close', () => resolve()) })
+    socket.on('error', () => { /* it has ended; ended tells */ })
     const framer = new Framer()
     socket.on('data', (chunk: Uint8Array) => {
       framer.push(chunk)
@@ -42,12 +46,13 @@ export class OpenFlowClient {
     })
   }
 
-  static async connect(port: number, version = 4): Promise<OpenFlowClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  /** To a port of this machine, or a socket by its path. */
+  static async connect(port: number | string, version = 4): Promise<OpenFlowClient> {
+    const socket = typeof port === 'string' ? connect({ path: port }) : connect({ port, host: '127.0.0.1', noDelay: true })
     await new Promise<void>((resolve, reject) => { socket.once('connect', resolve).once('error', reject) })
     const client = new OpenFlowClient(socket, version)
     client.send({ type: 'hello', versions: [version], hasBitmap: version >= 4 })
-    await client.waitFor(({ message }) => message.type === 'hello')
+    await Promise.race([client.waitFor(({ message }) => message.type === 'hello'), client.ended.then(() => { throw new Error('the connection has ended before the hello') })])
     return client
   }
 

@@ -45,10 +45,10 @@ export async function describeTarget(service: P4RuntimeService, index: P4InfoInd
   }
 }
 
-/** What the target of a switch with these objects holds. */
-export async function describeExpected(messages: readonly Message[]): Promise<TargetDescription> {
+/** What the target of a switch with these objects and ports holds. */
+export async function describeExpected(messages: readonly Message[], ports?: readonly number[]): Promise<TargetDescription> {
   const fake = new FakeP4Runtime()
-  const rig = new LoopRig(fake.connect, { p4info: pipelineText() })
+  const rig = new LoopRig(fake.connect, { p4info: pipelineText(), ...(ports === undefined ? {} : { ports }) })
   try {
     const xids = messages.map((message) => rig.send(message))
     await rig.barrier()
