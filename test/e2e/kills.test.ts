@@ -26,7 +26,7 @@ const SEED = Number(process.env['OFSWITCHD_KILLS_SEED'] ?? 1)
 const ONLY = process.env['OFSWITCHD_KILLS_TARGET'] ?? ''
 /** Reading the whole target takes longer than the rest; once in so many lives, and after the last. */
 const LOOK_EVERY = 8
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 600_000
 const PORTS = [1, 2, 3]
 /** Frames under way: what no queue of a target drops, however busy the machine. */
 const WINDOW = 16

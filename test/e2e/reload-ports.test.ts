@@ -38,7 +38,7 @@ describe('reload of ports', { skip: skipReason(embeddedSubject, whyNoOfctl(), wh
     hosts = await attachHosts(sandbox, sw, { 1: '10.0.0.1/24', 2: '10.0.0.2/24', 3: '10.0.0.3/24' })
     configure([port(1), port(2)])
     daemon = ofswitchd(sw, 'ofswitchd', ['--config', file('c.yaml')])
-    await until(() => `the switch to run\n${daemon.log}`, () => daemon.log.includes('the target has the whole state'), 30_000)
+    await until(() => `the switch to run\n${daemon.log}`, () => daemon.log.includes('the target has the whole state'), 120_000)
     for (const flow of ['in_port=1,actions=output:2,output:3', 'in_port=2,actions=output:1', 'in_port=3,actions=ALL']) assert.equal((await ofctl('add-flow', flow)).code, 0)
     monitor = sw.daemon('monitor', 'ovs-ofctl', ['-O', 'OpenFlow13', '-v', `--unixctl=${file('ctl')}`, 'monitor', `unix:${file('a')}`, '65534'])
     await until('the monitor', () => monitor.log.includes('NXT_SET_PACKET_IN_FORMAT'))

@@ -30,7 +30,7 @@ describe('reload', { skip: skipReason(embeddedSubject, whyNoOfctl()) }, () => {
     sw = await sandbox.namespace('sw')
     configure([`listen: [ "punix:${file('a')}", "punix:${file('b')}" ]`])
     daemon = ofswitchd(sw, 'ofswitchd', ['--config', file('c.yaml'), '--pidfile', file('pid')])
-    await until(() => `the switch to run\n${daemon.log}`, () => daemon.log.includes('the target has the whole state'), 30_000)
+    await until(() => `the switch to run\n${daemon.log}`, () => daemon.log.includes('the target has the whole state'), 120_000)
     assert.equal((await ofctl('a', 'add-flow', 'priority=7,actions=drop')).code, 0)
   })
   after(async () => {

@@ -25,7 +25,7 @@ const MAX_LIVE_GROWTH = (SECONDS >= SETTLES_SECONDS ? 16 : 24) * 1024 * 1024
 /** Resident memory, the target's thread included. When garbage is collected is V8's affair: in seconds this says nothing, in minutes it does. */
 const MAX_RESIDENT_GROWTH = 128 * 1024 * 1024
 /** For one answer, on a machine that does much else. */
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 600_000
 
 const CHURNED = 2000
 /** Destinations of flows that are never touched; what they count must be what was sent to them. */

@@ -74,7 +74,7 @@ while True:
     await until('the controller to listen', () => controller.log.includes('listening'))
     const target = `127.0.0.1:${TARGET_PORT}`
     const daemon = ofswitchd(sw, 'ofswitchd', ['--target', target, '--port', '1@p1', '--controller', 'tcp:127.0.0.1:6653', ...listen])
-    await until(() => `it to miss the target\n${daemon.log}`, () => daemon.log.includes('no session with the P4Runtime target'), 30_000)
+    await until(() => `it to miss the target\n${daemon.log}`, () => daemon.log.includes('no session with the P4Runtime target'), 120_000)
     // The address is its own already: who comes is let in, and waits for the hello.
     const early = sw.daemon('ovs-ofctl', 'ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])
     assert.notEqual(await early.ended, 0, 'nobody was there to answer')
@@ -98,7 +98,7 @@ while True:
       await until(() => `the switch to listen\n${daemon.log}`, async () => {
         assert.ok(daemon.running, daemon.log)
         return (await sw.run('ovs-ofctl', ['-O', 'OpenFlow13', 'show', `tcp:127.0.0.1:${LISTEN_PORT}`])).code === 0
-      }, 30_000)
+      }, 120_000)
       assert.equal(await daemon.stop(signal, 10_000), 0, daemon.log)
     })
 })

@@ -137,5 +137,5 @@ export async function listening(namespace: Namespace, daemon: Daemon, port: numb
     if (!daemon.running) throw new Error(`${daemon.name} ended while starting\n${daemon.log}`)
     const tables = await namespace.must('sh', ['-c', 'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null'])
     return tables.split('\n').some((line) => line.includes(`:${hexPort} `) && line.includes(' 0A '))
-  }, 20_000)
+  }, 120_000)
 }

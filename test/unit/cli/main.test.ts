@@ -10,7 +10,7 @@ const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'ofswitchd-cli-'))
 after(() => rmSync(folder, { recursive: true }))
 const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
-  spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 20_000, cwd: folder })
+  spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 120_000, cwd: folder })
 
 test('--version and --help', () => {
   const version = run('--version')

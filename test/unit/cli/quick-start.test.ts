@@ -12,7 +12,7 @@ const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'ofswitchd-quick-'))
 after(() => rmSync(folder, { recursive: true }))
 
-async function until(what: string, condition: () => boolean, ms = 30_000): Promise<void> {
+async function until(what: string, condition: () => boolean, ms = 120_000): Promise<void> {
   for (const deadline = Date.now() + ms; !condition(); await new Promise((resolve) => setTimeout(resolve, 10))) {
     if (Date.now() > deadline) throw new Error(`not in time: ${what}`)
   }

@@ -24,7 +24,7 @@ function start(context: { after(run: () => void): void }, ...args: string[]): Ch
   child.on('exit', (code) => { it.status = code })
   return it
 }
-async function until(what: string, condition: () => boolean, ms = 20_000): Promise<void> {
+async function until(what: string, condition: () => boolean, ms = 120_000): Promise<void> {
   for (const deadline = Date.now() + ms; !condition(); await new Promise((resolve) => setTimeout(resolve, 10))) {
     if (Date.now() > deadline) throw new Error(`not in time: ${what}`)
   }
@@ -45,7 +45,7 @@ test('the switch runs, logs JSON, keeps its pidfile to itself, and ends cleanly 
     [['--listen', `punix:${socket}`], /^ofswitchd: cannot listen on punix:.*a\.mgmt: another process serves it$/m],
     [['--port', '1@nonexistent0'], /^ofswitchd: .*nonexistent0/m],
   ] as const) {
-    const second = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 20_000 })
+    const second = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 120_000 })
     assert.equal(second.status, 1, second.stderr)
     assert.match(second.stderr, reason)
   }
