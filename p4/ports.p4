@@ -14,12 +14,12 @@ control PortIn(inout metadata_t m, inout standard_metadata_t s) {
     m.in_port_hw = s.ingress_port;
     m.next_table = 0;
   }
-  // A port of no switch: what comes in there goes nowhere.
-  action ignore() { m.done = 1; m.next_table = TABLE_CONTINUED; }
+  // A port of no switch, or one with OFPPC_NO_RECV or PORT_DOWN, whose entry keeps the flags for the next agent.
+  @of_do action ignore() { m.done = 1; m.next_table = TABLE_CONTINUED; }
   @of_port_in
   table port_in {
     key = { s.ingress_port: exact @of[role="port"]; }
-    actions = { receive; @defaultonly ignore; }
+    actions = { receive; ignore; }
     size = 512;
     default_action = ignore();
   }

@@ -50,6 +50,9 @@ export class PortTables {
     this.#write(planning)
   }
 
+  /** A port that receives nothing can have an entry all the same, which keeps its flags for an agent that starts anew. */
+  get #ignores(): boolean { return this.#contract.portIn.actions.some(({ roles }) => roles.size === 0) }
+
   set(planning: Planning, ports: readonly PortRecord[]): void {
     const before = this.#ports
     this.#ports = ports
@@ -68,6 +71,8 @@ export class PortTables {
         wanted.set(`in ${target}`, entry(portIn, target, new Map([
           ['in_port', BigInt(portNo)], ['no_packet_in', noPacketIn ? 1n : 0n], ['instance', BigInt(share.index)], ['misses', this.#misses],
         ]), config))
+      } else if (this.#ignores) {
+        wanted.set(`in ${target}`, entry(portIn, target, new Map(), config))
       }
       if ((config & (PortConfig.NO_FWD | PortConfig.DOWN)) === 0) continue
       if (portBlock === null) throw new CannotPlan('OFPPMFC_BAD_CONFIG', 'the pipeline cannot keep packets from leaving a port')

@@ -63,6 +63,13 @@ export function portChanged(ctx: Context, port: PortDesc): void {
   announce(ctx, before === undefined ? 'add' : 'modify', after, null)
 }
 
+/** The flags that a target has kept for a port; who has asked before they were known is told. */
+export function portFlagsFound(ctx: Context, portNo: number, config: number): void {
+  const port = ctx.ports.get(portNo)
+  if (port === undefined || port.desc.config === config) return
+  announce(ctx, 'modify', ctx.ports.set({ ...port.desc, config }, ctx.now), null)
+}
+
 export function portRemoved(ctx: Context, portNo: number): void {
   const port = ctx.ports.get(portNo)?.desc
   if (port === undefined) return

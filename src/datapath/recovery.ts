@@ -7,6 +7,7 @@ import type { Millis } from '../base/clock.js'
 import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
 import { meterOf, noMeterCounters } from './meter-table.js'
 import type { Counters, FlowLife, FlowRecord, Found } from './pipeline.js'
+import { portFlagsFound } from './port-status.js'
 import { rearm } from './removal.js'
 import { NO_COUNTERS } from './state.js'
 import type { Context, Flow } from './state.js'
@@ -43,10 +44,7 @@ export function takeOver(ctx: Context, found: Found): void {
     ctx.flows.insert(flow)
     rearm(ctx, flow)
   }
-  for (const [portNo, config] of found.ports) {
-    const port = ctx.ports.get(portNo)
-    if (port !== undefined) ctx.ports.set({ ...port.desc, config }, ctx.now)
-  }
+  for (const [portNo, config] of found.ports) portFlagsFound(ctx, portNo, config)
   ctx.emit({ kind: 'log', level: 'info', text: 'took over what the target holds', detail: { flows: found.flows.length, groups: found.groups.length, meters: found.meters.length } })
 }
 

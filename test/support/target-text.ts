@@ -33,7 +33,7 @@ export function targetText(entities: readonly NamedEntity[], contract: Contract)
     const known = new Map([...roles ?? []].map(([role, { name }]) => [name, role]))
     return actionText(entry, (name, given) => {
       switch (known.get(name)) {
-        case 'flow': case 'stages': case 'ttl_stages': return ''
+        case 'flow': case 'cell': case 'stages': case 'ttl_stages': return ''
         case 'program': return given === 0n ? null : `{${program(scope, given, value('stages'))}}`
         case 'ttl_program': return given === 0n ? null : `{${program(scope, given, value('ttl_stages'))}}`
         case 'multicast': return given === 0n ? null : `{${multicast(Number(given))}}`

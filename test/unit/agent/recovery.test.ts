@@ -5,12 +5,14 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, it } from 'node:test'
-import { NO_INSTRUCTIONS, Port, type FlowMod, type Message } from '../../../src/openflow/index.js'
+import { NO_INSTRUCTIONS, Port, PortConfig, type FlowMod, type Message } from '../../../src/openflow/index.js'
 import { keyText } from '../../../src/p4runtime/encode.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
-import { LoopRig, smallP4Info } from '../../support/loop-rig.js'
+import type { TargetText } from '../../support/target-text.js'
+import { LoopRig, portDesc, smallP4Info } from '../../support/loop-rig.js'
 import { apply, bucket, flowMod, groupMod, match, output, setField, toGroup } from '../../support/datapath-rig.js'
 
+const SETTABLE = PortConfig.DOWN | PortConfig.NO_RECV | PortConfig.NO_FWD | PortConfig.NO_PACKET_IN
 const KILLS = Number(process.env['OFSWITCHD_KILLS'] ?? 24)
 const FIRST = Number(process.env['OFSWITCHD_KILLS_FIRST'] ?? 1)
 const p4info = smallP4Info(4)
@@ -92,6 +94,29 @@ describe('an agent that starts anew', () => {
     assert.ok(removed?.type === 'flow_removed' && removed.reason === 'hard_timeout' && removed.cookie === 1n)
     assert.ok(removed.durationSec >= 1)
     assert.deepEqual(second.loop.flows().map(({ record }) => record.cookie), [2n])
+  })
+
+  it('keeps the flags of ports, also of one that receives nothing', async () => {
+    const fake = new FakeP4Runtime()
+    const first = start(fake)
+    const flags = new Map<number, number>([[1, PortConfig.NO_RECV], [2, PortConfig.DOWN], [3, PortConfig.NO_FWD | PortConfig.NO_PACKET_IN], [4, PortConfig.NO_RECV | PortConfig.NO_FWD]])
+    const mod = (portNo: number, config: number): Message => ({ type: 'port_mod', portNo, hwAddr: portDesc(portNo).hwAddr, config, mask: SETTABLE, advertise: 0, properties: [] })
+    const xids = [...flags].map(([portNo, config]) => first.send(mod(portNo, config)))
+    await first.barrier()
+    assert.deepEqual(xids.map((xid) => first.errorOf(xid)), xids.map(() => null))
+    const text = first.text(fake)
+    await kill(first, fake)
+    fake.updates.length = 0
+    const second = start(fake)
+    await second.answer(second.send({ type: 'stats_request', more: false, body: { kind: 'group_desc', groupId: 0xfffffffc } }))
+    assert.deepEqual(new Map(second.loop.datapath.ports().filter(({ config }) => config !== 0).map(({ portNo, config }) => [portNo, config])), flags)
+    assert.deepEqual(second.text(fake), text)
+    assert.deepEqual(fake.updates.filter(({ entity }) => !entity?.tableEntry?.isDefaultAction && !entity?.digestEntry), [])
+    // And it receives again when it is told to.
+    second.send(mod(1, 0))
+    await second.barrier()
+    const receiving = ({ lines }: TargetText): number => lines.filter((line) => line.includes('receive')).length
+    assert.equal(receiving(second.text(fake)), receiving(text) + 1)
   })
 
   it('takes out what no agent of ours has written', async () => {
