@@ -43,6 +43,8 @@ export class Compiler implements Pipeline {
   readonly #ports: PortTables
   readonly #hosts: HostTables
   readonly #flows = new Map<number, CompiledFlow>()
+  /** Those that are counted in cells, by table. */
+  readonly #counted = new Map<number, Map<number, CompiledFlow>>()
   /** Plans without an answer. Those made before a reset are no longer among them. */
   readonly #open = new Set<Plan>()
   /** Whether the entries that every target needs have been planned. */
@@ -110,6 +112,7 @@ export class Compiler implements Pipeline {
     this.#ports.reset()
     this.#hosts.reset()
     this.#flows.clear()
+    this.#counted.clear()
     this.#open.clear()
     this.#prepared = false
   }
@@ -138,8 +141,9 @@ export class Compiler implements Pipeline {
   cellOf(flowId: number): number | null { return this.#flows.get(flowId)?.cell?.id ?? null }
   /** Flows of these tables that are counted in cells, with their cells. */
   * cellsOf(tableIds: readonly number[]): IterableIterator<{ readonly flow: number; readonly cell: number }> {
-    if (this.#cells.pool.size === 0) return
-    for (const [flow, { record, cell }] of this.#flows) if (cell !== null && tableIds.includes(record.tableId)) yield { flow, cell: cell.id }
+    for (const tableId of tableIds) {
+      for (const [flow, { cell }] of this.#counted.get(tableId) ?? []) if (cell !== null) yield { flow, cell: cell.id }
+    }
   }
   /** What becomes of a packet that no flow of a table matches. */
   missOf(tableId: number): MissChoice { return this.#ports.missOf(tableId) }
@@ -184,6 +188,15 @@ export class Compiler implements Pipeline {
     }
   }
 
+  #put(planning: Planning, { id, tableId }: FlowRecord, flow: CompiledFlow | undefined): void {
+    const counted = this.#counted.get(tableId) ?? new Map<number, CompiledFlow>()
+    planning.put(this.#flows, id, flow)
+    const hasCell = flow !== undefined && flow.cell !== null
+    if (!hasCell && !counted.has(id)) return
+    this.#counted.set(tableId, counted)
+    planning.put(counted, id, hasCell ? flow : undefined)
+  }
+
   #addFlow(planning: Planning, record: FlowRecord, dying: Set<Handle>): void {
     const table = this.contract.tables[record.tableId]
     if (table === undefined) throw new CannotPlan('OFPFMFC_BAD_TABLE_ID', `there is no table ${record.tableId}`)
@@ -191,7 +204,7 @@ export class Compiler implements Pipeline {
     this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record, this.#cells.forNew(planning, record))
-    planning.put(this.#flows, record.id, flow)
+    this.#put(planning, record, flow)
     const { entry } = flow
     planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { flow: record.id })
   }
@@ -203,7 +216,7 @@ export class Compiler implements Pipeline {
     this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
     const cell = this.#cells.forChanged(planning, record, old.cell, resetCounters)
     const flow = this.#flowCompiler.compile(planning, record, cell)
-    planning.put(this.#flows, record.id, flow)
+    this.#put(planning, record, flow)
     const { entry } = flow
     // A new cell counts from zero: the entry's own counter, which cannot be reset at the same instant, is not looked at any more.
     planning.main({ op: 'modify', entity: { ...entry, resetCounters: resetCounters && cell === null } }, { op: 'modify', entity: old.entry }, { flow: record.id })
@@ -221,7 +234,7 @@ export class Compiler implements Pipeline {
     this.#state.holds.take(planning, flowKey(record.id))
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
-    planning.put(this.#flows, record.id, undefined)
+    this.#put(planning, record, undefined)
     const { entry, cell } = old
     if (wantCounters && cell === null) planning.want(entry)
     else if (wantCounters && cell !== null) planning.wantCount({ kind: 'final', flow: record.id, cell: cell.id })

@@ -19,39 +19,43 @@ import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
 import { acquireWrite } from './write-actions.js'
 
-/** What an entry does, without the parameter that tells its flow's number: the same for all flows with these instructions but those with a cell. */
-interface Doing { readonly action: NamedAction; readonly flowParam: string | null; readonly cellParam: string | null }
+/** What an entry does, without the parameter that tells its flow's number: mostly the same for all flows of a table with these instructions. */
+interface Doing {
+  readonly table: FlowTable
+  readonly action: NamedAction
+  readonly flowParam: string | null
+  readonly cellParam: string | null
+  readonly uses: readonly Handle[]
+  /** Must be compiled again when the first flow with write-actions appears. */
+  readonly dependsOnWriters: boolean
+}
 
 const NO_USES: readonly Handle[] = []
 
 /** There may be a million of these: what can be made again when it is needed is not kept. */
 export class CompiledFlow {
   readonly record: FlowRecord
-  readonly uses: readonly Handle[]
-  /** Must be compiled again when the first flow with write-actions appears. */
-  readonly dependsOnWriters: boolean
   /** In which it is counted; null: by its entry. */
   readonly cell: Handle | null
-  readonly #table: FlowTable
   readonly #doing: Doing
 
-  constructor(record: FlowRecord, table: FlowTable, doing: Doing, uses: readonly Handle[], dependsOnWriters: boolean, cell: Handle | null) {
+  constructor(record: FlowRecord, doing: Doing, cell: Handle | null) {
     this.record = record
-    this.uses = uses
-    this.dependsOnWriters = dependsOnWriters
     this.cell = cell
-    this.#table = table
     this.#doing = doing
   }
+
+  get uses(): readonly Handle[] { return this.#doing.uses }
+  get dependsOnWriters(): boolean { return this.#doing.dependsOnWriters }
 
   /** Its home entry; made anew at each call. */
   get entry(): NamedTableEntry {
     const { record } = this
     const { id, match, priority, idleTimeout } = record
-    const { action: { name, params: shared }, flowParam, cellParam } = this.#doing
+    const { table, action: { name, params: shared }, flowParam, cellParam } = this.#doing
     const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
     return {
-      kind: 'table', table: this.#table.table, match: this.#table.fixed.length === 0 ? compileMatch(match, this.#table) : [...this.#table.fixed, ...compileMatch(match, this.#table)], priority: targetPriority(priority),
+      kind: 'table', table: table.table, match: table.fixed.length === 0 ? compileMatch(match, table) : [...table.fixed, ...compileMatch(match, table)], priority: targetPriority(priority),
       action: flowParam === null ? { name, params } : { name, params, own: { name: flowParam, value: BigInt(id) } },
       idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
@@ -89,16 +93,18 @@ export class FlowCompiler {
     if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
     checkMatch(record.match, table)
     const known = this.#plain.get(record.instructions)?.get(table.number)
-    if (known !== undefined) return new CompiledFlow(record, table, known, NO_USES, false, cell)
+    if (known !== undefined) return new CompiledFlow(record, known, cell)
     const uses: Handle[] = []
     const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
     const action = chooseAction(table.actions, roles, this.#defaults)
     if (action === null) throw this.#noAction(table, roles)
-    const doing = doingOf(actionCall(action, roles, this.#defaults), action.roles.get('flow')?.name ?? null, cellParameter(action))
-    if (uses.length > 0 || dependsOnWriters) return new CompiledFlow(record, table, doing, uses, dependsOnWriters, cell)
+    const flowParam = action.roles.get('flow')?.name ?? null
+    const doing: Doing = { table, action: without(flowParam, actionCall(action, roles, this.#defaults)), flowParam, cellParam: cellParameter(action), uses: uses.length === 0 ? NO_USES : uses, dependsOnWriters }
+    const flow = new CompiledFlow(record, doing, cell)
+    if (uses.length > 0 || dependsOnWriters) return flow
     const byTable = this.#plain.get(record.instructions) ?? new Map<number, Doing>()
     this.#plain.set(record.instructions, byTable.set(table.number, doing))
-    return new CompiledFlow(record, table, doing, NO_USES, false, cell)
+    return flow
   }
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
@@ -157,8 +163,8 @@ export class FlowCompiler {
   }
 }
 
-const doingOf = ({ name, params }: NamedAction, flowParam: string | null, cellParam: string | null): Doing =>
-  ({ action: { name, params: flowParam === null ? params : params.filter((param) => param.name !== flowParam) }, flowParam, cellParam })
+const without = (omitted: string | null, { name, params }: NamedAction): NamedAction =>
+  ({ name, params: omitted === null ? params : params.filter((param) => param.name !== omitted) })
 const withParam = (params: NamedAction['params'], name: string, value: bigint): NamedAction['params'] =>
   params.map((param) => param.name === name ? { name, value } : param)
 

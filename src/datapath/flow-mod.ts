@@ -16,7 +16,8 @@ import { FlowModFlag, Group, NO_BUFFER, Port, Table, matchOverlaps } from '../op
 import type { FlowMod } from '../openflow/index.js'
 import { OF10, OF11, OF12 } from './connections.js'
 import type { Connection } from './connections.js'
-import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import { FlowEntry } from './flow-entry.js'
+import { flowKey, groupsOf } from './flow-table.js'
 import { meterOf } from './meter-table.js'
 import { lifeOf } from './recovery.js'
 import type { FlowFilter } from './flow-table.js'
@@ -128,20 +129,14 @@ function inPlaceOf(ctx: Context, victim: Flow, addition: Intent): Intent {
 }
 
 function newFlow(ctx: Context, flowMod: FlowMod, key: string): Flow {
-  const { tableId, priority, match, flags, importance, hardTimeout } = flowMod
-  const { low, high } = fieldsOf(match)
-  const id = ctx.flows.nextId()
-  return {
-    id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0,
-    record: recordOf(ctx, id, flowMod, lifeOf(ctx, { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }, NO_COUNTERS)), previous: null, deleting: false, flags: flowMod.flags, importance: flowMod.importance,
-    hardTimeout: flowMod.hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now, idle: false, deadline: 0, heapIndex: -1,
-    base: NO_COUNTERS, last: NO_COUNTERS,
-  }
+  const { flags, importance, hardTimeout } = flowMod
+  const life = lifeOf(ctx, { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }, NO_COUNTERS)
+  return new FlowEntry(recordOf(ctx, ctx.flows.nextId(), flowMod, life), key, NO_COUNTERS, ctx.config)
 }
 
 const recordOf = (ctx: Context, id: number, { tableId, priority, match, instructions, cookie, idleTimeout }: FlowMod, life: FlowLife): FlowRecord =>
-  // The decoder's list has room for more fields, a million times over.
-  ({ id, tableId, priority, match: match.slice(), instructions: ctx.instructions.share(instructions), cookie, idleTimeout, life })
+  // The decoder's list has room for more fields and its zeros are each an object, a million times over.
+  ({ id, tableId, priority, match: match.slice(), instructions: ctx.instructions.share(instructions), cookie: cookie === 0n ? 0n : cookie, idleTimeout, life })
 
 /** OF 1.3.5 §6.4: the old entry and its duration go, its counters stay unless they are to be reset; no flow-removed. */
 function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, requester: Requester): Outcome {
@@ -149,7 +144,7 @@ function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, r
   const { flags, importance, hardTimeout } = flowMod
   const update = { flags, importance, hardTimeout, createdAt: ctx.now, modifiedAt: ctx.now }
   const record = recordOf(ctx, flow.id, flowMod, lifeOf(ctx, update, resetCounters ? NO_COUNTERS : flow.base))
-  return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record, update }], resetCounters, 'added', requester), requester)
+  return ctx.ops.submit(ctx, changeOf(ctx, [{ flow, record }], resetCounters, 'added', requester), requester)
 }
 
 function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
@@ -174,7 +169,7 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
   const parts = flows.map((flow): Part => {
     const update = { flags: flow.flags, importance: flow.importance, hardTimeout: flow.hardTimeout, createdAt: flow.createdAt, modifiedAt: ctx.now }
     const life = lifeOf(ctx, update, resetCounters ? NO_COUNTERS : flow.base)
-    return { flow, record: { ...flow.record, instructions, cookie: cookieOf(flow), life }, update }
+    return { flow, record: { ...flow.record, instructions, cookie: cookieOf(flow), life } }
   })
   return ctx.ops.submit(ctx, changeOf(ctx, parts, resetCounters, 'modified', requester), requester)
 }
@@ -182,22 +177,20 @@ function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
 interface Part {
   readonly flow: Flow
   readonly record: FlowRecord
-  readonly update: Pick<Flow, 'flags' | 'importance' | 'hardTimeout' | 'createdAt' | 'modifiedAt'>
 }
 
 /** New contents for flows that exist: in the place of an addition, after which an idle report that crosses it does not count, or of a modification. */
 function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, event: 'added' | 'modified', requester: Requester): Intent {
-  const before = parts.map(({ flow: { record, flags, importance, hardTimeout, createdAt, modifiedAt, base, last } }) =>
-    ({ record, kept: { flags, importance, hardTimeout, createdAt, modifiedAt, base, last } }))
+  const before = parts.map(({ flow: { record, base, last } }) => ({ record, kept: { base, last } }))
   return {
     changes: parts.map(({ flow, record }): Change => ({ op: 'modify_flow', flow: record, previous: flow.record, resetCounters })),
     touches: parts.map(({ flow }) => flow),
     family: 'flow',
     apply: () => {
-      for (const { flow, record, update } of parts) {
+      for (const { flow, record } of parts) {
         ctx.flows.replace(flow, record)
         if (resetCounters) ctx.reads.restarted(flow.id)
-        Object.assign(flow, update, resetCounters ? { base: NO_COUNTERS, last: NO_COUNTERS } : {})
+        if (resetCounters) flow.base = flow.last = NO_COUNTERS
         ctx.expiry.forget(flow)
       }
     },

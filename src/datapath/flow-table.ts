@@ -24,7 +24,8 @@ export interface FlowFilter {
   readonly outGroup: number
 }
 
-interface OneTable { readonly byKey: Map<string, Flow>; readonly byPriority: Map<number, Set<Flow>>; deleting: number }
+/** `byPriority` is made when somebody asks for it, which few do. */
+interface OneTable { readonly byKey: Map<string, Flow>; byPriority: Map<number, Set<Flow>> | null; deleting: number }
 
 const fieldBit = new Map<OxmName, number>((Object.keys(OXM) as OxmName[]).map((name, index) => [name, index]))
 
@@ -77,7 +78,7 @@ export class FlowTables {
   #removals = 0
 
   constructor(nTables: number) {
-    this.#tables = Array.from({ length: nTables }, () => ({ byKey: new Map(), byPriority: new Map(), deleting: 0 }))
+    this.#tables = Array.from({ length: nTables }, () => ({ byKey: new Map(), byPriority: null, deleting: 0 }))
   }
 
   /** How often a flow has been taken out: while this is the same, all flows that were there still are. */
@@ -111,7 +112,13 @@ export class FlowTables {
 
   /** Also those whose removal is under way. */
   withPriority(tableId: number, priority: number): Iterable<Flow> {
-    return this.#tables[tableId]?.byPriority.get(priority) ?? []
+    const table = this.#tables[tableId]
+    if (table === undefined) return []
+    if (table.byPriority === null) {
+      table.byPriority = new Map()
+      for (const flow of table.byKey.values()) addTo(table.byPriority, flow.priority, flow)
+    }
+    return table.byPriority.get(priority) ?? []
   }
 
   /** Flows that refer to a group, counting both sides of a modification in flight. */
@@ -128,7 +135,7 @@ export class FlowTables {
     const table = this.#table(flow.tableId)
     table.byKey.set(flow.key, flow)
     if (flow.deleting) table.deleting++
-    addTo(table.byPriority, flow.priority, flow)
+    if (table.byPriority !== null) addTo(table.byPriority, flow.priority, flow)
     this.#byId.set(flow.id, flow)
     this.#refer(flow, flow.record)
   }
@@ -146,7 +153,7 @@ export class FlowTables {
       if (flow.deleting) table.deleting--
       table.byKey.delete(flow.key)
     }
-    removeFrom(table.byPriority, flow.priority, flow)
+    if (table.byPriority !== null) removeFrom(table.byPriority, flow.priority, flow)
     this.#byId.delete(flow.id)
     this.#forget(flow)
   }

@@ -4,7 +4,8 @@
  */
 import type { FlowMod } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
-import { fieldsOf, flowKey, groupsOf } from './flow-table.js'
+import { FlowEntry } from './flow-entry.js'
+import { flowKey, groupsOf } from './flow-table.js'
 import { meterOf, noMeterCounters } from './meter-table.js'
 import type { Counters, FlowLife, FlowRecord, Found } from './pipeline.js'
 import { portFlagsFound } from './port-status.js'
@@ -49,12 +50,13 @@ export function takeOver(ctx: Context, found: Found): void {
 }
 
 function flowOf(ctx: Context, record: FlowRecord, key: string): Flow {
-  const { id, tableId, priority, match, life } = record
-  const { low, high } = fieldsOf(match)
-  const base: Counters = life === undefined ? NO_COUNTERS : { packets: life.packets, bytes: life.bytes }
-  return {
-    id, tableId, priority, key, fieldsLow: low, fieldsHigh: high, token: 0, record, previous: null, deleting: false, flags: life?.flags ?? 0, importance: life?.importance ?? 0,
-    hardTimeout: life?.hardTimeout ?? 0, createdAt: fromEpoch(ctx, life?.createdAt ?? 0), modifiedAt: fromEpoch(ctx, life?.modifiedAt ?? 0),
-    idle: false, deadline: 0, heapIndex: -1, base, last: base,
-  }
+  const { life } = record
+  const base: Counters = life === undefined || life.packets === 0n && life.bytes === 0n ? NO_COUNTERS : { packets: life.packets, bytes: life.bytes }
+  return new FlowEntry(life === undefined ? record : { ...record, life: untilNow(ctx, life) }, key, base, ctx.config)
+}
+
+/** By a clock that has been set back, it is of the future. */
+function untilNow(ctx: Context, life: FlowLife): FlowLife {
+  const now = sinceEpoch(ctx, ctx.now)
+  return life.createdAt <= now && life.modifiedAt <= now ? life : { ...life, createdAt: Math.min(now, life.createdAt), modifiedAt: Math.min(now, life.modifiedAt) }
 }

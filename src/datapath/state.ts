@@ -61,13 +61,13 @@ export interface Flow extends Lockable {
   /** While its removal is in flight: no longer reported, but its key is still taken. */
   deleting: boolean
   /** Of the flow-mod that added it, all of them: statistics report what was asked for, as Open vSwitch's do. */
-  flags: number
+  readonly flags: number
   /** OF 1.4.1 §7.3.4.1: which flows are evicted last; what a modification says of it does not count, as in Open vSwitch. */
-  importance: number
-  hardTimeout: number
-  createdAt: Millis
+  readonly importance: number
+  readonly hardTimeout: number
+  readonly createdAt: Millis
   /** When the hard timeout began to run: creation or last modification. */
-  modifiedAt: Millis
+  readonly modifiedAt: Millis
   /** The target has found it idle, and it is still to be removed. */
   idle: boolean
   /** Kept by expiry.ts. */
