@@ -24,8 +24,8 @@ export interface Contender {
   traffic(task: TrafficTask): Promise<{ pps: number; lost: number }>
   /** Resident memory of each of its processes, bytes: the agent (or ovs-vswitchd) first. */
   memory(): number[]
-  /** Its processes, the agent (or ovs-vswitchd) first. */
-  readonly pids: readonly number[]
+  /** CPU time of each of its processes so far, milliseconds. */
+  cpu(): number[]
 }
 
 const subjects: Readonly<Record<Exclude<ContenderName, 'bare'>, Subject>> = {
@@ -50,12 +50,13 @@ export async function startContender(sandbox: Sandbox, name: ContenderName, opti
   const { load, pids } = name === 'bare' ? await startBare(sandbox, namespace, ports) : await startSwitch(sandbox, namespace, name, ports, extra)
   let traffic: Promise<WorkerClient> | null = null
   return {
-    name, load, pids,
+    name, load,
     traffic: async (task) => {
       traffic ??= WorkerClient.start(sandbox, wire, 'traffic', ...ports)
       return await (await traffic).ask('run', task) as { pps: number; lost: number }
     },
     memory: () => pids.map(residentBytes),
+    cpu: () => pids.map(cpuMillis),
   }
 }
 
@@ -73,3 +74,8 @@ async function startBare(sandbox: Sandbox, namespace: Namespace, ports: readonly
 }
 
 const residentBytes = (pid: number): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+/** User and system time, in ticks of 10 ms. */
+function cpuMillis(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- PART… --short --write]: one load generator against ofswitchd, Open vSwitch and BMv2, in turns. Prints
+ * npm run bench [-- PART… --short --write --million]: one load generator against ofswitchd, Open vSwitch and BMv2, in turns. Prints
  * tables; a run without --short (or one with --write) puts them into docs/benchmarks.md, each part into its own section.
  */
 import { cpus, release, totalmem } from 'node:os'
@@ -11,9 +11,9 @@ import { forwarding } from './forwarding.js'
 import { table } from './measure.js'
 import { dump, echo, flowMods, packets, single } from './parts.js'
 import type { Part } from './parts.js'
-import { scale } from './scale.js'
+import { million, scale } from './scale.js'
 
-const parts: Readonly<Record<string, Part>> = { 'flow-mods': flowMods, 'barrier': single, 'packets': packets, 'echo': echo, 'dump-flows': dump, 'scale': scale, 'forwarding': forwarding }
+const parts: Readonly<Record<string, Part>> = { 'flow-mods': flowMods, 'barrier': single, 'packets': packets, 'echo': echo, 'dump-flows': dump, 'scale': scale, 'million': million, 'forwarding': forwarding }
 const page = join(process.cwd(), 'docs/benchmarks.md')
 /** What people have written about the numbers; new sections go before it. */
 const COMMENT = '## Where the time goes'
@@ -21,9 +21,9 @@ const COMMENT = '## Where the time goes'
 const args = process.argv.slice(2)
 const short = args.includes('--short')
 const names = args.filter((arg) => !arg.startsWith('--'))
-const unknown = [...names.filter((name) => !Object.hasOwn(parts, name)), ...args.filter((arg) => arg.startsWith('--') && arg !== '--short' && arg !== '--write')]
+const unknown = [...names.filter((name) => !Object.hasOwn(parts, name)), ...args.filter((arg) => arg.startsWith('--') && arg !== '--short' && arg !== '--write' && arg !== '--million')]
 if (unknown.length > 0) {
-  console.error(`bench: ${unknown.join(', ')}? The parts are ${Object.keys(parts).join(', ')}; the options are --short and --write`)
+  console.error(`bench: ${unknown.join(', ')}? The parts are ${Object.keys(parts).join(', ')}; the options are --short, --write and --million`)
   process.exit(2)
 }
 const reason = whyNoNamespaces()
@@ -35,7 +35,7 @@ if (reason !== undefined) {
 const versions = await machine()
 console.log(versions)
 for (const [name, part] of Object.entries(parts)) {
-  if (names.length > 0 && !names.includes(name)) continue
+  if (names.length > 0 ? !names.includes(name) : name === 'million' && !args.includes('--million')) continue
   const begin = Date.now()
   console.log(`\n${part.title}`)
   const rows = await part.run({ short, log: (text) => console.log(`  ${text}`) })
