@@ -4,7 +4,7 @@
  */
 import { MeterFlag, type ActionName, type GroupFeatures, type GroupType, type InstructionName, type MeterFeatures, type OxmName, type TableFeatures } from '../openflow/model.js'
 import type { PipelineFeatures } from '../datapath/pipeline.js'
-import { OXM } from '../openflow/index.js'
+import { OXM, TableFeature } from '../openflow/index.js'
 import type { Contract, FlowTable, Scope } from './contract.js'
 import { supportedTypes } from './groups.js'
 
@@ -41,7 +41,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   const wildcards = [...table.matches].filter(([, { kind }]) => kind !== 'exact').map(([field]) => field)
   return {
     tableId: table.number, name: '', metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
-    config: 0, maxEntries: table.size, command: 'replace', features: 0, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
+    config: 0, maxEntries: table.size, command: 'replace', features: TableFeature.INGRESS_TABLE, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
     writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
     writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField, syncFrom: [],
     writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [], packetTypes: [],

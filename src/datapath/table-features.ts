@@ -3,12 +3,12 @@
  * OF 1.5.1 §7.3.5.18
  *
  * Ours is fixed by the P4 program, so a request is granted if it asks for nothing that a table lacks, and what it asks for
- * then holds: flow-mods that want more are refused as if the table had no more. Which code is answered to what: a table
+ * then holds: flow-mods that want more are refused as if the table had no more. There are no egress tables. Which code is answered to what: a table
  * that does not exist BAD_TABLE, metadata bits BAD_METADATA, more entries BAD_MAX_ENT, other capabilities BAD_ARGUMENT;
  * tables left out (they cannot be taken away), or flows that would be too much for what is asked for, EPERM.
  */
 import type { ErrorName, TableFeatures } from '../openflow/index.js'
-import { TableConfig } from '../openflow/index.js'
+import { TableConfig, TableFeature } from '../openflow/index.js'
 import { OF14 } from './connections.js'
 import type { Connection } from './connections.js'
 import type { Context } from './state.js'
@@ -41,7 +41,7 @@ export function requestTables(ctx: Context, conn: Connection, requested: readonl
     if (found !== null) return found
   }
   if (replaces && seen.size !== ctx.flows.tableCount) return problem('OFPTFFC_EPERM', 'tables cannot be taken away')
-  const takeBack = ctx.capabilities.describe(requested.filter(({ command }) => command !== 'enable').map((table) => ({ ...table, config: 0, command: 'replace' })))
+  const takeBack = ctx.capabilities.describe(requested.filter(({ command }) => command !== 'enable').map((table) => ({ ...table, config: 0, command: 'replace', features: TableFeature.INGRESS_TABLE })))
   const flow = [...seen].map((tableId) => flowBeyond(ctx, tableId)).find((found) => found !== null)
   if (flow === undefined) return null
   takeBack()

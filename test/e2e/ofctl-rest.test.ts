@@ -1,7 +1,8 @@
 /**
  * os-ken's ofctl_rest: a switch as a program sees it that speaks HTTP only, in each OpenFlow version that os-ken has a REST
  * form for. The switch stays; the controller starts anew in the next version, and the switch reconnects to it.
- * Not 1.5: there it asks for statistics where it means descriptions, so that flows have no instructions.
+ * In 1.5 it reads what flows have counted, which Open vSwitch does not answer, and calls a function that os-ken does not have for
+ * what they do: that is then read with ovs-ofctl.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -23,6 +24,7 @@ const versions: readonly Version[] = [
   { name: '1.2', wire: 3, groups: true },
   { name: '1.3', wire: 4, groups: true, meters: true },
   { name: '1.4', wire: 5, groups: true, meters: true },
+  { name: '1.5', wire: 6, groups: true },
 ]
 
 /** What the fields of a flow are called differs between the versions; what the REST form makes of output does not. */
@@ -45,7 +47,7 @@ function testWith(subject: Subject): void {
     })
     after(() => sandbox.close())
 
-    for (const version of versions) describe(`OpenFlow ${version.name}`, () => {
+    for (const version of versions.filter(({ wire }) => wire < 6 || subject !== openVSwitchSubject)) describe(`OpenFlow ${version.name}`, () => {
       let controller: Daemon
       const get = async (what: string): Promise<Row[]> => {
         const { status, body } = await http.request('GET', `/stats/${what.replace(/^\w+/, '$&/1')}`)
@@ -62,6 +64,13 @@ function testWith(subject: Subject): void {
         ({ cookie: 7, priority, match: { in_port: from }, ...doing({ type: 'OUTPUT', port: to }) })
       /** The flows by priority. */
       const flows = async (): Promise<Map<unknown, Row>> => new Map((await get('flow')).map((row) => [row['priority'], row]))
+
+      /** What flows do, by priority. */
+      const doings = async (): Promise<Map<unknown, string>> => {
+        if (version.wire < 6) return new Map([...await flows()].map(([priority, row]) => [priority, outputs(row)]))
+        const { stdout } = await sw.ofctl(['-O', 'OpenFlow15', 'dump-flows', 'TARGET'])
+        return new Map([...stdout.matchAll(/priority=(\d+).* actions=(.*)/g)].map(([, priority, actions]) => [Number(priority), actions?.replace('output', 'OUTPUT') ?? '']))
+      }
 
       before(async () => {
         controller = osKenOfctlRest(sw.namespace, version.wire)
@@ -102,10 +111,10 @@ function testWith(subject: Subject): void {
 
       it('modifies and deletes flows, strictly and not', async () => {
         await post('flowentry/modify_strict', flow(100, 1, 1))
-        assert.match(outputs((await flows()).get(100)!), /OUTPUT:1|"port":1\b/)
-        assert.match(outputs((await flows()).get(101)!), /OUTPUT:1|"port":1\b/)
+        assert.match((await doings()).get(100)!, /OUTPUT:1|"port":1\b/)
+        assert.match((await doings()).get(101)!, /OUTPUT:1|"port":1\b/)
         await post('flowentry/modify', { ...flow(0, 1, 2), match: {} })
-        for (const row of (await flows()).values()) assert.match(outputs(row), /OUTPUT:2|"port":2\b/)
+        for (const doing of (await doings()).values()) assert.match(doing, /OUTPUT:2|"port":2\b/)
         await post('flowentry/delete_strict', flow(99, 1, 2))
         assert.equal((await flows()).size, 2)
         await post('flowentry/delete_strict', flow(100, 1, 2))
@@ -118,7 +127,8 @@ function testWith(subject: Subject): void {
       })
 
       it('adds, modifies and deletes groups', { skip: version.groups !== true && 'this version has no groups' }, async () => {
-        const group = (port: number): Row => ({ type: 'ALL', group_id: 5, buckets: [{ actions: [{ type: 'OUTPUT', port }] }] })
+        // OF 1.5.1 §7.3.4.3: ALL where no bucket is meant, which os-ken does not say by itself.
+        const group = (port: number): Row => ({ type: 'ALL', group_id: 5, command_bucket_id: 0xffffffff, buckets: [{ actions: [{ type: 'OUTPUT', port }] }] })
         const described = async (): Promise<string> => JSON.stringify(await get('groupdesc'))
         await post('groupentry/add', group(1))
         assert.match(await described(), /"group_id":5\b/)
@@ -132,7 +142,7 @@ function testWith(subject: Subject): void {
         const [statistics] = await get('group') as [Row]
         assert.equal(statistics['group_id'], 5)
         assert.ok(Number(statistics['packet_count']) > 0, JSON.stringify(statistics))
-        await post('groupentry/delete', { type: 'ALL', group_id: 5 })
+        await post('groupentry/delete', { type: 'ALL', group_id: 5, command_bucket_id: 0xffffffff })
         assert.equal(await described(), '[]')
         // The flow goes with the group: OF 1.2 §5.6.1 and its descendants.
         assert.deepEqual([...(await flows()).keys()], [101])
@@ -140,7 +150,7 @@ function testWith(subject: Subject): void {
         assert.equal((await http.request('DELETE', '/stats/flowentry/clear/1')).status, 200)
       })
 
-      it('adds, modifies and deletes meters', { skip: version.meters !== true && 'this version has no meters' }, async () => {
+      it('adds, modifies and deletes meters', { skip: version.meters !== true && (version.wire < 4 ? 'this version has no meters' : 'the application does not listen to the answer') }, async () => {
         const meter = (rate: number): Row => ({ flags: ['KBPS', 'STATS'], meter_id: 3, bands: [{ type: 'DROP', rate }] })
         const described = async (): Promise<string> => JSON.stringify(await get('meterconfig'))
         await post('meterentry/add', meter(1000))

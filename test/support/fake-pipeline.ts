@@ -3,7 +3,7 @@
  * when the datapath contradicts itself: adds what is there, changes or removes what is not, undoes a plan twice.
  */
 import assert from 'node:assert/strict'
-import { OXM } from '../../src/openflow/index.js'
+import { OXM, TableFeature } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
 import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, MissChoice, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
@@ -21,7 +21,7 @@ export function fakeTable(tableId: number, nTables: number): TableFeatures {
   const nextTables = Array.from({ length: nTables - tableId - 1 }, (_, index) => tableId + 1 + index)
   const instructions = ['write_metadata', 'write_actions', 'apply_actions', 'clear_actions', 'meter', 'stat_trigger', ...(nextTables.length > 0 ? ['goto_table'] : [])] as TableFeatures['instructions']
   return {
-    tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000, command: 'replace', features: 0,
+    tableId, name: `table${tableId}`, metadataMatch: 0xffffn, metadataWrite: 0xffffn, config: 0, maxEntries: 1000, command: 'replace', features: TableFeature.INGRESS_TABLE,
     instructions, instructionsMiss: instructions, nextTables, nextTablesMiss: nextTables,
     writeActions: allActions, writeActionsMiss: allActions, applyActions: [...allActions, 'meter'], applyActionsMiss: [...allActions, 'meter'],
     match: allFields.map((field) => ({ field, maskable: OXM[field].maskable })), wildcards: allFields,

@@ -1,5 +1,5 @@
 /** The sections of docs/conformance.md: what is asked, and which test shows how packets fare. */
-import { BucketId, BundleFlag, EvictionFlag, Group, Meter, MeterFlag, NO_FLOW_COUNTS, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table } from '../../../src/openflow/index.js'
+import { BucketId, BundleFlag, EvictionFlag, Group, Meter, MeterFlag, NO_FLOW_COUNTS, NO_INSTRUCTIONS, OXM_FIELDS, Port, Table, TableFeature } from '../../../src/openflow/index.js'
 import type { FlowMod, Instructions, Message } from '../../../src/openflow/index.js'
 import { MESSAGES, STATS_REPLY_CODES, STATS_REQUEST_CODES } from '../../../src/openflow/schema/messages.js'
 import { STATS } from '../../../src/openflow/schema/stats.js'
@@ -230,6 +230,7 @@ function wireSection(): Section {
 
 function newerSection(): Section {
   const row = (name: string, ...requests: readonly Message[]): string[] => [name, ...([OF14, OF15] as const).map((version) => text(ask(version, ...requests)))]
+  const since15 = (name: string, ...requests: readonly Message[]): string[] => [name, '—', text(ask(OF15, ...requests))]
   const buckets = (command: 'insert_bucket' | 'remove_bucket', commandBucketId: number, bucketId = 5): Message => {
     const mod = group('all', {})
     return { ...mod, command, commandBucketId, buckets: command === 'insert_bucket' ? mod.buckets.map((one) => ({ ...one, bucketId })) : [] }
@@ -259,6 +260,9 @@ function newerSection(): Section {
       row('meter action, behind an output', meterMod('add'), withApply([output(1), { type: 'meter', meterId: 1 }])),
       row('meter action, a second one', meterMod('add'), flowMod({ instructions: { ...NO_INSTRUCTIONS, meter: 1, apply: [{ type: 'meter', meterId: 1 }, output(1)] } })),
       row('meter action, in an action set', meterMod('add'), withWrite([{ type: 'meter', meterId: 1 }])),
+      since15('table features, asking for an egress table', stats({ kind: 'table_features', tables: features.tables.map((each) => each.tableId === 8 ? { ...each, features: TableFeature.EGRESS_TABLE } : each) })),
+      since15('table features, asking for a first egress table', stats({ kind: 'table_features', tables: features.tables.map((each) => each.tableId === 8 ? { ...each, features: TableFeature.EGRESS_TABLE | TableFeature.FIRST_EGRESS } : each) })),
+      row('a match on actset_output', flowMod({ match: [{ field: 'actset_output', value: 1n, mask: null }] })),
       row('copy-field', withApply([{ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_dst' }])),
       row('set-field of a part of a field', withApply([{ type: 'set_field', field: 'eth_dst', value: 1n, mask: 1n }, output(1)])),
       row('a match on packet_type Ethernet', flowMod({ match: [{ field: 'packet_type', value: 0n, mask: null }] })),
