@@ -101,8 +101,9 @@ function encodeOnce(w: Writer, value: Instructions): void {
 /** In the order in which they are carried out. OF 1.3.5 §5.9. */
 function encode11(w: Writer, value: Instructions): void {
   let { apply } = value
-  if (value.meter !== null && w.version >= METER_ACTION) apply = [{ type: 'meter', meterId: value.meter }, ...apply ?? []]
-  else if (value.meter !== null && canSay(w, 'meter')) w.view.setUint32(begin(w, 'meter', 4) + 4, value.meter)
+  const meter = value.meter ?? meterWithin(w, apply)
+  if (meter !== null && w.version >= METER_ACTION) apply = [{ type: 'meter', meterId: meter }, ...apply ?? []]
+  else if (meter !== null && canSay(w, 'meter')) w.view.setUint32(begin(w, 'meter', 4) + 4, meter)
   if (apply !== null) encodeList(w, 'apply_actions', apply)
   if (value.clear) begin(w, 'clear_actions', 4)
   if (value.write !== null) encodeList(w, 'write_actions', value.write)
@@ -118,6 +119,13 @@ function encode11(w: Writer, value: Instructions): void {
     flowCounts.encode(w, value.statTrigger.thresholds)
     w.patchLength(at + 2, w.at - at, 'stat_trigger')
   }
+}
+
+/** A meter later in a list comes to the same as one before it, else the switch would not have it; earlier versions are told so. */
+function meterWithin(w: Writer, apply: readonly Action[] | null): number | null {
+  if (!w.lossy || w.version >= METER_ACTION) return null
+  for (const action of apply ?? []) if (action.type === 'meter') return action.meterId
+  return null
 }
 
 /** What the version has no instruction for is left out of a statement. */

@@ -1,8 +1,8 @@
-/** What came with 1.5, on the whole switch: bundles for a time, stat triggers. OF 1.5.1 §7.2.5.7, §7.3.9 */
+/** What came with 1.5, on the whole switch: bundles for a time, stat triggers, meter actions. OF 1.5.1 §7.2.5.7, §7.2.6.13, §7.3.9 */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { BundleFlag, Group, NO_FLOW_COUNTS, Port, StatTriggerFlag, Table, type BundleTimeFeatures, type SwitchTime } from '../../../src/openflow/index.js'
-import { flowMod, hex, output, startSwitch, type SwitchRig } from '../../support/switch-rig.js'
+import { BundleFlag, Group, MeterFlag, NO_FLOW_COUNTS, Port, StatTriggerFlag, Table, type BundleTimeFeatures, type SwitchTime } from '../../../src/openflow/index.js'
+import { flowMod, hex, OpenFlowClient, output, startSwitch, type SwitchRig } from '../../support/switch-rig.js'
 
 const OF15 = 6
 const frame = hex(`0200000000020200000000 01 88b5${'00'.repeat(46)}`)
@@ -47,6 +47,21 @@ describe('OpenFlow 1.5', () => {
     const { message } = await rig.client.waitFor(({ xid }) => xid === commit)
     assert.ok(message.type === 'bundle_control' && message.control === 'commit_reply')
     assert.deepEqual((await rig.exchange(1, frame, 1)).map((out) => out[0]), ['2'])
+  })
+
+  it('a meter action behind a set-field meters what comes, and is told to 1.3 as its instruction', async () => {
+    const meter = (rate: number) => ({ type: 'meter_mod', command: rate === 0 ? 'add' : 'modify', flags: MeterFlag.PKTPS, meterId: 5, bands: [{ type: 'drop', rate, burstSize: 0, precLevel: 0 }] }) as const
+    const apply = [{ type: 'set_field', field: 'eth_dst', value: 9n, mask: null }, { type: 'meter', meterId: 5 }, output(2)] as const
+    assert.deepEqual(await rig.client.sendAll(meter(0), flowMod(0, 7, [{ field: 'in_port', value: 4n, mask: null }], { apply })), [])
+    assert.deepEqual(await rig.exchange(4, frame, 0), [])
+    assert.deepEqual(await rig.client.sendAll(meter(1_000_000)), [])
+    assert.deepEqual((await rig.exchange(4, frame, 1)).map((out) => out.slice(0, 14)), ['2 000000000009'])
+    const { meters } = await rig.client.stats({ kind: 'meter', meterId: 5 })
+    assert.deepEqual([meters[0]?.packetInCount, meters[0]?.flowCount], [2n, 1])
+    const of13 = await OpenFlowClient.connect(rig.listenPort, 4)
+    const { flows } = await of13.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [{ field: 'in_port', value: 4n, mask: null }] })
+    of13.close()
+    assert.equal(flows[0]?.instructions.meter, 5)
   })
 
   it('a stat trigger tells of what the target has counted', async () => {

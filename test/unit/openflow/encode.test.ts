@@ -113,12 +113,13 @@ for (const [what, more, match, actions] of tellings) {
   test(`a 1.0 controller is told of ${what}`, () => assert.deepEqual(told(more), { match, actions }))
 }
 
-/** A 1.0 flow as a 1.3 controller is told of it. */
+/** A flow of another version as a 1.3 controller is told of it. */
 const upward: readonly (readonly [string, readonly FieldValue[], readonly Action[], string])[] = [
   ['a tag of an untagged packet', [], [{ type: 'set_vlan_vid', vid: 5 }, { type: 'set_vlan_pcp', pcp: 3 }], 'push_vlan:0x8100,set_field:4101->vlan_vid,set_field:3->vlan_pcp'],
   ['a tag of a tagged packet', [f('vlan_vid', 0x1001n)], [{ type: 'set_vlan_vid', vid: 5 }], 'set_field:4101->vlan_vid'],
   ['a tag after the tag is taken away', [f('vlan_vid', 0x1001n)], [{ type: 'pop_vlan' }, { type: 'set_vlan_vid', vid: 5 }], 'pop_vlan,push_vlan:0x8100,set_field:4101->vlan_vid'],
   ['enqueue', [], [{ type: 'enqueue', port: 1, queueId: 2 }], 'set_queue:2,output:1'],
+  ['a meter action behind another', [], [{ type: 'set_field', field: 'eth_dst', value: 1n, mask: null }, { type: 'meter', meterId: 3 }, { type: 'output', port: 1, maxLen: 0 }], 'meter:3,set_field:00:00:00:00:00:01->eth_dst,output:1'],
 ]
 for (const [what, match, apply, expected] of upward) {
   test(`a 1.3 controller is told of ${what}`, () => {
