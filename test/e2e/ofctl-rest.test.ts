@@ -78,7 +78,7 @@ function testWith(subject: Subject): void {
           if (!controller.running) throw new Error(`os-ken ended while starting\n${controller.log}`)
           const { body } = await http.request('GET', '/stats/switches')
           return Array.isArray(body) && body.includes(1)
-        }, 15_000)
+        }, 60_000)
       })
       after(() => controller.stop())
 
