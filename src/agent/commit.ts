@@ -13,20 +13,22 @@ import type { Southbound, UpdateFailure } from '../p4runtime/index.js'
 export class Committer {
   readonly #southbound: Southbound
   readonly #cells: CellCounts
+  readonly #bucketCounter: string | null
   readonly #log: Logger
   readonly #resynchronise: (reason: string) => void
 
   /** `resynchronise` is called when taking back is not possible. */
-  constructor(southbound: Southbound, cells: CellCounts, log: Logger, resynchronise: (reason: string) => void) {
+  constructor(southbound: Southbound, cells: CellCounts, bucketCounter: string | null, log: Logger, resynchronise: (reason: string) => void) {
     this.#southbound = southbound
     this.#cells = cells
+    this.#bucketCounter = bucketCounter
     this.#log = log
     this.#resynchronise = resynchronise
   }
 
   /** The input that answers the commit; null when the target was lost on the way. Never rejects. */
   async commit(token: number, plan: Plan, again: boolean): Promise<Input | null> {
-    const { updates, wanted, counts, atomic } = plan as CompiledPlan
+    const { updates, wanted, counts, groupCounts, atomic } = plan as CompiledPlan
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
       this.#resynchronise('a commit would have to be repeated')
@@ -38,9 +40,9 @@ export class Committer {
       const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update), atomic)
       const counters = reading === null ? null : flowCounters(await reading)
       if (failures.length === 0) {
-        if (counts.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
-        const { final, earlier } = await this.#cells.afterCommit(counts)
-        return { kind: 'committed', token, counters: new Map([...counters ?? [], ...final]), earlier }
+        if (counts.length === 0 && groupCounts.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
+        const [{ final, earlier }, groups] = await Promise.all([this.#cells.afterCommit(counts), this.#groups(groupCounts)])
+        return { kind: 'committed', token, counters: new Map([...counters ?? [], ...final]), earlier, groups }
       }
       if (failures.some(({ kind }) => kind === 'target.lost')) return null
       return await this.#takeBack(token, plan as CompiledPlan, failures, counters)
@@ -48,6 +50,17 @@ export class Committer {
       this.#resynchronise(`bug: ${messageOf(error)}`)
       return null
     }
+  }
+
+  /** By cell; a group whose cells cannot all be read is left out. */
+  async #groups(wanted: CompiledPlan['groupCounts']): Promise<ReadonlyMap<number, readonly Counters[]>> {
+    if (wanted.length === 0 || this.#bucketCounter === null) return new Map()
+    const read = await this.#southbound.readCounter(this.#bucketCounter, [...new Set(wanted.flatMap(({ cells }) => cells))])
+    const byCell = new Map(read.map(({ index, packets, bytes }) => [index, { packets, bytes }]))
+    return new Map(wanted.flatMap(({ group, cells }): [number, Counters[]][] => {
+      const counted = cells.flatMap((cell) => byCell.get(cell) ?? [])
+      return counted.length < cells.length ? [] : [[group, counted]]
+    }))
   }
 
   /**

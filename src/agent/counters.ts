@@ -1,6 +1,7 @@
 /** Answers the datapath's read effects from the target's counters and the ports' statistics. */
 import { CounterColumns, CounterColumnsBuilder } from '../base/counter-columns.js'
 import type { Compiler } from '../compiler/index.js'
+import { totalOf } from '../datapath/index.js'
 import type { CounterAnswer, Counters, Effect, Input, MeterCounters } from '../datapath/index.js'
 import type { Southbound } from '../p4runtime/index.js'
 import type { PortSource } from './port-monitor.js'
@@ -56,7 +57,6 @@ export class CounterReader {
     return this.#cells(this.#compiler.contract.flowCounter?.name ?? null, [...cellOf.values()])
   }
 
-  /** Every packet of an ALL group counts for its first bucket; of other groups it counts for exactly one. */
   async #groups({ groups }: Extract<ReadEffect, { kind: 'read_group_counters' }>): Promise<Answer<'groups'>> {
     const counter = this.#compiler.contract.bucketCounter
     const cellsOf = new Map(groups.map(({ groupId }) => [groupId, this.#compiler.bucketCells(groupId)]))
@@ -69,8 +69,7 @@ export class CounterReader {
       what: 'groups',
       groups: new Map(groups.map(({ groupId, groupType }) => {
         const buckets = (cellsOf.get(groupId) ?? []).map((cell) => read.get(cell) ?? nothing)
-        const total = groupType === 'all' ? buckets[0] ?? nothing : buckets.reduce(sum, nothing)
-        return [groupId, { total, buckets }]
+        return [groupId, { total: totalOf(groupType, buckets), buckets }]
       })),
     }
   }
@@ -126,5 +125,3 @@ function withCells(direct: CounterColumns, cellOf: ReadonlyMap<number, number>, 
   }
   return counters.done()
 }
-
-const sum = (a: Counters, b: Counters): Counters => ({ packets: a.packets + b.packets, bytes: a.bytes + b.bytes })

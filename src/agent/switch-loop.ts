@@ -71,7 +71,7 @@ export class SwitchLoop {
         serialNum: description.serialNumber, dpDesc: description.datapath,
       },
     }, compiler, monotonicNow())
-    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), this.#log, (reason) => this.#resynchronise(reason))
+    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), compiler.contract.bucketCounter?.name ?? null, this.#log, (reason) => this.#resynchronise(reason))
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))

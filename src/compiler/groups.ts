@@ -111,7 +111,7 @@ export class GroupTables {
     const before = this.#state.groups.get(groupId)
     this.#hold(planning, groupId, record, before?.record ?? null)
     const kept = old ?? NOTHING
-    const cells = this.#acquireCells(planning, record)
+    const cells = this.#acquireCells(planning, record, kept.cells)
     planning.put(this.#state.groups, groupId, { record, cells: cells.map(({ id }) => id) })
     const multicasts = this.#acquireMulticasts(planning, record, cells)
     const entry = tableEntry(table.table, [...table.fixed, ...exactly(table.key, targetGroup(groupId))], this.#action(table, record, multicasts), groupHome(record, cells.map(({ id }) => id)))
@@ -125,7 +125,8 @@ export class GroupTables {
     // What chains to this group, or watches it, follows; it may have come before it.
     this.#emissions.refresh(planning, groupId, dying)
     this.#followWatches(planning, groupId)
-    for (const used of [...kept.multicasts, ...kept.cells]) release(planning, used, dying)
+    for (const used of kept.multicasts) release(planning, used, dying)
+    if (old !== undefined && cells.length > 0) planning.wantGroupCount({ group: groupId, cells: cells.map(({ id }) => id) })
   }
 
   #acquireMulticasts(planning: Planning, record: GroupRecord, cells: readonly Handle[]): readonly Handle[] {
@@ -187,14 +188,20 @@ export class GroupTables {
     for (const entity of old) planning.main({ op: 'delete', entity }, { op: 'insert', entity }, subject)
   }
 
-  /** A counter cell for each bucket, starting at zero. */
-  #acquireCells(planning: Planning, record: GroupRecord): readonly Handle[] {
+  /**
+   * A counter cell for each bucket, starting at zero in a new group. A group that is changed goes on with those it has, and keeps
+   * them all: what has come to it is what they have counted together, a packet that is on its way now included. OF 1.3.5 §6.5
+   */
+  #acquireCells(planning: Planning, record: GroupRecord, kept: readonly Handle[]): readonly Handle[] {
     const counter = this.#contract.bucketCounter
     if (counter === null) return []
     const held = this.#state.holding?.cellsOf(record.groupId) ?? []
-    return record.buckets.map((_bucket, index) => {
+    const room = Math.max(kept.length, record.buckets.length, held.length)
+    return Array.from({ length: room }, (_, index) => {
+      const old = kept[index]
+      if (old !== undefined) return old
       const key = `${record.groupId}/${index}/${this.#state.nextSerial()}`
-      const cell = held.length === record.buckets.length ? held[index] : undefined
+      const cell = held[index]
       return (cell === undefined ? null : this.#state.cells.adopt(planning, key, cell)) ?? this.#state.cells.acquire(planning, key, (id) => ({
         updates: [{ op: 'modify', entity: { kind: 'counter_reset', counter: counter.name, index: id } }], uses: [],
       }))

@@ -28,6 +28,8 @@ export interface CompiledPlan extends Plan {
   readonly wanted: readonly NamedUpdate['entity'][]
   /** What is to be read of cells when the plan is answered. */
   readonly counts: readonly WantedCount[]
+  /** Groups that are changed, with the cells that they go on with: what these have counted by then. */
+  readonly groupCounts: readonly WantedGroupCount[]
   /**
    * Takes the plan out of the compiler's account, before its updates are taken back. Returns what destroys the things that
    * it was the last to use although others had created them.
@@ -50,6 +52,8 @@ export interface CompiledPlan extends Plan {
 export type WantedCount =
   | { readonly kind: 'final' | 'between'; readonly flow: number; readonly cell: number }
   | { readonly kind: 'before'; readonly flow: number; readonly cell: number; readonly entry: NamedUpdate['entity'] }
+
+export interface WantedGroupCount { readonly group: number; readonly cells: readonly number[] }
 
 /** Thrown inside the compiler only; plan() turns it into a Refusal after reverting. */
 export class CannotPlan extends Error {
@@ -85,6 +89,7 @@ export class Planning {
   readonly #deletes: PlannedUpdate[] = []
   readonly #wanted: NamedUpdate['entity'][] = []
   readonly #counts: WantedCount[] = []
+  readonly #groupCounts: WantedGroupCount[] = []
   #journal: (() => void)[] = []
   #endings: (() => void)[] = []
   readonly #orphans = new Set<Handle>()
@@ -109,6 +114,9 @@ export class Planning {
   }
   wantCount(count: WantedCount): void {
     this.#counts.push(count)
+  }
+  wantGroupCount(count: WantedGroupCount): void {
+    this.#groupCounts.push(count)
   }
   /** `undo` restores what the caller has just changed in the compiler's state. */
   changed(undo: () => void): void {
@@ -158,7 +166,7 @@ export class Planning {
   done(holding: Holding | null): CompiledPlan {
     const updates = [...this.#creates, ...this.#mains, ...this.#deletes]
     this.plan = {
-      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted, counts: this.#counts,
+      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted, counts: this.#counts, groupCounts: this.#groupCounts,
       revert: () => this.revert(), end: () => this.end(), atomic: false, planning: this,
     }
     return this.plan
@@ -174,6 +182,7 @@ export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): Com
     updates: plans.flatMap(({ updates }, part) => updates.map((update) => ({ ...update, part }))),
     wanted: plans.flatMap(({ wanted }) => wanted),
     counts: plans.flatMap(({ counts }) => counts),
+    groupCounts: plans.flatMap(({ groupCounts }) => groupCounts),
     revert: () => [...plans].reverse().flatMap((plan) => plan.revert()),
     end: () => { for (const plan of plans) plan.end() },
     planning: first.planning.owner,

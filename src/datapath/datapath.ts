@@ -167,7 +167,7 @@ export class Datapath {
       case 'committed':
         if (ctx.ops.target === 'lost') return
         if (this.#resync.owns(input.token)) this.#resync.committed(ctx, input.token)
-        else if (ctx.ops.target === 'ready') ctx.ops.committed(ctx, input.token, input.counters, input.earlier)
+        else if (ctx.ops.target === 'ready') ctx.ops.committed(ctx, input.token, input.counters, input.earlier, input.groups)
         return
       case 'rejected':
         if (ctx.ops.target === 'lost') return

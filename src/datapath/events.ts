@@ -64,7 +64,10 @@ export interface TargetFailure {
   readonly part?: number
 }
 
+/** `total`: what has come to the group since it was written; `buckets`: by cell, of which a changed group may have more than buckets. */
 export interface GroupCounters { readonly total: Counters; readonly buckets: readonly Counters[] }
+/** By group. */
+export type GroupCells = ReadonlyMap<number, readonly Counters[]>
 /** `total`: what came to the meter; `bands`: what each of them was applied to. */
 export interface MeterCounters { readonly total: Counters; readonly bands: readonly Counters[] }
 export type PortCounterValues = Omit<PortStats, 'portNo' | 'durationSec' | 'durationNsec'>
@@ -121,8 +124,9 @@ export type Input =
   /**
    * `counters`: final counters of the flows that the plan deleted with `wantCounters`. `earlier`: flows that are counted from zero
    * since the plan although nobody asked for it, and what they had counted.
+   * `groups`: what the cells of groups that the plan changed had counted.
    */
-  | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters>; readonly earlier?: ReadonlyMap<FlowId, Counters> }
+  | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters>; readonly earlier?: ReadonlyMap<FlowId, Counters>; readonly groups?: GroupCells }
   /** `restarted`: flows whose count lacks this, because of the plan and its being taken back. */
   | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }

@@ -117,9 +117,9 @@ function inPlaceOf(ctx: Context, victim: Flow, addition: Intent): Intent {
       eviction.apply()
       addition.apply()
     },
-    settled: (counters, earlier) => {
-      eviction.settled(counters, earlier)
-      addition.settled(counters, earlier)
+    settled: (counters, earlier, groups) => {
+      eviction.settled(counters, earlier, groups)
+      addition.settled(counters, earlier, groups)
     },
     undo: () => {
       addition.undo()

@@ -9,6 +9,7 @@ import type { Bucket, GroupMod } from '../openflow/index.js'
 import { OF13 } from './connections.js'
 import type { Connection } from './connections.js'
 import { duplicateBucket, insertBuckets, removeBuckets } from './buckets.js'
+import { NO_GROUP_COUNTS, afterChange } from './group-counts.js'
 import { groupsInBuckets } from './group-table.js'
 import type { Change, GroupRecord } from './pipeline.js'
 import { sinceEpoch } from './recovery.js'
@@ -40,7 +41,7 @@ function add(ctx: Context, groupMod: GroupMod, requester: Requester): Outcome {
   if (existing !== undefined) return fail('OFPGMFC_GROUP_EXISTS', `group ${groupMod.groupId} exists`)
   if (isFull(ctx, groupMod)) return fail('OFPGMFC_OUT_OF_GROUPS', `no room for another ${groupMod.groupType} group`)
   const group: GroupEntry = {
-    groupId: groupMod.groupId, record: recordOf(groupMod, sinceEpoch(ctx, ctx.now)), previous: null, deleting: false, createdAt: ctx.now, token: 0,
+    groupId: groupMod.groupId, record: recordOf(groupMod, sinceEpoch(ctx, ctx.now)), previous: null, deleting: false, createdAt: ctx.now, token: 0, counts: NO_GROUP_COUNTS,
   }
   return ctx.ops.submit(ctx, {
     changes: [{ op: 'add_group', group: group.record }],
@@ -82,8 +83,10 @@ function modify(ctx: Context, groupMod: GroupMod, requester: Requester, asked = 
     touches: [group],
     family: 'group',
     apply: () => { Object.assign(group, { record, previous }) },
-    settled: () => {
+    settled: (_counters, _earlier, groups) => {
       group.previous = null
+      const cells = groups.get(group.groupId)
+      if (cells !== undefined) group.counts = afterChange(group.counts, previous.groupType, record.groupType, cells)
       forwardRequest(ctx, asked, requester)
     },
     undo: () => { Object.assign(group, { record: previous, previous: null }) },
@@ -116,8 +119,8 @@ function remove(ctx: Context, conn: Connection, groupMod: GroupMod, requester: R
       ofFlows.apply()
       setDeleting(true)
     },
-    settled: (counters, earlier) => {
-      ofFlows.settled(counters, earlier)
+    settled: (counters, earlier, cells) => {
+      ofFlows.settled(counters, earlier, cells)
       for (const group of groups) ctx.groups.remove(group)
       forwardRequest(ctx, groupMod, requester)
     },

@@ -84,8 +84,8 @@ function remove(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome
       ofFlows.apply()
       setDeleting(true)
     },
-    settled: (counters, earlier) => {
-      ofFlows.settled(counters, earlier)
+    settled: (counters, earlier, groups) => {
+      ofFlows.settled(counters, earlier, groups)
       for (const meter of meters) ctx.meters.remove(meter)
       forwardRequest(ctx, meterMod, requester)
     },

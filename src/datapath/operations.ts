@@ -16,7 +16,7 @@
  */
 import type { ErrorName } from '../openflow/index.js'
 import { sendError } from './connections.js'
-import type { TargetFailure, Token } from './events.js'
+import type { GroupCells, TargetFailure, Token } from './events.js'
 import type { Change, Counters, FlowId, Plan } from './pipeline.js'
 import { DONE, addCounters, fail, waitFor } from './state.js'
 import type { Context, Lockable, Outcome, Requester } from './state.js'
@@ -31,7 +31,7 @@ export interface Intent {
   /** Makes the change in the datapath's state. */
   apply(): void
   /** The target has it. `counters`: final counters of deleted flows, where wanted and known; `earlier`: see events.ts. */
-  settled(counters: ReadonlyMap<FlowId, Counters>, earlier: ReadonlyMap<FlowId, Counters>): void
+  settled(counters: ReadonlyMap<FlowId, Counters>, earlier: ReadonlyMap<FlowId, Counters>, groups: GroupCells): void
   /** Takes apply() back. */
   undo(): void
   /** It stands for several requests: those among them that the target refused. Whoever asked for all of them is told besides. */
@@ -54,6 +54,7 @@ export type TargetState = 'lost' | 'syncing' | 'ready'
 /** What requests wait for while the whole state is being written; never the token of a commit. */
 export const SYNC_GATE: Token = -1
 const NONE: ReadonlyMap<FlowId, Counters> = new Map()
+const NO_GROUPS: GroupCells = new Map()
 
 export class Operations {
   readonly #maxHeld: number
@@ -109,7 +110,7 @@ export class Operations {
       return outcome
     }
     const { plan, intent } = transaction.seal(ctx, atomic, settled)
-    if (plan === null) intent.settled(NONE, NONE)
+    if (plan === null) intent.settled(NONE, NONE, NO_GROUPS)
     else this.#begin(ctx, plan, intent, requester)
     return DONE
   }
@@ -128,12 +129,12 @@ export class Operations {
     if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
   }
 
-  committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE, earlier: ReadonlyMap<FlowId, Counters> = NONE): void {
+  committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE, earlier: ReadonlyMap<FlowId, Counters> = NONE, groups: GroupCells = NO_GROUPS): void {
     const operation = this.#pending.get(token)
     if (operation === undefined) return
     ctx.pipeline.committed(operation.plan)
     this.#close(ctx, operation)
-    operation.intent.settled(counters, earlier)
+    operation.intent.settled(counters, earlier, groups)
     operation.requester?.settled?.()
   }
 

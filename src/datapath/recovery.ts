@@ -6,6 +6,7 @@ import type { FlowMod } from '../openflow/index.js'
 import type { Millis } from '../base/clock.js'
 import { FlowEntry } from './flow-entry.js'
 import { flowKey, groupsOf } from './flow-table.js'
+import { NO_GROUP_COUNTS } from './group-counts.js'
 import { meterOf, noMeterCounters } from './meter-table.js'
 import type { Counters, FlowLife, FlowRecord, Found } from './pipeline.js'
 import { portFlagsFound } from './port-status.js'
@@ -33,7 +34,7 @@ export function takeOver(ctx: Context, found: Found): void {
     ctx.meters.insert({ meterId: record.meterId, record, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0, base: counters, last: counters })
   }
   for (const record of found.groups) {
-    ctx.groups.insert({ groupId: record.groupId, record, previous: null, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0 })
+    ctx.groups.insert({ groupId: record.groupId, record, previous: null, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0, counts: NO_GROUP_COUNTS })
   }
   for (const record of found.flows) {
     const { tableId, priority, match, instructions } = record

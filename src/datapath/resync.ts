@@ -15,6 +15,7 @@ import type { TargetFailure, Token } from './events.js'
 import { dropFlow } from './removal.js'
 import type { Change, Held, Plan } from './pipeline.js'
 import type { Operation } from './operations.js'
+import { afterLoss } from './group-counts.js'
 import { rebase } from './meter-table.js'
 import { takeOver } from './recovery.js'
 import type { Context, Flow, GroupEntry, MeterEntry } from './state.js'
@@ -58,7 +59,10 @@ export class Resync {
       if (ctx.ops.recovering && held !== undefined) takeOver(ctx, ctx.pipeline.found())
       else {
         for (const flow of ctx.flows.all()) if (!ctx.pipeline.holds(flow.id)) rebaseFlow(flow)
-        if (held === undefined) for (const meter of ctx.meters.all()) rebase(meter)
+        if (held === undefined) {
+          for (const meter of ctx.meters.all()) rebase(meter)
+          for (const group of ctx.groups.all()) group.counts = afterLoss(group.counts)
+        }
       }
       this.#write(ctx, wholeState(ctx))
       return

@@ -16,6 +16,7 @@ import type { Expiry } from './expiry.js'
 import type { FlowMonitors } from './flow-monitors.js'
 import type { FlowReports } from './flow-reports.js'
 import type { FlowTables } from './flow-table.js'
+import type { GroupCounts } from './group-counts.js'
 import type { GroupTable } from './group-table.js'
 import type { Hosts } from './hosts.js'
 import type { MeterTable } from './meter-table.js'
@@ -85,6 +86,7 @@ export interface GroupEntry extends Lockable {
   previous: GroupRecord | null
   deleting: boolean
   readonly createdAt: Millis
+  counts: GroupCounts
 }
 
 export interface MeterEntry extends Lockable {

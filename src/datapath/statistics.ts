@@ -14,6 +14,7 @@ import { controllerStatus } from './controllers.js'
 import { requestMonitors } from './flow-monitors.js'
 import { noteCounters, type Tell } from './flow-reports.js'
 import type { FlowFilter } from './flow-table.js'
+import { told } from './group-counts.js'
 import { groupsInBuckets } from './group-table.js'
 import { meterStats, selectMeters, unknownMeter } from './meter-statistics.js'
 import { refuseExperimenter } from './nicira.js'
@@ -201,7 +202,9 @@ function groupStats(ctx: Context, groupId: number, requester: Requester, reply: 
     reply({
       kind: 'group',
       groups: alive.map((group) => {
-        const counted = known?.get(group.groupId)
+        const read = known?.get(group.groupId)
+        const counted = read === undefined ? undefined : told(group.counts, read)
+        if (counted !== undefined) group.counts = { ...group.counts, total: counted.total }
         return {
           groupId: group.groupId, refCount: referencesTo(ctx, group.groupId), ...durationOf(group.createdAt, ctx.now),
           packetCount: counted?.total.packets ?? UNKNOWN, byteCount: counted?.total.bytes ?? UNKNOWN,

@@ -80,9 +80,9 @@ export class Transaction {
     const intent: Intent = {
       changes: [], touches, family: 'flow', compound: true,
       apply: () => {},
-      settled: (counters, earlier) => {
+      settled: (counters, earlier, groups) => {
         for (const part of this.#parts) {
-          part.intent.settled(counters, earlier)
+          part.intent.settled(counters, earlier, groups)
           part.requester?.settled?.()
         }
         settled()

@@ -189,5 +189,28 @@ for (const target of wholeTargets) {
       assert.deepEqual(removed().slice(sent).map(({ reason }) => reason), ['hard_timeout', 'idle_timeout', 'group_delete'])
       assert.equal(sum(removed().slice(sent)), traffic.out.get(TAKEN) ?? 0)
     })
+
+    it('of a group go on when it is changed, and those of its buckets begin anew', async () => {
+      const { client } = rig
+      const type = ['indirect', 'select', 'indirect', 'all', 'all', 'select'] as const
+      const group = (command: 'add' | 'modify' | 'delete', round: number): Message => ({
+        type: 'group_mod', command, groupType: type[round % type.length]!, groupId: 11, commandBucketId: BucketId.ALL,
+        buckets: command === 'delete' ? [] : [bucket({ actions: [output(round % 2 === 0 ? TAKEN : RESTARTED)], weight: type[round % type.length] === 'select' ? 1 : 0 })],
+      })
+      const counts = async () => (await client.stats<'group'>({ kind: 'group', groupId: 11 })).groups[0]!
+      assert.deepEqual(await client.sendAll(clear, group('add', 0), ...frames.map((_, index) => flow(1 + index, {}, { type: 'group', groupId: 11 }))), [])
+      const traffic = new Traffic(rig)
+      for (let round = 1; round <= 2 * type.length; round++) {
+        const before = traffic.injected
+        traffic.start()
+        await eventually(() => traffic.forwarded > before + 20 ? true : undefined, () => 'no frames come out')
+        await traffic.stop()
+        const { packetCount, byteCount, buckets } = await counts()
+        assert.deepEqual([packetCount, byteCount], [BigInt(traffic.injected), BigInt(traffic.injected * BYTES)])
+        assert.deepEqual(buckets.map((one) => one.packetCount), [BigInt(traffic.injected - before)])
+        assert.deepEqual(await client.sendAll(group('modify', round)), [])
+      }
+      assert.deepEqual(await client.sendAll(clear, group('delete', 0)), [])
+    })
   })
 }
