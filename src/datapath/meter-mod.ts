@@ -33,7 +33,7 @@ function add(ctx: Context, meterMod: MeterMod, requester: Requester): Outcome {
   const problem = checkMeter(ctx, meterMod)
   if (problem !== null) return problem
   if (existing !== undefined) return fail('OFPMMFC_METER_EXISTS', `meter ${meterId} exists`)
-  if (ctx.meters.size >= ctx.pipeline.features.meters.maxMeter) return fail('OFPMMFC_OUT_OF_METERS', `there are ${ctx.meters.size} meters already`)
+  if (ctx.meters.count >= ctx.pipeline.features.meters.maxMeter) return fail('OFPMMFC_OUT_OF_METERS', `there are ${ctx.meters.count} meters already`)
   const counters = noMeterCounters(meterMod.bands.length)
   const meter: MeterEntry = { meterId, record: recordOf(meterMod, sinceEpoch(ctx, ctx.now)), deleting: false, createdAt: ctx.now, token: 0, base: counters, last: counters }
   return ctx.ops.submit(ctx, {

@@ -14,8 +14,12 @@ export const meterOf = ({ meter, apply }: Instructions): number | null => {
 export class MeterTable {
   readonly #meters = new Map<number, MeterEntry>()
 
-  /** Those whose removal is under way included. */
-  get size(): number { return this.#meters.size }
+  /** Those whose removal is under way not included. */
+  get count(): number {
+    let count = 0
+    for (const { deleting } of this.#meters.values()) if (!deleting) count++
+    return count
+  }
   get(meterId: number): MeterEntry | undefined { return this.#meters.get(meterId) }
   all(): IterableIterator<MeterEntry> { return this.#meters.values() }
   clear(): void { this.#meters.clear() }

@@ -18,7 +18,7 @@ import type { ErrorName } from '../openflow/index.js'
 import { sendError } from './connections.js'
 import type { GroupCells, TargetFailure, Token } from './events.js'
 import type { Change, Counters, FlowId, Plan } from './pipeline.js'
-import { DONE, addCounters, fail, waitFor } from './state.js'
+import { DONE, addCounters, fail, inFamily, waitFor } from './state.js'
 import type { Context, Lockable, Outcome, Requester } from './state.js'
 import { Transaction } from './transaction.js'
 
@@ -82,7 +82,7 @@ export class Operations {
     if (this.target === 'syncing') return waitFor(SYNC_GATE)
     if (requester !== null && this.isFull) return fail(refusalOf(intent.family, []), 'the target is lost and too many changes wait for it')
     const plan = ctx.pipeline.plan(intent.changes)
-    if (plan.refused) return plan.behind === null ? fail(plan.error, ...plan.reasons) : waitFor(this.tokenOf(plan.behind))
+    if (plan.refused) return plan.behind === null ? fail(inFamily(intent.family, plan.error), ...plan.reasons) : waitFor(this.tokenOf(plan.behind))
     intent.apply()
     this.#begin(ctx, plan, intent, requester)
     return DONE

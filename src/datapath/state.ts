@@ -114,6 +114,12 @@ export type Outcome =
   /** Nothing has been done; to be tried again once this commit is answered. */
   | { readonly kind: 'wait'; readonly token: Token }
 
+/** What is shared runs out for flows, groups and meters alike; each kind of request has its own word for it. OF 1.3.5 §7.4.4 */
+export function inFamily(family: string, error: ErrorName): ErrorName {
+  if (error !== 'OFPFMFC_TABLE_FULL') return error
+  return family === 'group' ? 'OFPGMFC_OUT_OF_BUCKETS' : family === 'meter' ? 'OFPMMFC_OUT_OF_METERS' : error
+}
+
 /** What a request waits for when its connection has enough reports under way; never the token of a commit. */
 export const REPORT_GATE: Token = -2
 export const DONE: Outcome = { kind: 'done' }

@@ -11,7 +11,7 @@
 import type { TargetFailure } from './events.js'
 import type { Intent, Refused } from './operations.js'
 import type { Change, FlowRecord, GroupRecord, Plan } from './pipeline.js'
-import { DONE, fail, waitFor } from './state.js'
+import { DONE, fail, inFamily, waitFor } from './state.js'
 import type { Context, Flow, GroupEntry, Lockable, MeterEntry, Outcome, Requester } from './state.js'
 
 interface Part {
@@ -39,7 +39,7 @@ export class Transaction {
   submit(ctx: Context, intent: Intent, requester: Requester | null): Outcome {
     const after = this.#parts.findLast((part) => part.plan !== null)?.plan
     const plan = ctx.pipeline.plan(intent.changes.map(countFinally), after ?? undefined)
-    if (plan.refused) return plan.behind === null ? fail(plan.error, ...plan.reasons) : waitFor(ctx.ops.tokenOf(plan.behind))
+    if (plan.refused) return plan.behind === null ? fail(inFamily(intent.family, plan.error), ...plan.reasons) : waitFor(ctx.ops.tokenOf(plan.behind))
     for (const object of intent.touches) {
       if (isFlow(object) && ctx.flows.byId(object.id) === object && !this.#flowsBefore.has(object)) this.#flowsBefore.set(object, object.record)
       if (isGroup(object) && ctx.groups.get(object.groupId) === object && !this.#groupsBefore.has(object)) this.#groupsBefore.set(object, object.record)

@@ -82,14 +82,15 @@ export class LoopRig {
 
 const parts = readFileSync(join(process.cwd(), 'p4/ofswitchd.p4info.txtpb'), 'utf8').split(/^(?=[a-z_]+ \{$)/m)
 
-/** The pipeline's P4Info with fewer flow tables, and with other sizes, by the end of the object's name. */
+/** The pipeline's P4Info with fewer flow tables, and with other sizes, by the end of the object's name or by the key of an annotation. */
 export function smallP4Info(tables: number, sizes: Readonly<Record<string, number>> = {}): string {
   return parts.flatMap((part) => {
     const name = /^ *name: "(.*)"$/m.exec(part)?.[1] ?? ''
     const table = /\.t(\d+)\./.exec(name)
     if (part.startsWith('tables {') && table !== null && Number(table[1]) >= tables) return []
     const size = Object.entries(sizes).find(([end]) => name.endsWith(end))?.[1]
-    return [size === undefined ? part : part.replace(/^( *size:) \d+$/m, `$1 ${size}`)]
+    const sized = size === undefined ? part : part.replace(/^( *size:) \d+$/m, `$1 ${size}`)
+    return [Object.entries(sizes).reduce((text, [key, value]) => text.replace(new RegExp(`(key: "${key}"\\s+value \\{\\s+int64_value:) \\d+`), `$1 ${value}`), sized)]
   }).join('')
 }
 

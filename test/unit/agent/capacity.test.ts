@@ -7,7 +7,7 @@ import { afterEach, describe, it } from 'node:test'
 import type { FlowMod, Message } from '../../../src/openflow/index.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
 import { LoopRig, smallP4Info } from '../../support/loop-rig.js'
-import { apply, bucket, flowMod, groupMod, match, output, setField } from '../../support/datapath-rig.js'
+import { apply, band, bucket, flowMod, groupMod, match, meterMod, output, setField } from '../../support/datapath-rig.js'
 
 const running: LoopRig[] = []
 afterEach(async () => { for (const rig of running.splice(0)) await rig.stop() })
@@ -17,6 +17,8 @@ const flow = (index: number, instructions = apply(output(1))): Message => flowMo
 const routed = (index: number): FlowMod => flowMod({ match: match({ eth_dst: index, eth_type: 0x800 }), instructions: apply(output(1), { type: 'dec_nw_ttl' }, setField('eth_dst', index), output(2)) })
 const remove = (index: number): Message => flowMod({ match: match({ eth_dst: index }), command: 'delete_strict' })
 const select = (groupId: number, buckets: number): Message => groupMod({ groupId, groupType: 'select', buckets: Array.from({ length: buckets }, (_, index) => bucket({ actions: [output(1 + index % 4)], weight: 1 })) })
+/** Two copies, one of them with a content of its own. */
+const all = (groupId: number): Message => groupMod({ groupId, buckets: [bucket({ actions: [output(1)] }), bucket({ actions: [setField('eth_src', groupId), output(2)] })] })
 const removeGroup = (groupId: number): Message => groupMod({ groupId, command: 'delete' })
 
 const cases: readonly { readonly what: string; readonly sizes: Readonly<Record<string, number>>; readonly fits: number; readonly error: string; readonly add: (index: number) => Message; readonly remove: (index: number) => Message }[] = [
@@ -29,6 +31,15 @@ const cases: readonly { readonly what: string; readonly sizes: Readonly<Record<s
   { what: 'the group table', sizes: { 'groups.group': 9 }, fits: 9, error: 'OFPGMFC_OUT_OF_GROUPS', add: (index) => groupMod({ groupId: index, buckets: [bucket({ actions: [output(1)] })] }), remove: removeGroup },
   { what: 'the rows of SELECT groups', sizes: { 'groups.selected': 12 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => select(index, 3), remove: removeGroup },
   { what: 'the bucket counters', sizes: { bucket_counter: 9 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => select(index, 2), remove: removeGroup },
+  { what: 'the meters', sizes: { kbps: 40, pktps: 40 }, fits: 5, error: 'OFPMMFC_OUT_OF_METERS', add: (index) => meterMod({ meterId: 10 * index, flags: 1, bands: [band(100)] }), remove: (index) => meterMod({ meterId: 10 * index, command: 'delete' }) },
+  { what: 'the meters, of which one unit has fewer', sizes: { kbps: 80, pktps: 24 }, fits: 3, error: 'OFPMMFC_OUT_OF_METERS', add: (index) => meterMod({ meterId: index, flags: 1, bands: [band(100), band(200)] }), remove: (index) => meterMod({ meterId: index, command: 'delete' }) },
+  // The fork and the flood of NORMAL have a multicast group each.
+  { what: 'the multicast groups', sizes: { multicast_groups: 6 }, fits: 4, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, apply(output(1), output(2), setField('eth_dst', index), output(3))), remove },
+  { what: 'the replication nodes', sizes: { multicast_nodes: 9 }, fits: 4, error: 'OFPFMFC_TABLE_FULL', add: (index) => flow(index, apply(output(1), setField('eth_dst', index), output(2))), remove },
+  { what: 'the replication nodes of an ALL group', sizes: { multicast_nodes: 9 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => all(index), remove: removeGroup },
+  { what: 'the replicas of an ALL group', sizes: { 'OpenFlowEgress.replica': 12 }, fits: 5, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => all(index), remove: removeGroup },
+  { what: 'the egress programs of an ALL group', sizes: { 'OpenFlowEgress.rewrite.l2': 5 }, fits: 5, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => all(index), remove: removeGroup },
+  { what: 'the multicast groups of groups', sizes: { multicast_groups: 6 }, fits: 4, error: 'OFPGMFC_OUT_OF_BUCKETS', add: (index) => all(index), remove: removeGroup },
 ]
 
 describe('a pipeline that is full', () => {
