@@ -349,6 +349,7 @@ describe('a bundle that fails leaves everything as it was', () => {
     assert.equal(r.datapath.pendingChanges, 0)
   })
 
+  const NO_ROOM = { group_mod: 'OFPGMFC_OUT_OF_BUCKETS', meter_mod: 'OFPMMFC_OUT_OF_METERS' } as const
   for (let failing = 0; failing < everything.length; failing++)
     it(`because the pipeline has no room for message ${failing}`, () => {
       const r = prepared()
@@ -358,7 +359,7 @@ describe('a bundle that fails leaves everything as it was', () => {
       r.pipeline.refuse = () => planned++ === failing ? refusal('OFPFMFC_TABLE_FULL', 'no') : null
       const effects = r.control('commit_request')
       r.pipeline.refuse = () => null
-      assert.deepEqual(replies(effects), ['OFPFMFC_TABLE_FULL', 'OFPBFC_MSG_FAILED'])
+      assert.deepEqual(replies(effects), [NO_ROOM[everything[failing]!.type as keyof typeof NO_ROOM] ?? 'OFPFMFC_TABLE_FULL', 'OFPBFC_MSG_FAILED'])
       assert.equal(effects.find((effect) => effect.kind === 'send')?.xid, xids[failing])
       assert.deepEqual([r.state, r.held], before)
     })
