@@ -63,6 +63,8 @@ const ECHO_REQUEST = 2
 const ECHO_REPLY = 3
 /** What a peer that does not read goes without, packet-ins apart. */
 const asynchronous: ReadonlySet<Message['type']> = new Set(['flow_removed', 'nx_flow_removed', 'port_status', 'table_status', 'requestforward'])
+/** Of the system's read buffer half: more is likely to follow at once. */
+const LARGE_CHUNK = 32 * 1024
 /** A message is copied out of a chunk that is larger by this. */
 const COPY_FACTOR = 4
 /** For the last bytes to leave after an orderly close. */
@@ -89,6 +91,9 @@ export class Connection {
   #paused = false
   #delivering = false
   #continuation: NodeJS.Immediate | null = null
+  /** Much has come since the last look, and when requests were last handed over. */
+  #arriving = false
+  #lastSlice: Millis = 0
 
   #timer: NodeJS.Timeout | null = null
   #lastActivity: Millis
@@ -206,6 +211,8 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#lastActivity = monotonicNow()
     this.#probed = false
+    const isBehind = !this.#held.isEmpty
+    this.#arriving ||= chunk.length >= LARGE_CHUNK
     this.#guarded('input', () => {
       if (this.#state === 'greeting' && !this.#looksLikeHello(chunk)) return
       this.#framer.push(chunk)
@@ -220,7 +227,9 @@ export class Connection {
         }
       }
     })
-    this.#deliver()
+    // What comes in large parts goes on: all of it is looked through for echo requests before the rest is carried out.
+    if (isBehind || this.#arriving) this.#continueSoon()
+    else this.#deliver()
     this.#steer()
   }
 
@@ -284,6 +293,7 @@ export class Connection {
       if (++count % 32 === 0 && monotonicNow() > until) break
     }
     this.#delivering = false
+    this.#lastSlice = monotonicNow()
     if (this.#mayDeliver()) this.#continueSoon()
   }
 
@@ -305,6 +315,9 @@ export class Connection {
     if (this.#continuation !== null || this.#state === 'closed') return
     this.#continuation = setImmediate(() => {
       this.#continuation = null
+      const isArriving = this.#arriving
+      this.#arriving = false
+      if (isArriving && monotonicNow() - this.#lastSlice < this.#options.limits.readAheadMs) return this.#continueSoon()
       this.#deliver()
       this.#steer()
     })

@@ -30,6 +30,8 @@ export interface ChannelLimits {
   readonly connections: number
   /** Milliseconds without a yield to other connections while held requests are delivered. */
   readonly sliceMs: number
+  /** Milliseconds for which a peer that sends without a pause is read before its requests are delivered for a slice. */
+  readonly readAheadMs: number
 }
 
 const MiB = 1024 * 1024
@@ -44,5 +46,6 @@ export const defaultLimits: ChannelLimits = {
   outputMaxBytes: 256 * MiB,
   allOutputBytes: 512 * MiB,
   connections: 128,
-  sliceMs: 5,
+  sliceMs: 3,
+  readAheadMs: 8,
 }
