@@ -8,7 +8,9 @@ import type { CompiledPlan, PlannedUpdate } from '../compiler/index.js'
 import type { NamedUpdate } from '../compiler/ir.js'
 import type { Counters, FlowId, Input, Plan, TargetFailure } from '../datapath/index.js'
 import type { CellCounts } from './cell-counts.js'
-import type { Southbound, UpdateFailure } from '../p4runtime/index.js'
+import type { DirectCounter, Southbound, UpdateFailure } from '../p4runtime/index.js'
+
+const NOTHING_FAILED: Promise<readonly UpdateFailure[]> = Promise.resolve([])
 
 export class Committer {
   readonly #southbound: Southbound
@@ -26,30 +28,39 @@ export class Committer {
     this.#resynchronise = resynchronise
   }
 
-  /** The input that answers the commit; null when the target was lost on the way. Never rejects. */
-  async commit(token: number, plan: Plan, again: boolean): Promise<Input | null> {
+  /** Calls back with the input that answers the commit; not at all when the target was lost on the way. */
+  commit(token: number, plan: Plan, again: boolean, answer: (input: Input) => void): void {
     const { updates, wanted, counts, groupCounts, atomic } = plan as CompiledPlan
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
       this.#resynchronise('a commit would have to be repeated')
-      return null
+      return
     }
+    const failed = (error: unknown): void => this.#resynchronise(`bug: ${messageOf(error)}`)
     try {
       // Both are queued in this turn: the counters are read after all earlier writes and before these. Those in cells outlive them.
       const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
-      const failures = updates.length === 0 ? [] : await this.#southbound.write(updates.map(({ update }) => update), atomic)
-      const counters = reading === null ? null : flowCounters(await reading)
-      if (failures.length === 0) {
-        if (counts.length === 0 && groupCounts.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
-        const [{ final, earlier }, groups] = await Promise.all([this.#cells.afterCommit(counts), this.#groups(groupCounts)])
-        return { kind: 'committed', token, counters: new Map([...counters ?? [], ...final]), earlier, groups }
-      }
-      if (failures.some(({ kind }) => kind === 'target.lost')) return null
-      return await this.#takeBack(token, plan as CompiledPlan, failures, counters)
+      const writing = updates.length === 0 ? NOTHING_FAILED : this.#southbound.write(updates.length === 1 ? [updates[0]!.update] : updates.map(({ update }) => update), atomic)
+      writing.then((failures) => {
+        // Nearly always; and there are many of these under way.
+        if (reading === null && counts.length === 0 && groupCounts.length === 0 && failures.length === 0) answer({ kind: 'committed', token })
+        else this.#conclude(token, plan as CompiledPlan, failures, reading).then((input) => { if (input !== null) answer(input) }, failed)
+      }, failed)
     } catch (error) {
-      this.#resynchronise(`bug: ${messageOf(error)}`)
-      return null
+      failed(error)
     }
+  }
+
+  async #conclude(token: number, plan: CompiledPlan, failures: readonly UpdateFailure[], reading: Promise<readonly DirectCounter[]> | null): Promise<Input | null> {
+    const counters = reading === null ? null : flowCounters(await reading)
+    if (failures.length === 0) {
+      const { counts, groupCounts } = plan
+      if (counts.length === 0 && groupCounts.length === 0) return { kind: 'committed', token, ...(counters === null ? {} : { counters }) }
+      const [{ final, earlier }, groups] = await Promise.all([this.#cells.afterCommit(counts), this.#groups(groupCounts)])
+      return { kind: 'committed', token, counters: new Map([...counters ?? [], ...final]), earlier, groups }
+    }
+    if (failures.some(({ kind }) => kind === 'target.lost')) return null
+    return await this.#takeBack(token, plan, failures, counters)
   }
 
   /** By cell; a group whose cells cannot all be read is left out. */
@@ -67,17 +78,18 @@ export class Committer {
    * The compiler's account goes first, in the same turn in which the opposite updates are queued: whatever is planned from
    * now on is written after them, and finds the account as it will be then.
    */
-  async #takeBack(token: number, { updates, atomic, revert, counts }: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
+  async #takeBack(token: number, plan: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
+    const { updates, atomic, counts } = plan
     for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
     const failed = new Set(failures.map(({ index }) => index))
     // What is written atomically is not written at all when a part of it is refused.
     if (atomic) for (const index of updates.keys()) failed.add(index)
-    const leftover = revert()
+    const leftover = plan.revert()
     if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
       this.#resynchronise('the target refused something that several requests use')
       return null
     }
-    const inverses = updates.flatMap(({ inverse, revocable }, index) => (failed.has(index) || inverse === null || !revocable() ? [] : [inverse])).reverse()
+    const inverses = updates.flatMap((planned, index) => (failed.has(index) || planned.inverse === null || !planned.revocable() ? [] : [planned.inverse])).reverse()
     inverses.push(...leftover)
     const stuck = inverses.length === 0 ? [] : await this.#southbound.write(inverses)
     if (stuck.some(({ kind }) => kind === 'target.lost')) return null

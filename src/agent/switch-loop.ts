@@ -4,7 +4,7 @@
  */
 import { limitRepeats } from '../base/logger.js'
 import type { Logger } from '../base/logger.js'
-import { monotonicNow } from '../base/clock.js'
+import { type Millis, monotonicNow } from '../base/clock.js'
 import type { ChannelSet, ChannelSetEvents } from '../channel/index.js'
 import type { Compiler, TargetContents } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
@@ -50,13 +50,16 @@ export class SwitchLoop {
   readonly #packetIns: PacketInAdmission
   readonly #log: Logger
   readonly #inputs: Input[] = []
-  readonly #totals = new Map<string, number>()
+  readonly #totals = { input: new Map<string, number>(), received: new Map<string, number>(), sent: new Map<string, number>() }
+  /** Answered commits that are to be told together. */
+  #committed: number[] = []
   readonly #paused = new Set<number>()
   readonly #settling = new Set<() => void>()
   #turn: 'awaited' | 'ours' | 'others' = 'others'
   #running = false
   #stopped = false
   #timer: NodeJS.Timeout | null = null
+  #wakeup: Millis | null = null
   #channels: ChannelSet | null = null
 
   constructor(options: SwitchLoopOptions) {
@@ -111,7 +114,11 @@ export class SwitchLoop {
   /** To be looked at between inputs; only step() changes it. */
   get datapath(): Omit<Datapath, 'step'> { return this.#datapath }
   /** Inputs and effects so far, by kind. */
-  totals(): Readonly<Record<string, number>> { return Object.fromEntries(this.#totals) }
+  totals(): Readonly<Record<string, number>> {
+    const named = (prefix: string, counts: ReadonlyMap<string, number>): [string, number][] => [...counts].map(([name, count]) => [prefix + name, count])
+    const { input, received, sent } = this.#totals
+    return Object.fromEntries([...named('switch_', input), ...named('openflow_recv_', received), ...named('openflow_send_', sent)])
+  }
 
   /** Resolves when the target has everything that was asked for, or after so many milliseconds; false where it is not there then. */
   async settled(withinMs: number): Promise<boolean> {
@@ -139,8 +146,24 @@ export class SwitchLoop {
   }
 
   feed(input: Input): void {
+    this.#tellCommitted()
     this.#inputs.push(input)
     this.#run()
+  }
+
+  /** The answer to one Write of the target settles many commits: they make one input. */
+  #collect(token: number): void {
+    if (this.#committed.push(token) === 1) {
+      queueMicrotask(() => {
+        this.#tellCommitted()
+        this.#run()
+      })
+    }
+  }
+  #tellCommitted(): void {
+    if (this.#committed.length === 0) return
+    this.#inputs.push({ kind: 'all_committed', tokens: this.#committed })
+    this.#committed = []
   }
 
   /** For whoever compares the switch with its target. */
@@ -153,7 +176,8 @@ export class SwitchLoop {
     this.#running = true
     try {
       for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
-        this.#count(input.kind === 'message' ? `openflow_recv_${input.message.type}` : `switch_${input.kind}`)
+        if (input.kind === 'message') count(this.#totals.received, input.message.type)
+        else count(this.#totals.input, input.kind)
         for (const effect of this.#datapath.step(input, monotonicNow())) this.#perform(effect)
       }
     } finally {
@@ -174,7 +198,7 @@ export class SwitchLoop {
     switch (effect.kind) {
       case 'send': {
         if (this.client.receive(effect)) return
-        this.#count(`openflow_send_${effect.message.type}`)
+        count(this.#totals.sent, effect.message.type)
         const sent = this.#channels?.send(effect.conn, effect.message, effect.xid)
         if (effect.message.type === 'error') this.#log.info({ conn: effect.conn, xid: effect.xid, error: effect.message.name }, 'error sent')
         if (sent !== true) this.#log.debug({ conn: effect.conn, type: effect.message.type }, 'message not sent')
@@ -183,7 +207,10 @@ export class SwitchLoop {
       case 'close': return this.#channels?.closeConnection(effect.conn, effect.reason)
       case 'resynchronise': return this.#resynchronise(effect.reason)
       case 'commit': {
-        void this.#committer.commit(effect.token, effect.plan, effect.again).then((input) => { if (input !== null) this.feed(input) })
+        this.#committer.commit(effect.token, effect.plan, effect.again, (input) => {
+          if (input.kind === 'committed' && input.counters === undefined && input.earlier === undefined && input.groups === undefined) this.#collect(input.token)
+          else this.feed(input)
+        })
         return
       }
       case 'packet_out': return this.#packets.packetOut(effect.packetOut)
@@ -197,10 +224,6 @@ export class SwitchLoop {
         void this.#counters.read(effect).then((input) => this.feed(input))
       }
     }
-  }
-
-  #count(name: string): void {
-    this.#totals.set(name, (this.#totals.get(name) ?? 0) + 1)
   }
 
   #onTarget(event: SouthboundEvent): void {
@@ -242,6 +265,7 @@ export class SwitchLoop {
     this.#channels?.pause(conn)
   }
   #unthrottle(): void {
+    if (this.#paused.size === 0) return
     for (const conn of [...this.#paused]) {
       if (this.#isBehind(conn, 0.5)) continue
       this.#paused.delete(conn)
@@ -250,14 +274,23 @@ export class SwitchLoop {
   }
 
   #schedule(): void {
+    const wakeup = this.#stopped ? null : this.#datapath.nextWakeup()
+    if (wakeup === this.#wakeup && (wakeup === null || this.#timer !== null)) return
+    this.#wakeup = wakeup
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    const wakeup = this.#datapath.nextWakeup()
-    if (wakeup === null || this.#stopped) return
+    if (wakeup === null) return
     // Rounded up: a timer that fires a fraction too early would find nothing to do and be set again.
     const delay = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(wakeup - monotonicNow())))
-    this.#timer = setTimeout(() => this.feed({ kind: 'tick' }), delay)
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.feed({ kind: 'tick' })
+    }, delay)
   }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 /** The fields of the digest by which NORMAL learns; p4/README.md. */

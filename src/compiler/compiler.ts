@@ -9,7 +9,7 @@ import { exactly, tableEntry } from './entries.js'
 import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
-import { type CompiledFlow, FlowCompiler } from './flow.js'
+import { type CompiledFlow, FlowCompiler, FlowUpdate } from './flow.js'
 import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
@@ -97,9 +97,9 @@ export class Compiler implements Pipeline {
 
   undo(plan: Plan): void {
     if (!this.#open.delete(plan)) return
-    const { revert, end } = plan as CompiledPlan
-    revert()
-    end()
+    const compiled = plan as CompiledPlan
+    compiled.revert()
+    compiled.end()
   }
 
   reset(held?: Held): void {
@@ -205,8 +205,7 @@ export class Compiler implements Pipeline {
     this.#countWriter(planning, writesOf(record), record.id, dying)
     const flow = this.#flowCompiler.compile(planning, record, this.#cells.forNew(planning, record))
     this.#put(planning, record, flow)
-    const { entry } = flow
-    planning.main({ op: 'insert', entity: entry }, { op: 'delete', entity: entry }, { flow: record.id })
+    planning.mainly(new FlowUpdate('insert', flow, null, false))
   }
 
   #modifyFlow(planning: Planning, record: FlowRecord, resetCounters: boolean, dying: Set<Handle>): void {
@@ -217,15 +216,14 @@ export class Compiler implements Pipeline {
     const cell = this.#cells.forChanged(planning, record, old.cell, resetCounters)
     const flow = this.#flowCompiler.compile(planning, record, cell)
     this.#put(planning, record, flow)
-    const { entry } = flow
     // A new cell counts from zero: the entry's own counter, which cannot be reset at the same instant, is not looked at any more.
-    planning.main({ op: 'modify', entity: { ...entry, resetCounters: resetCounters && cell === null } }, { op: 'modify', entity: old.entry }, { flow: record.id })
+    planning.mainly(new FlowUpdate('modify', flow, old, resetCounters && cell === null))
     for (const used of old.uses) release(planning, used, dying)
     if (cell === null || cell === old.cell) return
     if (old.cell !== null) {
       planning.wantCount({ kind: 'between', flow: record.id, cell: cell.id })
       release(planning, old.cell, dying)
-    } else if (!resetCounters) planning.wantCount({ kind: 'before', flow: record.id, cell: cell.id, entry })
+    } else if (!resetCounters) planning.wantCount({ kind: 'before', flow: record.id, cell: cell.id, entry: flow.entry })
   }
 
   #deleteFlow(planning: Planning, record: FlowRecord, wantCounters: boolean, dying: Set<Handle>): void {
@@ -235,10 +233,10 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
     this.#put(planning, record, undefined)
-    const { entry, cell } = old
-    if (wantCounters && cell === null) planning.want(entry)
+    const { cell } = old
+    if (wantCounters && cell === null) planning.want(old.entry)
     else if (wantCounters && cell !== null) planning.wantCount({ kind: 'final', flow: record.id, cell: cell.id })
-    planning.main({ op: 'delete', entity: entry }, { op: 'insert', entity: entry }, { flow: record.id })
+    planning.mainly(new FlowUpdate('delete', old, null, false))
     for (const used of old.uses) release(planning, used, dying)
     if (cell !== null) release(planning, cell, dying)
     this.#countWriter(planning, -writesOf(old.record), record.id, dying)

@@ -10,12 +10,12 @@ import type { Executions, ListContext, Tail } from './execution.js'
 import { cellParameter } from './flow-cells.js'
 import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
-import type { NamedAction, NamedTableEntry } from './ir.js'
+import type { NamedAction, NamedTableEntry, NamedUpdate } from './ir.js'
 import { checkMatch, compileMatch, targetPriority } from './match.js'
 import { meterFirst } from './metered.js'
 import type { MeterTables } from './meters.js'
 import { stepsOf } from './operations.js'
-import { CannotPlan, type Planning } from './planning.js'
+import { CannotPlan, type PlannedUpdate, type Planning, type Subject } from './planning.js'
 import type { SharedState } from './shared-state.js'
 import { acquireWrite } from './write-actions.js'
 
@@ -60,6 +60,33 @@ export class CompiledFlow {
       idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
   }
+}
+
+/** An update of a flow's home entry. While it is under way it is no more than the flow: the entry is made when it is asked for. */
+export class FlowUpdate implements PlannedUpdate {
+  readonly #op: NamedUpdate['op']
+  readonly #flow: CompiledFlow
+  /** In a modification: what was there before. */
+  readonly #before: CompiledFlow | null
+  readonly #resetCounters: boolean
+
+  constructor(op: NamedUpdate['op'], flow: CompiledFlow, before: CompiledFlow | null, resetCounters: boolean) {
+    this.#op = op
+    this.#flow = flow
+    this.#before = before
+    this.#resetCounters = resetCounters
+  }
+
+  get update(): NamedUpdate {
+    const { entry } = this.#flow
+    return { op: this.#op, entity: this.#resetCounters ? { ...entry, resetCounters: true } : entry }
+  }
+  get inverse(): NamedUpdate {
+    if (this.#before !== null) return { op: 'modify', entity: this.#before.entry }
+    return { op: this.#op === 'insert' ? 'delete' : 'insert', entity: this.#flow.entry }
+  }
+  get subject(): Subject { return { flow: this.#flow.record.id } }
+  revocable(): boolean { return true }
 }
 
 /** The error for an instruction or action that no action of the table can carry out. */

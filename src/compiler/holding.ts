@@ -105,7 +105,10 @@ export class Holding {
     if (isSame(held, entity)) return null
     const inverse = { op: 'modify', entity: held } as const
     const isOther = entity.kind === 'table' && held.kind === 'table' && held.controllerMetadata !== entity.controllerMetadata
-    return { ...planned, update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse }
+    return {
+      update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse, subject: planned.subject,
+      revocable: () => planned.revocable(),
+    }
   }
 
   /** Flows first, then what they led to. */

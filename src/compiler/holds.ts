@@ -19,8 +19,7 @@ export class Holds {
     const holder = this.#holders.get(thing)
     if (holder?.owner === planning.owner) return
     if (holder !== undefined) throw new Behind(holder)
-    this.#holders.set(thing, planning)
-    planning.atEnd(() => this.#holders.delete(thing))
+    planning.hold(this.#holders, thing)
   }
 
   /** For what depends on all things of a kind, those included that an open plan has removed. */
@@ -33,8 +32,9 @@ export class Holds {
   clear(): void { this.#holders.clear() }
 }
 
-export const flowKey = (id: number): string => `flow ${id}`
+/** The number itself: flows are the one kind of which there are many. */
+export const flowKey = (id: number): number => id
 export const groupKey = (id: number): string => `group ${id}`
 export const meterKey = (id: number): string => `meter ${id}`
-export const isFlow = (thing: unknown): boolean => typeof thing === 'string' && thing.startsWith('flow ')
+export const isFlow = (thing: unknown): boolean => typeof thing === 'number'
 export const isGroup = (thing: unknown): boolean => typeof thing === 'string' && thing.startsWith('group ')

@@ -17,7 +17,7 @@ export interface PlannedUpdate {
   readonly inverse: NamedUpdate | null
   readonly subject: Subject
   /** To be asked after revert(): false when something else uses what this update created, so that it must stay. */
-  readonly revocable: () => boolean
+  revocable(): boolean
   /** Which of the merged plans it is of. */
   readonly part?: number
 }
@@ -34,9 +34,9 @@ export interface CompiledPlan extends Plan {
    * Takes the plan out of the compiler's account, before its updates are taken back. Returns what destroys the things that
    * it was the last to use although others had created them.
    */
-  readonly revert: () => readonly NamedUpdate[]
+  revert(): readonly NamedUpdate[]
   /** It is answered: gives free what only this plan was to touch. */
-  readonly end: () => void
+  end(): void
   /** No packet may meet a part of it. */
   readonly atomic: boolean
   readonly planning: Planning
@@ -84,15 +84,18 @@ function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
 }
 
 export class Planning {
-  readonly #creates: PlannedUpdate[] = []
-  readonly #mains: PlannedUpdate[] = []
-  readonly #deletes: PlannedUpdate[] = []
-  readonly #wanted: NamedUpdate['entity'][] = []
-  readonly #counts: WantedCount[] = []
-  readonly #groupCounts: WantedGroupCount[] = []
+  // Made when they are needed: there is a plan for every flow-mod, and most have one update.
+  #creates: PlannedUpdate[] | null = null
+  #mains: PlannedUpdate[] | null = null
+  #deletes: PlannedUpdate[] | null = null
+  #wanted: NamedUpdate['entity'][] | null = null
+  #counts: WantedCount[] | null = null
+  #groupCounts: WantedGroupCount[] | null = null
   #journal: (() => void)[] = []
-  #endings: (() => void)[] = []
-  readonly #orphans = new Set<Handle>()
+  #endings: (() => void)[] | null = null
+  #orphans: Set<Handle> | null = null
+  #holders: Map<unknown, Planning> | null = null
+  #held: unknown[] | null = null
   /** The first of the plans that are to be merged: what one of them holds is free for the others. */
   readonly owner: Planning
   /** What this became; null while it is being made. */
@@ -101,22 +104,25 @@ export class Planning {
   constructor(after?: CompiledPlan) { this.owner = after?.planning.owner ?? this }
 
   create(update: NamedUpdate, inverse: NamedUpdate | null, revocable: () => boolean): void {
-    this.#creates.push({ update, inverse, subject: 'other', revocable })
+    (this.#creates ??= []).push({ update, inverse, subject: 'other', revocable })
   }
   main(update: NamedUpdate, inverse: NamedUpdate | null, subject: Subject): void {
-    this.#mains.push({ update, inverse, subject, revocable: always })
+    this.mainly({ update, inverse, subject, revocable: always })
+  }
+  mainly(planned: PlannedUpdate): void {
+    (this.#mains ??= []).push(planned)
   }
   destroy(update: NamedUpdate, inverse: NamedUpdate | null): void {
-    this.#deletes.push({ update, inverse, subject: 'other', revocable: always })
+    (this.#deletes ??= []).push({ update, inverse, subject: 'other', revocable: always })
   }
   want(entity: NamedUpdate['entity']): void {
-    this.#wanted.push(entity)
+    (this.#wanted ??= []).push(entity)
   }
   wantCount(count: WantedCount): void {
-    this.#counts.push(count)
+    (this.#counts ??= []).push(count)
   }
   wantGroupCount(count: WantedGroupCount): void {
-    this.#groupCounts.push(count)
+    (this.#groupCounts ??= []).push(count)
   }
   /** `undo` restores what the caller has just changed in the compiler's state. */
   changed(undo: () => void): void {
@@ -139,7 +145,13 @@ export class Planning {
   }
   /** To be done when the plan is answered, whatever the answer. */
   atEnd(ending: () => void): void {
-    this.#endings.push(ending)
+    (this.#endings ??= []).push(ending)
+  }
+  /** Among the holders until the plan is answered. */
+  hold(holders: Map<unknown, Planning>, thing: unknown): void {
+    holders.set(thing, this)
+    this.#holders = holders;
+    (this.#held ??= []).push(thing)
   }
   /** Sets or (undefined) removes an entry of the compiler's state; reverting puts back what was there. */
   put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
@@ -149,28 +161,54 @@ export class Planning {
   }
   /** Taking back has left this without a use, for now. */
   orphaned(handle: Handle): void {
-    this.#orphans.add(handle)
+    (this.#orphans ??= new Set()).add(handle)
   }
   revert(): readonly NamedUpdate[] {
     for (const undo of this.#journal.splice(0).reverse()) undo()
+    const orphans = this.#orphans
+    if (orphans === null) return []
     const cleaning = new Planning()
-    for (const handle of this.#orphans) handle.pool.collect(cleaning, handle, this.#orphans)
-    this.#orphans.clear()
+    for (const handle of orphans) handle.pool.collect(cleaning, handle, orphans)
+    orphans.clear()
     this.atEnd(() => cleaning.end())
-    return cleaning.#deletes.map(({ update }) => update)
+    return (cleaning.#deletes ?? []).map(({ update }) => update)
   }
   end(): void {
-    for (const ending of this.#endings.splice(0)) ending()
+    const endings = this.#endings
+    this.#endings = null
+    for (const ending of endings ?? NONE) ending()
+    const held = this.#held
+    this.#held = null
+    for (const thing of held ?? NONE) if (this.#holders?.get(thing) === this) this.#holders.delete(thing)
   }
   /** `holding`: of a target that is not empty. */
   done(holding: Holding | null): CompiledPlan {
-    const updates = [...this.#creates, ...this.#mains, ...this.#deletes]
-    this.plan = {
-      refused: false, updates: holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null), wanted: this.#wanted, counts: this.#counts, groupCounts: this.#groupCounts,
-      revert: () => this.revert(), end: () => this.end(), atomic: false, planning: this,
-    }
-    return this.plan
+    const updates = this.#creates === null && this.#deletes === null ? this.#mains ?? NONE : [...this.#creates ?? NONE, ...this.#mains ?? NONE, ...this.#deletes ?? NONE]
+    const adapted = holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null)
+    return this.plan = new SinglePlan(this, adapted, this.#wanted ?? NONE, this.#counts ?? NONE, this.#groupCounts ?? NONE)
   }
+}
+
+const NONE: readonly never[] = []
+
+/** What one call of plan() gives. */
+class SinglePlan implements CompiledPlan {
+  readonly refused = false
+  readonly atomic = false
+  readonly planning: Planning
+  readonly updates: readonly PlannedUpdate[]
+  readonly wanted: readonly NamedUpdate['entity'][]
+  readonly counts: readonly WantedCount[]
+  readonly groupCounts: readonly WantedGroupCount[]
+  constructor(planning: Planning, updates: readonly PlannedUpdate[], wanted: readonly NamedUpdate['entity'][], counts: readonly WantedCount[], groupCounts: readonly WantedGroupCount[]) {
+    this.planning = planning
+    this.updates = updates
+    this.wanted = wanted
+    this.counts = counts
+    this.groupCounts = groupCounts
+  }
+  revert(): readonly NamedUpdate[] { return this.planning.revert() }
+  end(): void { this.planning.end() }
 }
 
 /** The updates one plan after the other: each relies on what those before it have left. */
@@ -179,7 +217,7 @@ export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): Com
   if (first === undefined) throw new Error('nothing to merge')
   const merged: CompiledPlan = {
     refused: false, atomic,
-    updates: plans.flatMap(({ updates }, part) => updates.map((update) => ({ ...update, part }))),
+    updates: plans.flatMap(({ updates }, part) => updates.map((planned) => ({ update: planned.update, inverse: planned.inverse, subject: planned.subject, revocable: () => planned.revocable(), part }))),
     wanted: plans.flatMap(({ wanted }) => wanted),
     counts: plans.flatMap(({ counts }) => counts),
     groupCounts: plans.flatMap(({ groupCounts }) => groupCounts),

@@ -157,10 +157,12 @@ function commit(ctx: Context, conn: Connection, bundle: Bundle, requester: Reque
 
 /** Those whose time has come, in the order of their times. */
 export function commitScheduled(ctx: Context, carryOut: CarryOut): void {
-  const due: { readonly conn: Connection; readonly bundle: Bundle; readonly at: Millis }[] = []
+  let due: { readonly conn: Connection; readonly bundle: Bundle; readonly at: Millis }[] | null = null
   for (const conn of ctx.conns.all()) {
-    for (const bundle of conn.bundles.values()) if (isDue(ctx, bundle)) due.push({ conn, bundle, at: bundle.scheduled?.due ?? 0 })
+    if (conn.bundles.size === 0) continue
+    for (const bundle of conn.bundles.values()) if (isDue(ctx, bundle)) (due ??= []).push({ conn, bundle, at: bundle.scheduled?.due ?? 0 })
   }
+  if (due === null) return
   for (const { conn, bundle } of due.sort((a, b) => a.at - b.at)) {
     if (bundle.scheduled === null) continue
     const outcome = commit(ctx, conn, bundle, bundle.scheduled.requester, carryOut)
@@ -193,6 +195,7 @@ export function expireBundles(ctx: Context): void {
 export function nextBundle(ctx: Context): Millis | null {
   let next: Millis | null = null
   for (const conn of ctx.conns.all()) {
+    if (conn.bundles.size === 0) continue
     for (const { usedAt, scheduled } of conn.bundles.values()) {
       if (scheduled !== null ? ctx.ops.isPending(scheduled.token) : conn.queue.length > 0) continue
       next = Math.min(next ?? Infinity, scheduled?.due ?? usedAt + IDLE_TIMEOUT)

@@ -142,6 +142,8 @@ export const receivesControllerStatus = (conn: Connection, reason: ControllerSta
 export const receivesMisses = (conn: Connection): boolean =>
   conn.version < OF13 && receivesPacketIn(conn, PacketInBit.no_match)
 
+const NO_CONNECTIONS: readonly Connection[] = []
+
 /** How many closed connections may still have requests that wait. */
 const MAX_DRAINING = 64
 
@@ -157,7 +159,13 @@ export class Connections {
 
   get(id: ConnId): Connection | undefined { return this.#conns.get(id) }
   all(): IterableIterator<Connection> { return this.#conns.values() }
-  withRequests(): Connection[] { return [...this.#conns.values(), ...this.#draining.values()].filter((conn) => conn.queue.length > 0) }
+  /** Asked for after every input, and mostly there is none. */
+  withRequests(): readonly Connection[] {
+    let found: Connection[] | null = null
+    for (const conn of this.#conns.values()) if (conn.queue.length > 0) (found ??= []).push(conn)
+    for (const conn of this.#draining.values()) if (conn.queue.length > 0) (found ??= []).push(conn)
+    return found ?? NO_CONNECTIONS
+  }
 
   /** Keeps count of requests whose outcome is not known yet. */
   count(id: ConnId, by: 1 | -1): void {
@@ -191,6 +199,7 @@ export class Connections {
 
   /** Closed connections that have nothing left to do are forgotten. */
   forgetDrained(): void {
+    if (this.#draining.size === 0) return
     for (const [id, conn] of this.#draining) if (conn.queue.length === 0) this.#draining.delete(id)
   }
 

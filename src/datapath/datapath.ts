@@ -7,7 +7,7 @@
  * Inputs and effects are declared in events.ts; the parts are: barrier.ts (order of requests), requests.ts (what each
  * does), operations.ts (changes in flight), resync.ts (a target that was away), removal.ts (timeouts, flow-removed).
  */
-import type { Millis } from '../base/clock.js'
+import { earliest, type Millis } from '../base/clock.js'
 import { Table } from '../openflow/index.js'
 import type { FlowMod, PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
@@ -17,7 +17,7 @@ import { PacketBuffers } from './buffers.js'
 import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import { closed, opened } from './controllers.js'
-import type { ConnId, DatapathConfig, Effect, Input } from './events.js'
+import type { ConnId, DatapathConfig, Effect, Input, Token } from './events.js'
 import { Expiry } from './expiry.js'
 import type { FailModeConfig } from './fail-mode.js'
 import { FlowMonitors } from './flow-monitors.js'
@@ -100,8 +100,12 @@ export class Datapath {
   nextWakeup(): Millis | null {
     const ctx = this.#ctx
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
-    const times = [expiry, ctx.ports.nextRetry(), ctx.miss.nextRetry(), ctx.standalone.next(ctx), this.#resync.nextRetry(ctx), nextBundle(ctx), ctx.triggers.next(ctx)].filter((time) => time !== null)
-    return times.length === 0 ? null : Math.min(...times)
+    let next = earliest(expiry, ctx.ports.nextRetry())
+    next = earliest(next, ctx.miss.nextRetry())
+    next = earliest(next, ctx.standalone.next(ctx))
+    next = earliest(next, this.#resync.nextRetry(ctx))
+    next = earliest(next, ctx.triggers.next(ctx))
+    return earliest(next, nextBundle(ctx))
   }
 
   /** Requests of a connection that wait; a channel stops reading when it grows. */
@@ -165,9 +169,10 @@ export class Datapath {
         return
       }
       case 'committed':
-        if (ctx.ops.target === 'lost') return
-        if (this.#resync.owns(input.token)) this.#resync.committed(ctx, input.token)
-        else if (ctx.ops.target === 'ready') ctx.ops.committed(ctx, input.token, input.counters, input.earlier, input.groups)
+        this.#committed(ctx, input.token, input)
+        return
+      case 'all_committed':
+        for (const token of input.tokens) this.#committed(ctx, token)
         return
       case 'rejected':
         if (ctx.ops.target === 'lost') return
@@ -213,6 +218,12 @@ export class Datapath {
         return
       case 'tick':
     }
+  }
+
+  #committed(ctx: Context, token: Token, told?: Extract<Input, { kind: 'committed' }>): void {
+    if (ctx.ops.target === 'lost') return
+    if (this.#resync.owns(token)) this.#resync.committed(ctx, token)
+    else if (ctx.ops.target === 'ready') ctx.ops.committed(ctx, token, told?.counters, told?.earlier, told?.groups)
   }
 
   #disconnected(ctx: Context, id: ConnId): void {

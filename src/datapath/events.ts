@@ -127,6 +127,8 @@ export type Input =
    * `groups`: what the cells of groups that the plan changed had counted.
    */
   | { readonly kind: 'committed'; readonly token: Token; readonly counters?: ReadonlyMap<FlowId, Counters>; readonly earlier?: ReadonlyMap<FlowId, Counters>; readonly groups?: GroupCells }
+  /** Several at once that have no counters to tell, in the order in which they were answered. */
+  | { readonly kind: 'all_committed'; readonly tokens: readonly Token[] }
   /** `restarted`: flows whose count lacks this, because of the plan and its being taken back. */
   | { readonly kind: 'rejected'; readonly token: Token; readonly failures: readonly TargetFailure[]; readonly restarted?: ReadonlyMap<FlowId, Counters> }
   | { readonly kind: 'counters'; readonly token: Token; readonly answer: CounterAnswer }

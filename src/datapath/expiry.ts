@@ -11,6 +11,8 @@ import type { Flow } from './state.js'
 /** A flow expires at this time, not before. */
 export const hardDeadline = (flow: Flow): Millis => flow.modifiedAt + flow.hardTimeout * 1000
 
+const NONE: readonly Flow[] = []
+
 export class Expiry {
   readonly #heap: Flow[] = []
 
@@ -37,7 +39,8 @@ export class Expiry {
   }
 
   /** Takes out the flows whose deadline has come. */
-  due(now: Millis): Flow[] {
+  due(now: Millis): readonly Flow[] {
+    if (!((this.#heap[0]?.deadline ?? Infinity) <= now)) return NONE
     const flows: Flow[] = []
     for (let top = this.#heap[0]; top !== undefined && top.deadline <= now; top = this.#heap[0]) {
       this.forget(top)

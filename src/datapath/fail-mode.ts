@@ -90,8 +90,9 @@ export class FailMode {
   }
 
   next(): Millis | null {
+    if (!this.#waits) return null
     const controllers = [...this.#controllers.values()]
-    if (!this.#waits || controllers.some(({ admitted }) => admitted)) return null
+    if (controllers.some(({ admitted }) => admitted)) return null
     const times = controllers.map(({ since }) => since + ADMITTED_AFTER)
     // Longer than the time, not as long: with probes switched off the time is 0.
     if (!this.#isOnItsOwn) times.push(this.#lastAdmitted + this.#patience + 1)

@@ -53,6 +53,7 @@ export class FlowMonitors {
   }
 
   flush(ctx: Context): void {
+    if (this.#waiting.size === 0) return
     for (const [conn, updates] of this.#waiting) sendTo(ctx, conn, 0, { type: 'stats_reply', body: { kind: 'flow_monitor', updates } })
     this.#waiting.clear()
   }

@@ -22,7 +22,8 @@ export class MissBehaviour extends Followed {
   constructor() { super(() => ({ op: 'set_miss', toController: this.toController, tables: this.tables })) }
 
   update(ctx: Context): void {
-    const wanted = [...ctx.conns.all()].some(receivesMisses)
+    let wanted = false
+    for (const conn of ctx.conns.all()) wanted ||= receivesMisses(conn)
     if (wanted !== this.toController) {
       this.toController = wanted
       this.touch()

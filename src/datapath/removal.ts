@@ -113,7 +113,9 @@ export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at
 /** Removes what has expired. A flow with a change in flight is looked at again when that is answered. */
 export function expireFlows(ctx: Context): void {
   if (ctx.ops.target === 'syncing') return
-  const due = ctx.expiry.due(ctx.now).filter((flow) => flow.token === 0)
+  const ripe = ctx.expiry.due(ctx.now)
+  if (ripe.length === 0) return
+  const due = ripe.filter((flow) => flow.token === 0)
   if (due.length === 0) return
   const expired = due.map((flow) => ({ flow, reason: reasonOf(flow, ctx.now) }))
   const outcome = ctx.ops.submit(ctx, removal(ctx, expired, 'own'), null)

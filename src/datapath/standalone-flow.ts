@@ -2,7 +2,7 @@
  * The flows by which the switch forwards on its own (fail-mode.ts): a hidden one that is above all flows of controllers
  * and seen by none of them, and an ordinary one of the lowest priority. Also the flush that goes before either.
  */
-import type { Millis } from '../base/clock.js'
+import { earliest, type Millis } from '../base/clock.js'
 import { Group, NO_BUFFER, NO_INSTRUCTIONS, Port } from '../openflow/index.js'
 import type { FlowMod, Instructions } from '../openflow/index.js'
 import { FailMode } from './fail-mode.js'
@@ -77,8 +77,8 @@ export class Standalone implements Lockable {
   }
 
   next(ctx: Context): Millis | null {
-    const times = [this.failMode.next(), this.#probeAt, this.#retryAt === 0 || ctx.ops.target === 'syncing' ? null : this.#retryAt].filter((time) => time !== null)
-    return times.length === 0 ? null : Math.min(...times)
+    const retryAt = this.#retryAt === 0 || ctx.ops.target === 'syncing' ? null : this.#retryAt
+    return earliest(earliest(this.failMode.next(), this.#probeAt), retryAt)
   }
 
   /** Its part of the whole state, which is about to be written. */

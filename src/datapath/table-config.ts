@@ -21,9 +21,14 @@ const EVICTION = EvictionFlag.IMPORTANCE | EvictionFlag.LIFETIME
 
 export class TableConfigs {
   readonly #tables = new Map<number, TableSettings>()
+  /** Whether some table has events. */
+  isWatched = false
 
   get(tableId: number): TableSettings { return this.#tables.get(tableId) ?? PLAIN }
-  set(tableId: number, settings: TableSettings): void { this.#tables.set(tableId, settings) }
+  set(tableId: number, settings: TableSettings): void {
+    this.#tables.set(tableId, settings)
+    this.isWatched = [...this.#tables.values()].some(({ events }) => events)
+  }
   /** Those with events. */
   * watched(): IterableIterator<readonly [number, TableSettings]> { for (const entry of this.#tables) if (entry[1].events) yield entry }
 }
@@ -61,6 +66,7 @@ export const tableDescs = (ctx: Context): TableDesc[] => Array.from({ length: ct
 
 /** To be called when flows may have come or gone. */
 export function tellVacancy(ctx: Context): void {
+  if (!ctx.tables.isWatched) return
   for (const [tableId, settings] of ctx.tables.watched()) {
     const { next, down, up } = settings
     const vacancy = vacancyOf(ctx, tableId)
