@@ -6,6 +6,7 @@
  *   out: onPrimary, onStandby, onMessage (all but arbitration), onEnd (once; nothing follows it)
  */
 import type { CounterColumns } from '../base/counter-columns.js'
+import { type EncodedUpdate, EncodedWrite } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 import { toBigInt, toUint64 } from '../p4proto/int64.js'
 import { RpcError } from '../p4proto/service.js'
@@ -34,6 +35,8 @@ export class Connection {
   readonly #listener: ConnectionListener
   readonly #deviceId
   readonly #electionId: p4.v1.IUint128
+  /** What all our Writes begin with. */
+  #head: Uint8Array | null = null
   #stream: P4RuntimeStream | null = null
   #timer: NodeJS.Timeout | null = null
   #over = false
@@ -95,6 +98,11 @@ export class Connection {
 
   write(updates: p4.v1.IUpdate[], atomic = false): Promise<void> {
     return this.#service.write({ deviceId: this.#deviceId, electionId: this.#electionId, updates, atomicity: atomic ? DATAPLANE_ATOMIC : CONTINUE_ON_ERROR })
+  }
+
+  writeEncoded(updates: readonly EncodedUpdate[], atomic: boolean): Promise<void> {
+    this.#head ??= p4.v1.WriteRequest.encode({ deviceId: this.#deviceId, electionId: this.#electionId }).finish()
+    return this.#service.write(new EncodedWrite(this.#head, updates, atomic ? DATAPLANE_ATOMIC : CONTINUE_ON_ERROR))
   }
 
   read(entities: p4.v1.IEntity[]): Promise<p4.v1.IEntity[]> {

@@ -8,6 +8,8 @@ import type {
 } from '../compiler/ir.js'
 import { allOnes, fitsWidth, toCanonicalBytes } from '../p4info/index.js'
 import type { ActionInfo, MatchFieldInfo, P4InfoIndex, TableInfo, ValueInfo } from '../p4info/index.js'
+import { BackWriter } from '../p4proto/back-writer.js'
+import { type EncodedUpdate, type UpdateChunks, UPDATES_FIELD } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 
 export interface TargetLimits {
@@ -40,29 +42,81 @@ const attempt = <T>(run: () => T): Encoded<T> => {
 const { Type } = p4.v1.Update
 const typeOf = { insert: Type.INSERT, modify: Type.MODIFY, delete: Type.DELETE } as const
 
-export function encodeUpdate(update: NamedUpdate, index: P4InfoIndex, limits: TargetLimits): Encoded<p4.v1.IUpdate> {
-  return attempt((): p4.v1.IUpdate => {
+/** What an update is about, as far as order and occupancy need to know. */
+export interface Update extends EncodedUpdate {
+  readonly type: p4.v1.Update.Type
+  /** 0: not an entry. */
+  readonly tableId: number
+  readonly isGroup: boolean
+  /** A new entry that carries a flow's number. */
+  readonly isNewFlow: boolean
+  /** Of the entry's metadata. */
+  readonly metadataBytes: number
+}
+
+const out = new BackWriter()
+/** Numbers of fields, as in p4runtime.proto. */
+const TABLE_ENTRY = { tableId: 1, match: 2, action: 3, priority: 4, controllerMetadata: 5, counterData: 7, isDefaultAction: 8, idleTimeoutNs: 9, metadata: 11 } as const
+const FIELD_MATCH = { fieldId: 1, exact: 2, ternary: 3, lpm: 4, range: 6, optional: 7 } as const
+const ACTION = { actionId: 1, params: 4 } as const
+const PARAM = { paramId: 2, value: 3 } as const
+const ENTITY_TABLE_ENTRY = 2
+const UPDATE = { type: 1, entity: 2 } as const
+
+/** Names to ids and bytes, for a Write. The bytes lie in `chunks`. */
+export function encodeUpdate(update: NamedUpdate, index: P4InfoIndex, limits: TargetLimits, chunks: UpdateChunks): Encoded<Update> {
+  return attempt((): Update => {
     const { op, entity } = update
-    switch (entity.kind) {
-      case 'table': return { type: typeOf[op], entity: { tableEntry: tableEntry(op, entity, index, limits) } }
-      case 'default':
-        if (op !== 'modify') refuse(`the default entry of '${entity.table}' can only be modified`)
-        return { type: typeOf[op], entity: { tableEntry: defaultEntry(entity, index) } }
-      case 'multicast':
-        return { type: typeOf[op], entity: { packetReplicationEngineEntry: { multicastGroupEntry: multicastGroup(op, entity, limits) } } }
-      case 'counter_reset':
-        if (op !== 'modify') refuse(`counter '${entity.counter}' can only be modified`)
-        return { type: typeOf[op], entity: { counterEntry: { ...counterCell(entity.counter, entity.index, index), data: {} } } }
-      case 'meter':
-        if (op !== 'modify') refuse(`meter '${entity.meter}' can only be modified`)
-        return { type: typeOf[op], entity: { meterEntry: meterCell(entity, index) } }
+    const type = typeOf[op]
+    out.reset()
+    let tableId = 0
+    let metadataBytes = 0
+    if (entity.kind === 'table') {
+      const table = tableOf(entity.table, index)
+      tableId = table.id
+      metadataBytes = tableEntry(op, entity, table, index, limits)
+      out.wrap(ENTITY_TABLE_ENTRY, 0)
+    } else if (entity.kind === 'default') {
+      if (op !== 'modify') refuse(`the default entry of '${entity.table}' can only be modified`)
+      const table = tableOf(entity.table, index)
+      tableId = table.id
+      defaultEntry(entity, table, index)
+      out.wrap(ENTITY_TABLE_ENTRY, 0)
+    } else {
+      out.raw(p4.v1.Entity.encode(otherEntity(op, entity, index, limits)).finish())
     }
+    out.wrap(UPDATE.entity, 0)
+    out.number(UPDATE.type, type)
+    out.wrap(UPDATES_FIELD, 0)
+    const { chunk, start, end } = chunks.add(out.bytes, out.at, out.bytes.length)
+    const isNewFlow = op === 'insert' && entity.kind === 'table' && entity.controllerMetadata !== 0
+    return { chunk, start, end, type, tableId, isGroup: entity.kind === 'multicast', isNewFlow, metadataBytes }
   })
+}
+
+function otherEntity(op: NamedUpdate['op'], entity: Exclude<NamedUpdate['entity'], { readonly kind: 'table' | 'default' }>, index: P4InfoIndex, limits: TargetLimits): p4.v1.IEntity {
+  switch (entity.kind) {
+    case 'multicast': return { packetReplicationEngineEntry: { multicastGroupEntry: multicastGroup(op, entity, limits) } }
+    case 'counter_reset':
+      if (op !== 'modify') refuse(`counter '${entity.counter}' can only be modified`)
+      return { counterEntry: { ...counterCell(entity.counter, entity.index, index), data: {} } }
+    case 'meter':
+      if (op !== 'modify') refuse(`meter '${entity.meter}' can only be modified`)
+      return { meterEntry: meterCell(entity, index) }
+  }
 }
 
 /** The key of an entry, for reads. */
 export function encodeKey(entry: NamedTableEntry, index: P4InfoIndex, limits: TargetLimits): Encoded<p4.v1.ITableEntry> {
-  return attempt(() => key(entry, tableOf(entry.table, index), limits))
+  return attempt(() => {
+    const table = tableOf(entry.table, index)
+    out.reset()
+    checkKey(entry, table, limits)
+    if (entry.priority !== 0) out.number(TABLE_ENTRY.priority, entry.priority)
+    writeMatch(entry, table)
+    out.number(TABLE_ENTRY.tableId, table.id)
+    return p4.v1.TableEntry.decode(out.bytes.slice(out.at))
+  })
 }
 
 /** A text that is the same for the same key, whoever wrote the entry (the order of fields and leading zero bytes aside). */
@@ -81,138 +135,186 @@ export function keyText(entry: p4.v1.ITableEntry): string {
   return `${entry.tableId}|${entry.priority ?? 0}|${fields.sort().join(',')}`
 }
 
-function tableEntry(op: NamedUpdate['op'], entry: NamedTableEntry, index: P4InfoIndex, limits: TargetLimits): p4.v1.ITableEntry {
-  const table = tableOf(entry.table, index)
+/** Written from its last field to its first. Returns how long its metadata is. */
+function tableEntry(op: NamedUpdate['op'], entry: NamedTableEntry, table: TableInfo, index: P4InfoIndex, limits: TargetLimits): number {
   if (table.isConst) refuse(`the entries of '${table.name}' are part of the program`)
-  const result = key(entry, table, limits)
-  if (op === 'delete') return result
-  if (entry.action === null) return refuse(`an entry of '${table.name}' has no action`)
-  const ref = table.actionByName.get(entry.action.name) ?? refuse(`table '${table.name}' has no action '${entry.action.name}'`)
-  if (ref.scope === 'default_only') refuse(`action '${entry.action.name}' of '${table.name}' is for its default entry only`)
-  result.action = { action: action(entry.action, index) }
-  if (entry.idleTimeout > 0) {
-    if (!table.idleTimeout) refuse(`table '${table.name}' has no idle timeouts`)
-    result.idleTimeoutNs = entry.idleTimeout * 1_000_000
+  checkKey(entry, table, limits)
+  let metadataBytes = 0
+  if (op === 'delete') {
+    out.number(TABLE_ENTRY.priority, entry.priority)
+  } else {
+    const { action: named, idleTimeout } = entry
+    if (named === null) return refuse(`an entry of '${table.name}' has no action`)
+    const ref = table.actionByName.get(named.name) ?? refuse(`table '${table.name}' has no action '${named.name}'`)
+    if (ref.scope === 'default_only') refuse(`action '${named.name}' of '${table.name}' is for its default entry only`)
+    // Made when it is asked for.
+    const { metadata } = entry
+    metadataBytes = metadata.length
+    if (metadataBytes > 0) {
+      out.raw(metadata)
+      out.wrap(TABLE_ENTRY.metadata, 0)
+    }
+    if (idleTimeout > 0) {
+      if (!table.idleTimeout) refuse(`table '${table.name}' has no idle timeouts`)
+      out.number(TABLE_ENTRY.idleTimeoutNs, idleTimeout * 1_000_000)
+    }
+    // A MODIFY without counter_data leaves the counter as it is. P4RT 1.4 §9.1
+    if (op === 'modify' && entry.resetCounters && table.directCounter !== null) out.wrap(TABLE_ENTRY.counterData, out.size)
+    out.number(TABLE_ENTRY.controllerMetadata, entry.controllerMetadata)
+    out.number(TABLE_ENTRY.priority, entry.priority)
+    const size = out.size
+    writeAction(named, index)
+    out.wrap(1, size)
+    out.wrap(TABLE_ENTRY.action, size)
   }
-  if (entry.controllerMetadata !== 0) result.controllerMetadata = entry.controllerMetadata
-  // Made when it is asked for.
-  const { metadata } = entry
-  if (metadata.length > 0) result.metadata = metadata
-  // A MODIFY without counter_data leaves the counter as it is. P4RT 1.4 §9.1
-  if (op === 'modify' && entry.resetCounters && table.directCounter !== null) result.counterData = {}
-  return result
+  writeMatch(entry, table)
+  out.number(TABLE_ENTRY.tableId, table.id)
+  return metadataBytes
 }
 
-function defaultEntry(entry: NamedDefaultEntry, index: P4InfoIndex): p4.v1.ITableEntry {
-  const table = tableOf(entry.table, index)
+function defaultEntry(entry: NamedDefaultEntry, table: TableInfo, index: P4InfoIndex): void {
   if (table.constDefaultAction !== null) refuse(`the default action of '${table.name}' is constant`)
   const ref = table.actionByName.get(entry.action.name) ?? refuse(`table '${table.name}' has no action '${entry.action.name}'`)
   if (ref.scope === 'table_only') refuse(`action '${entry.action.name}' of '${table.name}' cannot be its default action`)
-  return { tableId: table.id, isDefaultAction: true, action: { action: action(entry.action, index) } }
+  out.number(TABLE_ENTRY.isDefaultAction, 1)
+  const size = out.size
+  writeAction(entry.action, index)
+  out.wrap(1, size)
+  out.wrap(TABLE_ENTRY.action, size)
+  out.number(TABLE_ENTRY.tableId, table.id)
 }
 
-function key(entry: NamedTableEntry, table: TableInfo, limits: TargetLimits): p4.v1.ITableEntry {
-  const match: p4.v1.IFieldMatch[] = []
-  const parts = entry.match
+/** Fields that an entry must have. */
+const exactFields = new WeakMap<TableInfo, readonly MatchFieldInfo[]>()
+function checkKey({ match: parts, priority }: NamedTableEntry, table: TableInfo, limits: TargetLimits): void {
   for (let at = 0; at < parts.length; at++) {
-    const part = parts[at] as NamedMatch
-    const field = table.matchFieldByName.get(part.field) ?? refuse(`table '${table.name}' has no field '${part.field}'`)
-    for (let before = 0; before < at; before++) if (parts[before]?.field === part.field) refuse(`field '${part.field}' of '${table.name}' is given twice`)
-    if (field.kind !== part.kind) refuse(`field '${part.field}' of '${table.name}' is matched as ${field.kind}, not ${part.kind}`)
-    const encoded = fieldMatch(part, field, table.name)
-    if (encoded !== null) match.push(encoded)
+    const { field: name, kind } = parts[at] as NamedMatch
+    const field = table.matchFieldByName.get(name) ?? refuse(`table '${table.name}' has no field '${name}'`)
+    for (let before = 0; before < at; before++) if (parts[before]?.field === name) refuse(`field '${name}' of '${table.name}' is given twice`)
+    if (field.kind !== kind) refuse(`field '${name}' of '${table.name}' is matched as ${field.kind}, not ${kind}`)
   }
-  for (const field of table.matchFields) {
-    if (field.kind === 'exact' && !parts.some((part) => part.field === field.name)) refuse(`exact field '${field.name}' of '${table.name}' is missing`)
-  }
-  const { priority } = entry
+  let needed = exactFields.get(table)
+  if (needed === undefined) exactFields.set(table, needed = table.matchFields.filter(({ kind }) => kind === 'exact'))
+  for (const field of needed) if (!parts.some((part) => part.field === field.name)) refuse(`exact field '${field.name}' of '${table.name}' is missing`)
   if (table.needsPriority ? !(Number.isInteger(priority) && priority >= 1 && priority <= limits.maxPriority) : priority !== 0) {
     refuse(`priority ${priority} of an entry of '${table.name}' is not ${table.needsPriority ? `1 … ${limits.maxPriority}` : '0'}`)
   }
-  return priority === 0 ? { tableId: table.id, match } : { tableId: table.id, match, priority }
 }
 
-/** null: matches everything, and such a field must not be sent. P4RT 1.4 §9.1.1 */
-function fieldMatch(part: NamedMatch, field: MatchFieldInfo, table: string): p4.v1.IFieldMatch | null {
-  const fieldId = field.id
-  const check = (value: bigint): bigint => fitsWidth(value, field.bitwidth) ? value : refuseValue(value, field, table)
+function writeMatch({ match: parts }: NamedTableEntry, table: TableInfo): void {
+  for (let at = parts.length - 1; at >= 0; at--) {
+    const part = parts[at] as NamedMatch
+    const field = table.matchFieldByName.get(part.field)
+    const size = out.size
+    if (field === undefined || !fieldMatch(part, field, table.name)) continue
+    out.number(FIELD_MATCH.fieldId, field.id)
+    out.wrap(TABLE_ENTRY.match, size)
+  }
+}
+
+/** False, and nothing is written: matches everything, and such a field must not be sent. P4RT 1.4 §9.1.1 */
+function fieldMatch(part: NamedMatch, field: MatchFieldInfo, table: string): boolean {
+  const size = out.size
   switch (part.kind) {
-    case 'exact': return { fieldId, exact: { value: fieldBytes(part.value, field, table) } }
-    case 'optional': return { fieldId, optional: { value: fieldBytes(part.value, field, table) } }
+    case 'exact': case 'optional':
+      writeValue(1, part.value, field, table)
+      out.wrap(FIELD_MATCH[part.kind], size)
+      return true
     case 'ternary': {
       const { mask } = part
-      if (mask === 0n) return null
+      if (mask === 0n) return false
       const whole = wholeOf(field)
+      if (mask === whole.value) out.raw(whole.field2)
+      else writeValue(2, mask, field, table)
       // Bits outside the mask must be 0: the target refuses them.
-      if (mask === whole.value) return { fieldId, ternary: { value: fieldBytes(part.value, field, table), mask: whole.bytes } }
-      return { fieldId, ternary: { value: toCanonicalBytes(check(part.value) & mask), mask: fieldBytes(mask, field, table) } }
+      if (mask === whole.value) writeValue(1, part.value, field, table)
+      else writeValue(1, checked(part.value, field, table) & mask, field, table)
+      out.wrap(FIELD_MATCH.ternary, size)
+      return true
     }
     case 'lpm': {
       const { prefixLength } = part
       if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > field.bitwidth) {
         refuse(`prefix length ${prefixLength} of field '${field.name}' of '${table}' is not 0 … ${field.bitwidth}`)
       }
-      if (prefixLength === 0) return null
+      if (prefixLength === 0) return false
       const mask = allOnes(field.bitwidth) ^ allOnes(field.bitwidth - prefixLength)
-      return { fieldId, lpm: { value: toCanonicalBytes(check(part.value) & mask), prefixLen: prefixLength } }
+      out.number(2, prefixLength)
+      writeValue(1, checked(part.value, field, table) & mask, field, table)
+      out.wrap(FIELD_MATCH.lpm, size)
+      return true
     }
     case 'range': {
-      const low = check(part.low)
-      const high = check(part.high)
+      const low = checked(part.low, field, table)
+      const high = checked(part.high, field, table)
       if (low > high) refuse(`the range of field '${field.name}' of '${table}' is empty`)
-      if (low === 0n && high === allOnes(field.bitwidth)) return null
-      return { fieldId, range: { low: toCanonicalBytes(low), high: toCanonicalBytes(high) } }
+      if (low === 0n && high === allOnes(field.bitwidth)) return false
+      writeValue(2, high, field, table)
+      writeValue(1, low, field, table)
+      out.wrap(FIELD_MATCH.range, size)
+      return true
     }
   }
 }
 
-/** All ones of a field, once for each field. */
-const wholes = new WeakMap<MatchFieldInfo, { readonly value: bigint; readonly bytes: Uint8Array }>()
-function wholeOf(field: MatchFieldInfo): { readonly value: bigint; readonly bytes: Uint8Array } {
+/** All ones of a field, once for each field: the value, and as the mask of a ternary match. */
+const wholes = new WeakMap<MatchFieldInfo, { readonly value: bigint; readonly field2: Uint8Array }>()
+function wholeOf(field: MatchFieldInfo): { readonly value: bigint; readonly field2: Uint8Array } {
   const known = wholes.get(field)
   if (known !== undefined) return known
   const value = allOnes(field.bitwidth)
-  const made = { value, bytes: toCanonicalBytes(value) }
+  const writer = new BackWriter()
+  writer.value(value)
+  writer.wrap(2, 0)
+  const made = { value, field2: writer.bytes.slice(writer.at) }
   wholes.set(field, made)
   return made
 }
-function fieldBytes(value: bigint, field: MatchFieldInfo, table: string): Uint8Array {
-  if (value < 0n) refuseValue(value, field, table)
-  const bytes = toCanonicalBytes(value)
-  return bitsOf(bytes) <= field.bitwidth ? bytes : refuseValue(value, field, table)
+
+/** The canonical bytes of a value as a field. P4RT 1.4 §8.4 */
+function writeValue(number: number, value: bigint, field: MatchFieldInfo, table: string): void {
+  const size = out.size
+  if (value < 0n || out.value(value) > field.bitwidth) refuseValue(value, field, table)
+  out.wrap(number, size)
 }
-/** Of a canonical byte string. */
-const bitsOf = (bytes: Uint8Array): number => bytes.length * 8 - (Math.clz32(bytes[0] ?? 0) - 24)
+const checked = (value: bigint, field: MatchFieldInfo, table: string): bigint => fitsWidth(value, field.bitwidth) ? value : refuseValue(value, field, table)
 const refuseValue = (value: bigint, field: MatchFieldInfo, table: string): never =>
   refuse(`0x${value.toString(16)} does not fit in field '${field.name}' of '${table}' (${field.bitwidth} bits)`)
 
-/** Parameters that many entries have in common, by the list that says so: each list belongs to one action of one pipeline. */
-const sharedParams = new WeakMap<NamedAction['params'], readonly p4.v1.Action.IParam[]>()
+/** Parameters that many entries have in common, encoded, by the list that says so: each list belongs to one action of one pipeline. */
+const sharedParams = new WeakMap<NamedAction['params'], Uint8Array>()
 
-function action(named: NamedAction, index: P4InfoIndex): p4.v1.IAction {
+function writeAction(named: NamedAction, index: P4InfoIndex): void {
   const info = index.actions.get(named.name) ?? refuse(`there is no action '${named.name}'`)
-  const { own } = named
-  if (own === undefined) return { actionId: info.id, params: paramsOf(named, named.params, info) }
-  let shared = sharedParams.get(named.params)
-  if (shared === undefined) {
-    shared = paramsOf(named, [own, ...named.params], info).slice(1)
-    sharedParams.set(named.params, shared)
+  const { own, params } = named
+  const known = own === undefined ? undefined : sharedParams.get(params)
+  if (known !== undefined) {
+    out.raw(known)
+  } else {
+    checkParams(own === undefined ? params : [own, ...params], info)
+    const size = out.size
+    for (let at = params.length - 1; at >= 0; at--) writeParam(params[at] as NamedParam, info)
+    if (own !== undefined) sharedParams.set(params, out.bytes.slice(out.at, out.bytes.length - size))
   }
-  return { actionId: info.id, params: [paramOf(named, own, info), ...shared] }
+  if (own !== undefined) writeParam(own, info)
+  out.number(ACTION.actionId, info.id)
 }
-function paramsOf({ name: actionName }: NamedAction, given: readonly NamedParam[], info: ActionInfo): p4.v1.Action.IParam[] {
+function checkParams(given: readonly NamedParam[], info: ActionInfo): void {
   const names = new Set<string>()
-  const params = given.map((param) => {
-    if (names.has(param.name)) refuse(`parameter '${param.name}' of '${actionName}' is given twice`)
-    names.add(param.name)
-    return paramOf({ name: actionName }, param, info)
-  })
-  for (const param of info.params) if (!names.has(param.name)) refuse(`parameter '${param.name}' of '${actionName}' is missing`)
-  return params
+  for (const { name } of given) {
+    if (names.has(name)) refuse(`parameter '${name}' of '${info.name}' is given twice`)
+    if (!info.paramByName.has(name)) refuse(`action '${info.name}' has no parameter '${name}'`)
+    names.add(name)
+  }
+  for (const param of info.params) if (!names.has(param.name)) refuse(`parameter '${param.name}' of '${info.name}' is missing`)
 }
-function paramOf({ name: actionName }: { readonly name: string }, { name, value }: NamedParam, info: ActionInfo): p4.v1.Action.IParam {
-  const param = info.paramByName.get(name) ?? refuse(`action '${actionName}' has no parameter '${name}'`)
-  return { paramId: param.id, value: valueBytes(value, param, () => `parameter '${name}' of '${actionName}'`) }
+function writeParam({ name, value }: NamedParam, info: ActionInfo): void {
+  const param = info.paramByName.get(name) ?? refuse(`action '${info.name}' has no parameter '${name}'`)
+  const size = out.size
+  if (value < 0n || out.value(value) > param.bitwidth) refuse(`0x${value.toString(16)} does not fit in parameter '${name}' of '${info.name}' (${param.bitwidth} bits)`)
+  out.wrap(PARAM.value, size)
+  out.number(PARAM.paramId, param.id)
+  out.wrap(ACTION.params, size)
 }
 
 function multicastGroup(op: NamedUpdate['op'], group: NamedMulticastGroup, limits: TargetLimits): p4.v1.IMulticastGroupEntry {
@@ -261,6 +363,8 @@ export function encodeValue(value: bigint, info: ValueInfo, here: string): Encod
   return attempt(() => valueBytes(value, info, () => here))
 }
 
+/** Of a canonical byte string. */
+const bitsOf = (bytes: Uint8Array): number => bytes.length * 8 - (Math.clz32(bytes[0] ?? 0) - 24)
 function valueBytes(value: bigint, info: ValueInfo, here: () => string): Uint8Array {
   const bytes = value < 0n ? null : toCanonicalBytes(value)
   if (bytes === null || bitsOf(bytes) > info.bitwidth) return refuse(`0x${value.toString(16)} does not fit in ${here()} (${info.bitwidth} bits)`)

@@ -1,4 +1,5 @@
 /** The methods of the service p4.v1.P4Runtime with their codecs, for the gRPC client and the gRPC server. P4RT 1.4 §12 … §17 */
+import { EncodedWrite } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 
 interface Codec<T, I> {
@@ -24,9 +25,13 @@ const method = <ReqI, Req, ResI, Res>(name: string, request: Codec<Req, ReqI>, r
   decodeResponse: (bytes) => response.decode(bytes),
 })
 
+/** Which mostly has been done before. */
+const encodeWrite = (request: p4.v1.IWriteRequest): { finish(): Uint8Array } =>
+  request instanceof EncodedWrite ? { finish: () => request.bytes } : p4.v1.WriteRequest.encode(request)
+
 export const methods = {
   capabilities: method('Capabilities', p4.v1.CapabilitiesRequest, p4.v1.CapabilitiesResponse),
-  write: method('Write', p4.v1.WriteRequest, p4.v1.WriteResponse),
+  write: method('Write', { encode: encodeWrite, decode: (bytes) => p4.v1.WriteRequest.decode(bytes) }, p4.v1.WriteResponse),
   read: method('Read', p4.v1.ReadRequest, p4.v1.ReadResponse),
   setForwardingPipelineConfig: method(
     'SetForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest, p4.v1.SetForwardingPipelineConfigResponse),

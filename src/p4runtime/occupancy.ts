@@ -7,6 +7,9 @@ import { p4 } from '../p4proto/generated.js'
 
 const { INSERT, DELETE } = p4.v1.Update.Type
 
+/** tableId 0: not an entry. */
+export interface Occupant { readonly type: p4.v1.Update.Type; readonly tableId: number; readonly isGroup: boolean }
+
 export class Occupancy {
   readonly #index: P4InfoIndex
   readonly #tables = new Map<number, number>()
@@ -17,18 +20,16 @@ export class Occupancy {
   }
 
   /** To be called for each update that the target has carried out. */
-  record({ type, entity }: p4.v1.IUpdate): void {
+  record({ type, tableId, isGroup }: Occupant): void {
     const step = type === INSERT ? 1 : type === DELETE ? -1 : 0
     if (step === 0) return
-    const tableId = entity?.tableEntry?.tableId
-    if (tableId !== undefined && tableId !== null) this.#tables.set(tableId, (this.#tables.get(tableId) ?? 0) + step)
-    else if (entity?.packetReplicationEngineEntry?.multicastGroupEntry) this.#groups += step
+    if (tableId !== 0) this.#tables.set(tableId, (this.#tables.get(tableId) ?? 0) + step)
+    else if (isGroup) this.#groups += step
   }
 
   /** Whether the table (or the engine) that an insert is meant for is full, as far as the P4Info tells its size. */
-  isFull({ entity }: p4.v1.IUpdate): boolean {
-    const tableId = entity?.tableEntry?.tableId
-    if (tableId !== undefined && tableId !== null) {
+  isFull({ tableId }: Pick<Occupant, 'tableId'>): boolean {
+    if (tableId !== 0) {
       const size = this.#index.tableById.get(tableId)?.size ?? 0
       return size > 0 && (this.#tables.get(tableId) ?? 0) >= size
     }

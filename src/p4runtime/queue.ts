@@ -18,6 +18,7 @@
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import { codeName, codes } from '../p4proto/codes.js'
+import type { Update } from './encode.js'
 import type { Occupancy } from './occupancy.js'
 import type { UpdateFailure } from './southbound.js'
 
@@ -33,10 +34,10 @@ export const defaultQueueOptions: QueueOptions = { maxUpdates: 100, maxInFlight:
 
 /** Where the queue's work goes. Each rejects with RpcError only. */
 export interface QueueTarget {
-  write(updates: p4.v1.IUpdate[], atomic: boolean): Promise<void>
+  writeEncoded(updates: readonly Update[], atomic: boolean): Promise<void>
 }
 /** An update and its place in the request that it is a part of. */
-export interface QueuedUpdate { readonly index: number; readonly update: p4.v1.IUpdate }
+export interface QueuedUpdate { readonly index: number; readonly update: Update }
 
 interface WriteRequest {
   readonly failures: UpdateFailure[]
@@ -45,7 +46,7 @@ interface WriteRequest {
   /** The request is a Write of its own, however large. */
   readonly atomic: boolean
 }
-interface WriteItem { readonly kind: 'write'; readonly request: WriteRequest; readonly index: number; readonly update: p4.v1.IUpdate }
+interface WriteItem { readonly kind: 'write'; readonly request: WriteRequest; readonly index: number; readonly update: Update }
 interface ReadItem { readonly kind: 'read'; /** What comes after it waits for it. */ readonly holdsUp: boolean; readonly run: () => Promise<void>; readonly cancel: () => void }
 
 interface Batch { readonly items: readonly (WriteItem | ReadItem)[]; readonly independent: boolean }
@@ -167,7 +168,7 @@ export class OperationQueue {
         alone = item.request
       }
       items.push(item)
-      bytes += item.update.entity?.tableEntry?.metadata?.length ?? 0
+      bytes += item.update.metadataBytes
       this.#head++
     }
     const batch = { items, independent }
@@ -175,7 +176,7 @@ export class OperationQueue {
     this.#compact()
     this.statistics.writes++
     this.statistics.updates += items.length
-    this.#target.write(items.map(({ update }) => update), alone !== null).then(
+    this.#target.writeEncoded(items.map(({ update }) => update), alone !== null).then(
       () => this.#answer(batch, items, null),
       (error: unknown) => this.#answer(batch, items, error instanceof RpcError ? error : new RpcError(codes.internal, String(error))))
   }
@@ -260,8 +261,7 @@ export class OperationQueue {
 }
 
 /** A new entry that carries a flow's number. */
-const isIndependent = ({ update: { type, entity }, request }: WriteItem): boolean =>
-  type === p4.v1.Update.Type.INSERT && !request.atomic && Boolean(entity?.tableEntry?.controllerMetadata)
+const isIndependent = ({ update, request }: WriteItem): boolean => update.isNewFlow && !request.atomic
 
 const lost = (index: number, reason: string): UpdateFailure => ({ index, code: codes.unavailable, message: reason, kind: 'target.lost' })
 

@@ -16,6 +16,7 @@ import { SwitchError } from '../base/errors.js'
 import { limitRepeats, silentLogger } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
 import type { P4InfoIndex } from '../p4info/index.js'
+import { UpdateChunks } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService } from '../p4proto/service.js'
@@ -73,6 +74,7 @@ export interface TargetSnapshot { readonly entities: readonly p4.v1.IEntity[] }
 const MAX_PENDING_PACKET_BYTES = 4 * 1024 * 1024
 
 const NO_COUNTERS = CounterColumns.of([])
+const NOTHING: UpdateFailure[] = []
 
 interface Prepared { readonly contents: Contents | null; readonly atomic: boolean }
 interface Ready { readonly connection: Connection; readonly queue: OperationQueue }
@@ -81,6 +83,7 @@ export class Session implements Southbound {
   readonly #options: SessionOptions
   readonly #pipeline: PipelineConfig
   readonly #limits: TargetLimits
+  readonly #chunks = new UpdateChunks()
   readonly #packetIo: PacketIo
   readonly #digests: Digests
   readonly #logger: Logger
@@ -162,11 +165,12 @@ export class Session implements Southbound {
       return Promise.resolve(updates.map((_, index) => ({ index, code: codes.unavailable, message: 'the target is not ready', kind: 'target.lost' as const })))
     }
     const queued: QueuedUpdate[] = []
-    const refused: UpdateFailure[] = []
-    for (const [index, update] of updates.entries()) {
-      const encoded = encodeUpdate(update, this.#pipeline.index, this.#limits)
+    let refused: UpdateFailure[] = NOTHING
+    for (let index = 0; index < updates.length; index++) {
+      const update = updates[index] as NamedUpdate
+      const encoded = encodeUpdate(update, this.#pipeline.index, this.#limits, this.#chunks)
       if (encoded.ok) queued.push({ index, update: encoded.value })
-      else refused.push({ index, code: codes.invalidArgument, message: encoded.reason, kind: 'target.rejected' })
+      else refused = [...refused, { index, code: codes.invalidArgument, message: encoded.reason, kind: 'target.rejected' }]
     }
     if (refused.length > 0) {
       this.#limited.log('error', 'encode', { reasons: refused.map(({ message }) => message).slice(0, 5), count: refused.length }, 'entries that no target can take')
@@ -402,7 +406,9 @@ export class Session implements Southbound {
 
   #enterReady(connection: Connection, { contents, atomic }: Prepared): void {
     const occupancy = new Occupancy(this.#pipeline.index)
-    for (const entity of contents?.read ?? []) if (!entity.tableEntry?.isDefaultAction) occupancy.record({ type: p4.v1.Update.Type.INSERT, entity })
+    for (const { tableEntry, packetReplicationEngineEntry } of contents?.read ?? []) {
+      if (!tableEntry?.isDefaultAction) occupancy.record({ type: p4.v1.Update.Type.INSERT, tableId: tableEntry?.tableId ?? 0, isGroup: Boolean(packetReplicationEngineEntry?.multicastGroupEntry) })
+    }
     const queue = new OperationQueue(connection, occupancy, (reason) => void connection.end(reason))
     this.#ready = { connection, queue }
     this.#failuresInARow = 0

@@ -9,6 +9,7 @@ import type { ErrorCode } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { silentLogger } from '../base/logger.js'
 import { MessageWriter, readMessages } from '../p4proto/delimited.js'
+import { EncodedWrite } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
 import type { P4RuntimeService, P4RuntimeStream, P4RuntimeStreamListener } from '../p4proto/service.js'
@@ -121,8 +122,8 @@ class WorkerLink {
     return {
       // What the server says of itself does not depend on the device; the thread need not be asked.
       capabilities: () => Promise.resolve('1.4.0'),
-      write: async request => { await this.call('write', p4.v1.WriteRequest.encode(request).finish()) },
-      read: async request => p4.v1.ReadResponse.decode(await this.call('read', p4.v1.ReadRequest.encode(request).finish())).entities,
+      write: async request => { await this.call('write', request instanceof EncodedWrite ? request.bytes : own(p4.v1.WriteRequest.encode(request).finish())) },
+      read: async request => p4.v1.ReadResponse.decode(await this.call('read', own(p4.v1.ReadRequest.encode(request).finish()))).entities,
       readCounters: async (deviceId, tableId) => {
         if (deviceId !== this.deviceId) throw new RpcError(notFound, `there is no device ${deviceId} here`)
         const words = await this.ask({ what: 'entryCounters', tableId })
@@ -130,10 +131,10 @@ class WorkerLink {
         return new CounterColumns(words)
       },
       setForwardingPipelineConfig: async request => {
-        await this.call('setForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish())
+        await this.call('setForwardingPipelineConfig', own(p4.v1.SetForwardingPipelineConfigRequest.encode(request).finish()))
       },
       getForwardingPipelineConfig: async request => {
-        const answer = await this.call('getForwardingPipelineConfig', p4.v1.GetForwardingPipelineConfigRequest.encode(request).finish())
+        const answer = await this.call('getForwardingPipelineConfig', own(p4.v1.GetForwardingPipelineConfigRequest.encode(request).finish()))
         return p4.v1.GetForwardingPipelineConfigResponse.decode(answer)
       },
       streamChannel: listener => {
@@ -192,8 +193,8 @@ class WorkerLink {
     }
   }
 
-  private async call(method: CallMethod, encoded: Uint8Array): Promise<Uint8Array> {
-    const bytes = own(encoded)
+  /** The bytes go over, buffer and all. */
+  private async call(method: CallMethod, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
     return await this.request(id => ({ kind: 'call', id, method, bytes }), [bytes.buffer]) as Uint8Array
   }
 

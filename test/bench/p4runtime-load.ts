@@ -14,7 +14,8 @@ import { GrpcService } from '../../src/p4runtime/index.js'
 import { PacketIo } from '../../src/p4runtime/packet-io.js'
 import { pipelineConfig } from '../../src/p4runtime/pipeline-config.js'
 import type { PipelineConfig } from '../../src/p4runtime/pipeline-config.js'
-import type { p4 } from '../../src/p4proto/generated.js'
+import { UpdateChunks } from '../../src/p4proto/encoded-write.js'
+import { p4 } from '../../src/p4proto/generated.js'
 import { addFlow, apply, frameTo, MISS_PRIORITY, output, plainFlow, toAddress } from './flows.js'
 import type { Load } from './load.js'
 
@@ -26,6 +27,7 @@ export class P4RuntimeLoad implements Load {
   readonly #ports: readonly number[]
   readonly #packetIo: PacketIo
   #compiler: Compiler
+  readonly #chunks = new UpdateChunks()
   #flowId = 1
   #onPacket: () => void = () => undefined
 
@@ -157,10 +159,12 @@ export class P4RuntimeLoad implements Load {
   #updates(plan: ReturnType<Compiler['plan']>): p4.v1.IUpdate[] {
     if (plan.refused) throw new Error(`${plan.error}: ${plan.reasons.join('; ')}`)
     this.#compiler.committed(plan)
-    return plan.updates.map(({ update }) => {
-      const encoded = encodeUpdate(update, this.#config.index, bmv2Limits)
+    return plan.updates.flatMap(({ update }) => {
+      const encoded = encodeUpdate(update, this.#config.index, bmv2Limits, this.#chunks)
       if (!encoded.ok) throw new Error(encoded.reason)
-      return encoded.value
+      const { chunk, start, end } = encoded.value
+      const { updates }: p4.v1.WriteRequest = p4.v1.WriteRequest.decode(chunk.slice(start, end))
+      return updates
     })
   }
 }
