@@ -11,19 +11,22 @@
  *
  * The message is of the first version that can say it, so that the bytes mean the same to every release of the agent.
  */
-import { decodeMessage, encodeMessage, frameOf, Group, SUPPORTED_VERSIONS, Unencodable, Version, WireError } from '../openflow/index.js'
-import type { FlowMod, GroupMod, Message, MeterMod } from '../openflow/model.js'
+import { decodeMessage, encodeMessage, encodeWithin, frameOf, Group, NO_INSTRUCTIONS, SUPPORTED_VERSIONS, Unencodable, Version, WireError } from '../openflow/index.js'
+import type { FieldValue, FlowMod, GroupMod, Message, MeterMod } from '../openflow/model.js'
 import type { FlowLife, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
 
 const FORM = 1
 const KIND = { flow: 1, group: 2, meter: 3, port: 4 } as const
 const HEAD = 2
+/** Of what stands before the flow-mod. */
+const FLOW = 32
 const NOTHING = new Uint8Array(0)
 const ANY = 0xffffffff
 const NO_BUFFER = 0xffffffff
+const VLAN_PRESENT = 0x1000n
 
 /** 1.3 says nearly everything, and most compactly. */
-const versions = [Version.OF13, ...SUPPORTED_VERSIONS.filter((version) => version !== Version.OF13).reverse()]
+const versions: readonly [number, ...number[]] = [Version.OF13, ...SUPPORTED_VERSIONS.filter((version) => version !== Version.OF13).reverse()]
 
 export type Home =
   | { readonly kind: 'flow'; readonly flow: Omit<FlowRecord, 'id'> & { readonly life: FlowLife } }
@@ -34,16 +37,56 @@ export type Home =
 /** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. */
 export function flowHome({ tableId, priority, match, instructions, cookie, idleTimeout, life }: FlowRecord): Uint8Array {
   if (life === undefined) return NOTHING
-  const message: FlowMod = {
+  const message = {
     type: 'flow_mod', command: 'add', tableId, priority, match, instructions, cookie, cookieMask: 0n, idleTimeout,
     hardTimeout: life.hardTimeout, flags: life.flags, bufferId: NO_BUFFER, outPort: ANY, outGroup: ANY, importance: life.importance,
+  } satisfies FlowMod
+  const bytes = withShared(message) ?? withMessage(KIND.flow, FLOW, message)
+  if (bytes.length === 0) return bytes
+  const view = new DataView(bytes.buffer)
+  view.setFloat64(HEAD, life.createdAt)
+  view.setFloat64(HEAD + 8, life.modifiedAt)
+  view.setBigUint64(HEAD + 16, life.packets)
+  view.setBigUint64(HEAD + 24, life.bytes)
+  return bytes
+}
+
+/**
+ * How the flow-mod of a flow ends, by its instructions, which many flows have in common; how actions on a VLAN tag are said
+ * depends on whether the match asks for one. null: the first version cannot say them.
+ */
+const endings = [new WeakMap<FlowMod['instructions'], Uint8Array | null>(), new WeakMap<FlowMod['instructions'], Uint8Array | null>()] as const
+const isTagged = ({ field, value }: FieldValue): boolean => field === 'vlan_vid' && (value & VLAN_PRESENT) !== 0n
+function endingOf(message: FlowMod): Uint8Array | null {
+  const ofKind = endings[message.match.some(isTagged) ? 1 : 0]
+  const known = ofKind.get(message.instructions)
+  if (known !== undefined) return known
+  const [version] = versions
+  const plain: FlowMod = { ...message, match: message.match.filter(isTagged), flags: 0, importance: 0 }
+  let ending: Uint8Array | null = null
+  try {
+    const [whole = NOTHING] = encodeMessage(plain, version, 0)
+    const [without = NOTHING] = encodeMessage({ ...plain, instructions: NO_INSTRUCTIONS }, version, 0)
+    ending = whole.slice(without.length)
+  } catch (error) {
+    if (!(error instanceof Unencodable)) throw error
   }
-  return withMessage(KIND.flow, 32, message, (view) => {
-    view.setFloat64(HEAD, life.createdAt)
-    view.setFloat64(HEAD + 8, life.modifiedAt)
-    view.setBigUint64(HEAD + 16, life.packets)
-    view.setBigUint64(HEAD + 24, life.bytes)
-  })
+  ofKind.set(message.instructions, ending)
+  return ending
+}
+/** null: it has to be done in the longer way. */
+function withShared(message: FlowMod): Uint8Array | null {
+  const ending = endingOf(message)
+  if (ending === null) return null
+  try {
+    const bytes = encodeWithin(HEAD + FLOW, { ...message, instructions: NO_INSTRUCTIONS }, versions[0], ending)
+    bytes[0] = FORM
+    bytes[1] = KIND.flow
+    return bytes
+  } catch (error) {
+    if (error instanceof Unencodable) return null
+    throw error
+  }
 }
 
 export function groupHome({ groupId, groupType, buckets, createdAt }: GroupRecord, cells: readonly number[]): Uint8Array {
@@ -111,7 +154,7 @@ export function readHome(bytes: Uint8Array): Home | null {
   }
 }
 
-function withMessage(kind: number, size: number, message: FlowMod | GroupMod | MeterMod, fill: (view: DataView) => void): Uint8Array {
+function withMessage(kind: number, size: number, message: FlowMod | GroupMod | MeterMod, fill: (view: DataView) => void = () => {}): Uint8Array {
   const [wire] = encodeFirst(message)
   if (wire === undefined) return NOTHING
   const bytes = new Uint8Array(HEAD + size + wire.length)

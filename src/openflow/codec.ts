@@ -146,6 +146,21 @@ export function encodeMessage(message: Message, version: number, xid: number): U
   return [finish(message.type, code, xid, 0)]
 }
 
+/**
+ * One message in a larger whole: behind room for `before` bytes, and with a part of it, its last bytes, given. Throws
+ * Unencodable.
+ */
+export function encodeWithin(before: number, message: Exclude<Message, StatsRequest | StatsReply>, version: number, last: Uint8Array): Uint8Array {
+  writer.reset(version)
+  writer.xid = 0
+  checkVersion(message.type, version)
+  writer.reserve(before + HEADER_SIZE)
+  const code = encodeBody(writer, tableFor(version), message)
+  writer.append(last)
+  header(message.type, code, 0, before)
+  return writer.bytes.slice(0, writer.at)
+}
+
 /** Everything behind the header; gives the type that belongs into it. */
 function encodeBody(w: Writer, table: VersionTable, message: Message): number {
   const found = table.byType.get(message.type)
@@ -195,6 +210,10 @@ function checkVersion(type: MessageType, version: number): void {
 
 /** Completes the header of the message that starts at `start` and copies it out of the writer. */
 function finish(type: MessageType, code: number, xid: number, start: number): Uint8Array {
+  header(type, code, xid, start)
+  return writer.bytes.slice(start, writer.at)
+}
+function header(type: MessageType, code: number, xid: number, start: number): void {
   const length = writer.at - start
   if (length > MAX_MESSAGE) throw new Unencodable(type, 'length', writer.version, `${length} bytes`)
   const { view } = writer
@@ -202,7 +221,6 @@ function finish(type: MessageType, code: number, xid: number, start: number): Ui
   view.setUint8(start + 1, code)
   view.setUint16(start + 2, length)
   view.setUint32(start + 4, xid)
-  return writer.bytes.slice(start, writer.at)
 }
 
 function encodeStats(table: VersionTable, message: StatsRequest | StatsReply, version: number, xid: number): Uint8Array[] {

@@ -1,7 +1,7 @@
 /** Public face of the wire codec. */
 export * from './model.js'
 export * from './model-nicira.js'
-export { type Decoded, decodeMessage, type DecodeResult, encodeMessage } from './codec.js'
+export { type Decoded, decodeMessage, type DecodeResult, encodeMessage, encodeWithin } from './codec.js'
 export { Unencodable, WireError, type WireErrorCode } from './fault.js'
 export { Frame, frameOf, Framer, HEADER_SIZE } from './framer.js'
 export { type CanonicalResult, canonicalMatch, EMPTY_MATCH, fieldOf, matchKey, matchOverlaps, matchSubsumes } from './match.js'

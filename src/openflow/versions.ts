@@ -31,6 +31,14 @@ export function inRange(range: string, version: number): boolean {
 
 /** The value declared for `version`; a declaration with two matching ranges is a mistake of ours. */
 export function pick<T>(ranges: Ranges<T>, version: number): T | undefined {
+  let byVersion = picked.get(ranges)
+  if (byVersion === undefined) picked.set(ranges, byVersion = [])
+  if (!(version in byVersion)) byVersion[version] = find(ranges, version)
+  return byVersion[version] as T | undefined
+}
+const picked = new WeakMap<object, unknown[]>()
+
+function find<T>(ranges: Ranges<T>, version: number): T | undefined {
   let found: T | undefined
   for (const [range, value] of Object.entries(ranges)) {
     if (!inRange(range, version)) continue

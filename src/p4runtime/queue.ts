@@ -219,7 +219,8 @@ export class OperationQueue {
       this.close(error.message)
       return
     }
-    for (const [i, item] of items.entries()) {
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as WriteItem
       const status = statuses?.[i]
       if (status === undefined || status.code === codes.ok) {
         this.#occupancy.record(item.update)
