@@ -19,8 +19,10 @@ type Packet = Pick<Execution, 'frame' | 'tunnelId'>
 export const instanceFields = ({ contract, misses }: Pick<Compiler, 'contract' | 'misses'>): Readonly<Record<string, bigint>> =>
   ({ instance: BigInt(contract.share.index), misses })
 /** Without those that the pipeline's packet_out header does not have. */
-export const knownFields = ({ packetOut }: Contract, fields: Readonly<Record<string, bigint>>): Readonly<Record<string, bigint>> =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => packetOut.has(name)))
+export function knownFields({ packetOut }: Contract, fields: Readonly<Record<string, bigint>>): Readonly<Record<string, bigint>> {
+  for (const name in fields) if (!packetOut.has(name)) return Object.fromEntries(Object.entries(fields).filter(([each]) => packetOut.has(each)))
+  return fields
+}
 
 export class PacketIo {
   readonly #compiler: Pick<Compiler, 'contract' | 'misses'>

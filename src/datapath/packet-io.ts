@@ -91,7 +91,7 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
   }
   const found = checkActions(actions, {
     rules: ctx.capabilities.packetOut, packetOut: true, strict: true,
-    view: conn.version > OF10 ? viewOfPacket(data) : null,
+    view: conn.version > OF10 && actions.some(changesPacket) ? viewOfPacket(data) : null,
     groupExists: (groupId) => ctx.groups.get(groupId) !== undefined,
     hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal,
   })
@@ -115,6 +115,9 @@ export function followedByBuffer(ctx: Context, bufferId: number, requester: Requ
     },
   }
 }
+
+/** What only sends a packet does not depend on what it is. */
+const changesPacket = ({ type }: Action): boolean => type !== 'output' && type !== 'group' && type !== 'set_queue' && type !== 'enqueue'
 
 /** The packet is at hand, so actions are checked against what it is. */
 function viewOfPacket(data: Uint8Array): PacketView {

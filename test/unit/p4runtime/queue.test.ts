@@ -156,10 +156,10 @@ test('entries arrive as they were named', async () => {
   assert.deepEqual([entry?.priority, toNumber(entry?.controllerMetadata), toBigInt(entry?.idleTimeoutNs), hex(entry?.metadata)], [2147483647, 4294967295, 1_500_000_000n, '0102'])
   assert.deepEqual(entry?.action?.action?.params?.map((p) => [p.paramId, hex(p.value)]), [[1, '0100']])
   assert.deepEqual(route?.tableEntry?.match?.map((m) => [m.fieldId, hex(m.lpm?.value), m.lpm?.prefixLen, hex(m.exact?.value)]), [[1, '010200000000', 16, ''], [2, '', undefined, '00']])
-  assert.deepEqual(reset?.tableEntry?.counterData, {})
+  assert.deepEqual({ ...reset?.tableEntry?.counterData ?? { none: true } }, {})
   assert.deepEqual(Object.keys(wildcard?.tableEntry ?? {}).sort(), ['match', 'priority', 'tableId'])
   assert.deepEqual(group?.packetReplicationEngineEntry?.multicastGroupEntry?.replicas?.map((r) => [hex(r.port), r.instance]), [['01ff', 1], ['01', 2]])
-  assert.deepEqual([toNumber(counter?.counterEntry?.index?.index), counter?.counterEntry?.data], [15, {}])
+  assert.deepEqual([toNumber(counter?.counterEntry?.index?.index), { ...counter?.counterEntry?.data ?? { none: true } }], [15, {}])
 })
 
 test('reads see the writes before them and not those after them', async () => {
