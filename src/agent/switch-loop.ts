@@ -10,7 +10,7 @@ import type { Compiler, TargetContents } from '../compiler/index.js'
 import type { Config } from '../config/index.js'
 import { Datapath, type Effect, type FlowView, type Input } from '../datapath/index.js'
 import type { Southbound, SouthboundEvent } from '../p4runtime/index.js'
-import { type Action, NO_BUFFER } from '../openflow/model.js'
+import { type Action, type Message, NO_BUFFER } from '../openflow/model.js'
 import { CellCounts } from './cell-counts.js'
 import { CounterReader } from './counters.js'
 import { Committer } from './commit.js'
@@ -33,6 +33,12 @@ export interface SwitchLoopOptions {
 /** A connection with this many requests or bytes of them waiting is not read until half of them are done. */
 const MAX_BACKLOG = 1024
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024
+/**
+ * Nor is one that sends changes while the target has so many to answer for: it has enough to do, and what is read ahead of it
+ * costs less as bytes than as plans, which would live through collections.
+ */
+const MAX_PENDING = 2048
+const changes: ReadonlySet<Message['type']> = new Set(['flow_mod', 'nx_flow_mod', 'group_mod', 'meter_mod'])
 /** Node's longest timer. */
 const MAX_TIMER_MS = 0x7fffffff
 
@@ -83,7 +89,7 @@ export class SwitchLoop {
       onOpen: ({ id, version, peer, kind, auxiliary }) => this.feed({ kind: 'connected', conn: id, version, connKind: kind, auxiliary, uri: peer }),
       onMessage: (conn, xid, message, raw) => {
         this.feed({ kind: 'message', conn, xid, message, raw })
-        this.#throttle(conn)
+        this.#throttle(conn, message)
       },
       onRefused: (conn, xid, error, reason, raw) => {
         this.#log.warn({ conn, xid, error, reason }, 'request refused: it could not be decoded')
@@ -259,15 +265,20 @@ export class SwitchLoop {
     return this.#datapath.backlog(conn) >= MAX_BACKLOG * part || this.#datapath.backlogBytes(conn) >= MAX_BACKLOG_BYTES * part
   }
 
-  #throttle(conn: number): void {
-    if (!this.#isBehind(conn, 1) || this.#paused.has(conn)) return
+  /** More changes are planned than the target is given at a time; of a target that is away, all that may be held are. */
+  #isAhead(part: number): boolean {
+    return this.#datapath.pendingChanges >= MAX_PENDING * part && this.#datapath.targetState === 'ready'
+  }
+
+  #throttle(conn: number, { type }: Message): void {
+    if (this.#paused.has(conn) || !this.#isBehind(conn, 1) && !(changes.has(type) && this.#isAhead(1))) return
     this.#paused.add(conn)
     this.#channels?.pause(conn)
   }
   #unthrottle(): void {
     if (this.#paused.size === 0) return
     for (const conn of [...this.#paused]) {
-      if (this.#isBehind(conn, 0.5)) continue
+      if (this.#isBehind(conn, 0.5) || this.#isAhead(0.5)) continue
       this.#paused.delete(conn)
       this.#channels?.resume(conn)
     }

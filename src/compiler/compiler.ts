@@ -47,6 +47,8 @@ export class Compiler implements Pipeline {
   readonly #counted = new Map<number, Map<number, CompiledFlow>>()
   /** Plans without an answer. Those made before a reset are no longer among them. */
   readonly #open = new Set<Plan>()
+  /** Of the plan that is being made. */
+  readonly #dying = new Set<Handle>()
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
 
@@ -66,7 +68,8 @@ export class Compiler implements Pipeline {
 
   plan(changes: readonly Change[], after?: Plan): CompiledPlan | Refusal {
     const planning = new Planning(after as CompiledPlan | undefined)
-    const dying = new Set<Handle>()
+    const dying = this.#dying
+    dying.clear()
     try {
       this.#prepare(planning)
       // What ports say of misses is known before the ports are written, so that they are written once.
