@@ -3,7 +3,7 @@
  * controller does not read. Misses have a queue and a rate of their own, so that unknown flows do not displace what a flow
  * sends on purpose; both as in Open vSwitch (controller_rate_limit, controller_burst_limit).
  */
-import type { Millis } from '../base/clock.js'
+import { earliest, type Millis } from '../base/clock.js'
 import { FairQueue } from '../base/fair-queue.js'
 import type { FairQueueBounds } from '../base/fair-queue.js'
 import { TokenBucket } from '../base/token-bucket.js'
@@ -53,16 +53,12 @@ export class PacketInScheduler {
 
   /** The next that may leave now. */
   take(now: Millis): PacketIn | null {
-    for (const { queue, bucket } of [this.#misses, this.#others]) {
-      if (queue.length > 0 && (bucket === null || bucket.take(now))) return queue.shift() ?? null
-    }
-    return null
+    return takeFrom(this.#misses, now) ?? takeFrom(this.#others, now)
   }
 
   /** How long until one may leave, after take() has said that none may now; null = none waits. */
   get wait(): Millis | null {
-    const waits = [this.#misses, this.#others].flatMap(({ queue, bucket }) => (queue.length === 0 ? [] : [bucket?.wait ?? 0]))
-    return waits.length === 0 ? null : Math.min(...waits)
+    return earliest(waitOf(this.#misses), waitOf(this.#others))
   }
 
   /** Takes out all that wait. */
@@ -75,6 +71,10 @@ export class PacketInScheduler {
     this.#others.queue.clear()
   }
 }
+
+const takeFrom = ({ queue, bucket }: Scheduler, now: Millis): PacketIn | null =>
+  queue.length > 0 && (bucket === null || bucket.take(now)) ? queue.shift() ?? null : null
+const waitOf = ({ queue, bucket }: Scheduler): Millis | null => queue.length === 0 ? null : bucket?.wait ?? 0
 
 /** 0 where the message does not tell. */
 export const inPort = ({ match }: PacketIn): number => Number(match.find(({ field }) => field === 'in_port')?.value ?? 0n)

@@ -81,6 +81,9 @@ export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedT
   }
 }
 
+/** Far fewer than may be under way. */
+const tellAfter = 256
+
 interface Waiting { resolve(value: unknown): void; reject(error: RpcError): void }
 
 class WorkerLink {
@@ -93,6 +96,8 @@ class WorkerLink {
   private readonly waiting = new Map<number, Waiting>()
   private readonly streams = new Map<number, P4RuntimeStreamListener>()
   private readonly unsent = new Map<number, MessageWriter<p4.v1.IStreamMessageRequest>>()
+  /** Messages of a stream, or frames (null), that have been dealt with since that was last told. */
+  private readonly untold = new Map<number | null, number>()
   private frames: { port: number; frame: Uint8Array<ArrayBuffer> }[] = []
   private nextId = 1
   private isOver = false
@@ -232,21 +237,29 @@ class WorkerLink {
       case 'messages': {
         const listener = this.streams.get(message.stream)
         const count = readMessages(p4.v1.StreamMessageResponse, message.bytes, each => listener?.onMessage(each))
-        this.post({ kind: 'taken', stream: message.stream, count })
+        this.taken(message.stream, count)
         break
       }
       case 'ended': {
         const listener = this.streams.get(message.stream)
         this.streams.delete(message.stream)
+        this.untold.delete(message.stream)
         listener?.onEnd(message.failure === null ? null : toError(message.failure))
         break
       }
       case 'frames':
         for (const { port, frame } of message.frames) this.local?.send(port, frame)
-        this.post({ kind: 'taken', stream: null, count: message.frames.length })
+        this.taken(null, message.frames.length)
         break
       case 'log': this.log[message.level](message.fields, message.message)
     }
+  }
+
+  /** Told now and then: each message wakes the other thread, which only wants to know that we follow. */
+  private taken(stream: number | null, more: number): void {
+    const count = (this.untold.get(stream) ?? 0) + more
+    this.untold.set(stream, count < tellAfter ? count : 0)
+    if (count >= tellAfter) this.post({ kind: 'taken', stream, count })
   }
 
   private settle(id: number): Waiting | undefined {
