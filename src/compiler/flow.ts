@@ -10,7 +10,7 @@ import type { Executions, ListContext, Tail } from './execution.js'
 import { cellParameter } from './flow-cells.js'
 import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
-import type { NamedAction, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedAction, NamedParam, NamedTableEntry, NamedUpdate } from './ir.js'
 import { checkMatch, compileMatch, targetPriority } from './match.js'
 import { meterFirst } from './metered.js'
 import type { MeterTables } from './meters.js'
@@ -56,11 +56,15 @@ export class CompiledFlow {
     const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
     return {
       kind: 'table', table: table.table, match: table.fixed.length === 0 ? compileMatch(match, table) : [...table.fixed, ...compileMatch(match, table)], priority: targetPriority(priority),
-      action: flowParam === null ? { name, params } : { name, params, own: { name: flowParam, value: BigInt(id) } },
+      action: flowParam === null ? { name, params } : actionOf(name, params, { name: flowParam, value: BigInt(id) }, params === shared),
       idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
   }
 }
+
+/** A list that other entries have too is told apart from what this one has of its own. */
+const actionOf = (name: string, params: readonly NamedParam[], own: NamedParam, isShared: boolean): NamedAction =>
+  isShared ? { name, params, own } : { name, params: [own, ...params] }
 
 /** An update of a flow's home entry. While it is under way it is no more than the flow: the entry is made when it is asked for. */
 export class FlowUpdate implements PlannedUpdate {
