@@ -6,6 +6,7 @@ import { Meter, PortConfig, type GroupFeatures, type Message, type PacketIn } fr
 import { flowMessage, groupMessage, type ModelCase } from './case.js'
 import { meterMessage } from './meters.js'
 import { beyondFeatures, partsOfFlow, partsOfGroup, referredGroups } from './limits.js'
+import { NO_HABITS } from './habits.js'
 import type { ModelPacket } from './packets.js'
 import { emptySwitch, type Hint, type ModelRig } from './rig.js'
 import { outcomes, type ModelFlow, type ModelGroup, type ModelSwitch, type Outcome, type SentPacketIn } from './switch.js'
@@ -14,8 +15,10 @@ import { outcomes, type ModelFlow, type ModelGroup, type ModelSwitch, type Outco
 export class Tally {
   cases = 0
   packets = 0
-  /** With more permissible outcomes than are looked at. */
+  /** With more permissible outcomes than are looked at, or beyond what Open vSwitch follows. */
   skippedPackets = 0
+  /** Of which the text has another outcome than the habits of the switch. */
+  byHabit = 0
   readonly compared = new Map<string, number>()
   readonly refused = new Map<string, Map<string, number>>()
 
@@ -42,10 +45,11 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
   for (const packet of wanted.packets.filter(({ inPort }) => isReceived(sw, inPort))) {
     const permissible = outcomes(sw, packet.inPort, packet.frame)
     // Not put in at all, so that what came of the others can be told.
-    if (permissible === null) {
+    if (permissible === null || rig.habits !== undefined && permissible.some(({ isBeyondOpenVSwitch }) => isBeyondOpenVSwitch)) {
       tally.skippedPackets++
       continue
     }
+    if (rig.habits !== undefined && !sameOutcomes(permissible, outcomes({ ...sw, habits: NO_HABITS }, packet.inPort, packet.frame) ?? [])) tally.byHabit++
     packets.push(packet)
     expected.push(permissible)
     // The switch may be in this thread, and has echo requests to answer.
@@ -105,7 +109,7 @@ async function install(rig: ModelRig, wanted: ModelCase, tally: Tally): Promise<
     else {
       const beyond = beyondGroupFeatures(group, rig.groupFeatures, rig)
       const dependsOnRefused = group.buckets.some(({ actions, watchGroup }) => referredGroups(actions).some(isMissing) || watchGroup !== 0xffffffff && isMissing(watchGroup))
-      if (beyond.length === 0 && !dependsOnRefused && !isLimit(error)) return { kind: `group refused ${error}`, packet: null, text: `group ${group.groupId} is refused with ${error}, and asks for nothing that the features do not have` }
+      if (beyond.length === 0 && !dependsOnRefused && !isLimit(rig, error)) return { kind: `group refused ${error}`, packet: null, text: `group ${group.groupId} is refused with ${error}, and asks for nothing that the features do not have` }
       for (const part of beyond.length > 0 ? beyond : dependsOnRefused ? ['(refers to a refused group)'] : [`group ${group.groupType}`]) tally.refuse(part, error)
     }
   }
@@ -120,14 +124,14 @@ async function install(rig: ModelRig, wanted: ModelCase, tally: Tally): Promise<
     if (table === undefined) return { kind: 'table', packet: null, text: `the switch has no table ${flow.tableId}` }
     const beyond = beyondFeatures(partsOfFlow(flow), table)
     const dependsOnRefused = referredGroups([...flow.instructions.apply ?? [], ...flow.instructions.write ?? []]).some(isMissing)
-    if (beyond.length === 0 && !dependsOnRefused && !isLimit(error)) return { kind: `flow refused ${error}`, packet: null, text: `the flow table=${flow.tableId} priority=${flow.priority} is refused with ${error}, and asks for nothing that the table features do not have` }
+    if (beyond.length === 0 && !dependsOnRefused && !isLimit(rig, error)) return { kind: `flow refused ${error}`, packet: null, text: `the flow table=${flow.tableId} priority=${flow.priority} is refused with ${error}, and asks for nothing that the table features do not have` }
     for (const part of beyond.length > 0 ? beyond : dependsOnRefused ? ['(refers to a refused group)'] : ['(limit)']) tally.refuse(part, error)
   }
-  return { sw: { ports: wanted.ports, groups, flows, meters } }
+  return { sw: { ports: wanted.ports, groups, flows, meters, habits: rig.habits ?? NO_HABITS } }
 }
 
 /** OFPFMFC_TABLE_FULL, OFPGMFC_OUT_OF_GROUPS, OUT_OF_BUCKETS, CHAINING_UNSUPPORTED: a size, which no feature tells. */
-const isLimit = (error: string): boolean => ['5/1', '6/3', '6/4', '6/5'].includes(error)
+const isLimit = (rig: ModelRig, error: string): boolean => ['5/1', '6/3', '6/4', '6/5', ...rig.limits ?? []].includes(error)
 
 function beyondGroupFeatures(group: ModelGroup, features: GroupFeatures, rig: ModelRig): string[] {
   const settable = rig.tables[0]?.applySetField ?? []
@@ -142,6 +146,7 @@ function beyondGroupFeatures(group: ModelGroup, features: GroupFeatures, rig: Mo
 // ---- counters ----
 
 async function compareCounters(rig: ModelRig, sw: ModelSwitch, chosen: readonly Outcome[], areGroupsKnown: boolean): Promise<Difference | null> {
+  await rig.beforeCounters()
   const { flows } = await rig.client.stats({ kind: 'flow', tableId: 0xff, outPort: 0xffffffff, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] })
   const count = <T>(of: (outcome: Outcome) => readonly T[], wanted: T): number => chosen.reduce((sum, outcome) => sum + of(outcome).filter((each) => each === wanted).length, 0)
   for (const flow of sw.flows) {
@@ -182,6 +187,8 @@ async function compareMeters(rig: ModelRig, sw: ModelSwitch, count: <T>(of: (out
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((each, i) => each === b[i])
 const framesOf = ({ sent }: Outcome): string[] => sent.map(({ port, frame }) => `${port} ${hex(frame)}`).sort()
+const sameOutcomes = (a: readonly Outcome[], b: readonly Outcome[]): boolean =>
+  same(a.map((outcome) => String([framesOf(outcome), packetInsOf(outcome)])).sort(), b.map((outcome) => String([framesOf(outcome), packetInsOf(outcome)])).sort())
 const packetInsOf = ({ packetIns }: Outcome): string[] => packetIns.map(modelPacketIn).sort()
 
 const packetInText = (reason: string, tableId: number, cookie: bigint, inPort: bigint | number, metadata: bigint, tunnelId: bigint, frame: Uint8Array): string =>

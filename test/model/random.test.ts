@@ -1,8 +1,10 @@
 /**
  * Random flow tables, groups and frames over the whole of OpenFlow 1.3: the switch must do what the model does, to the
- * byte. What the switch refuses is counted, by part and error, and printed.
+ * byte. What the switch refuses is counted, by part and error, and printed. The same cases are given to the embedded target,
+ * to BMv2, and to Open vSwitch for what it supports, with the model following its habits (habits.ts).
  *
- * OFSWITCHD_MODEL_CASES=500   how many cases (default 2000), of 20 packets; OFSWITCHD_MODEL_BMV2_CASES on BMv2 (default 60)
+ * OFSWITCHD_MODEL_CASES=500   how many cases (default 2000), of 20 packets; OFSWITCHD_MODEL_BMV2_CASES on BMv2 (default 60),
+ *                             OFSWITCHD_MODEL_OVS_CASES on Open vSwitch (default 1000)
  * OFSWITCHD_MODEL_FIRST=2001  the seed of the first one (default 1); for shards and long runs
  * OFSWITCHD_MODEL_SEED=17     only the case with this seed
  */
@@ -10,8 +12,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { whyNoBmv2 } from '../unit/target/bmv2.js'
 import { startBmv2Rig } from './bmv2-rig.js'
-import { caseToText, generateCase } from './case.js'
-import { compare, Tally } from './compare.js'
+import { caseToText, generateCase, type ModelCase } from './case.js'
+import { compare, Tally, type Difference } from './compare.js'
+import { forOpenVSwitch, startOvsRig, whyNoOpenVSwitch } from './ovs-rig.js'
 import { report } from './report.js'
 import { PORTS, startModelRig, type ModelRig } from './rig.js'
 import { shrink } from './shrink.js'
@@ -25,15 +28,24 @@ const PACKETS = 20
 const MOST_SHOWN = 5
 const SHRINK_MS = 10_000
 
+/** What of a case a subject gets. */
+const whole = (wanted: ModelCase): ModelCase => wanted
+
 const subjects = [
-  { name: 'the embedded target', skip: false as const, start: startModelRig, count },
-  { name: 'BMv2', skip: whyNoBmv2(), start: startBmv2Rig, count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1 },
+  { name: 'the switch on the embedded target', skip: false as const, start: startModelRig, count, part: whole },
+  { name: 'the switch on BMv2', skip: whyNoBmv2(), start: startBmv2Rig, count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1, part: whole },
+  { name: 'Open vSwitch', skip: whyNoOpenVSwitch(), start: startOvsRig, count: single === undefined ? number('OFSWITCHD_MODEL_OVS_CASES', 1000) : 1, part: forOpenVSwitch },
 ]
 
 for (const subject of subjects)
-  describe(`the model = the switch on ${subject.name}`, { skip: subject.skip }, () => {
+  describe(`the model = ${subject.name}`, { skip: subject.skip }, () => {
     let rig: ModelRig
     const tally = new Tally()
+    /** Open vSwitch works from a cache, and now and then misses a copy or a count: what it does once it has to do again. */
+    const looked = async (wanted: ModelCase): Promise<Difference | null> => {
+      const difference = await compare(rig, wanted, tally)
+      return difference !== null && rig.habits !== undefined ? await compare(rig, wanted, tally) : difference
+    }
     before(async () => { rig = await subject.start() })
     after(async () => { await rig.close() })
 
@@ -41,8 +53,8 @@ for (const subject of subjects)
       const failed: number[] = []
       const shown: string[] = []
       for (let seed = first; seed < first + subject.count; seed++) {
-        const wanted = generateCase(seed, PACKETS, PORTS)
-        const difference = await compare(rig, wanted, tally)
+        const wanted = subject.part(generateCase(seed, PACKETS, PORTS))
+        const difference = await looked(wanted)
         if (difference === null) continue
         failed.push(seed)
         if (shown.length >= MOST_SHOWN) continue

@@ -7,5 +7,5 @@ export function report(tally: Tally): string[] {
     const errors = [...tally.refused.get(name) ?? []].map(([error, times]) => `${times} refused with ${error}`)
     return `${name.padEnd(32)}${String(tally.compared.get(name) ?? 0).padStart(8)} compared${errors.map((text) => `, ${text}`).join('')}`
   })
-  return [`${tally.cases} cases, ${tally.packets} packets compared, ${tally.skippedPackets} with too many permissible outcomes`, ...rows]
+  return [`${tally.cases} cases, ${tally.packets} packets compared, ${tally.skippedPackets} left out, ${tally.byHabit} where the text says otherwise`, ...rows]
 }

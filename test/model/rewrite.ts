@@ -4,7 +4,8 @@
  */
 import type { OxmName } from '../../src/openflow/model.js'
 import { withChecksums, withHeaderChecksum } from './checksums.js'
-import { placeOf, readBits, writeBits, type Place } from './fields.js'
+import { placeOf, readBits, valueOf, writeBits, type Place } from './fields.js'
+import { NO_HABITS, type Habits } from './habits.js'
 import { parse, type Headers } from './headers.js'
 
 type Frame = Uint8Array
@@ -21,8 +22,10 @@ function withBits(frame: Frame, place: Place | null, value: bigint): Frame {
 }
 
 /** `value` of vlan_vid comes with OFPVID_PRESENT, which is not a bit of the frame. OF 1.3.5 §7.2.3.8 */
-export function setField(frame: Frame, field: OxmName, value: bigint, mask: bigint | null = null): Frame {
-  const place = placeOf(parse(frame), field)
+export function setField(frame: Frame, field: OxmName, value: bigint, mask: bigint | null = null, habits: Habits = NO_HABITS): Frame {
+  const h = parse(frame)
+  if (field === 'vlan_vid' && h.tags.length === 0 && habits.has('vidMakesTag')) return setField(pushVlan(frame, 0x8100), field, value, mask)
+  const place = placeOf(h, field)
   if (place === null) return frame
   const all = (1n << BigInt(place.bits)) - 1n
   const bits = (mask ?? all) & all
@@ -30,10 +33,10 @@ export function setField(frame: Frame, field: OxmName, value: bigint, mask: bigi
 }
 
 /** VID and PCP are those of the tag it goes in front of. OF 1.3.5 §5.12.1 (docs/adr/0010) */
-export function pushVlan(frame: Frame, ethertype: number): Frame {
+export function pushVlan(frame: Frame, ethertype: number, habits: Habits = NO_HABITS): Frame {
   const h = parse(frame)
   if (h.typeAt < 0) return frame
-  const outer = h.tags[0]
+  const outer = habits.has('freshTag') ? undefined : h.tags[0]
   const control = outer === undefined ? 0 : Number(readBits(frame, { bit: (outer + 2) * 8, bits: 16 })) & ~0x1000
   return insert(frame, 12, [...bytesOf(ethertype, 2), ...bytesOf(control, 2)])
 }
@@ -49,19 +52,27 @@ const withType = (frame: Frame, h: Headers, ethertype: number): Frame => {
 }
 
 /** Behind the tags; label and TC are those of the label it goes in front of, the TTL is of that label or of the IP header. */
-export function pushMpls(frame: Frame, ethertype: number): Frame {
+export function pushMpls(frame: Frame, ethertype: number, habits: Habits = NO_HABITS): Frame {
   const h = parse(frame)
   if (h.typeAt < 0) return frame
   const outer = h.labels[0]
   const entry = outer === undefined
-    ? [0, 0, 1, ttlAt(h) < 0 ? 0 : frame[ttlAt(h)] ?? 0]
+    ? firstLabel(frame, h, habits)
     : [...frame.subarray(outer, outer + 4)].map((byte, i) => (i === 2 ? byte & 0xfe : byte))
   return insert(withType(frame, h, ethertype), h.payloadAt, entry)
 }
 
-export function popMpls(frame: Frame, ethertype: number): Frame {
+function firstLabel(frame: Frame, h: Headers, habits: Habits): number[] {
+  const ttl = ttlAt(h) < 0 ? 0 : frame[ttlAt(h)] ?? 0
+  if (!habits.has('freshLabel')) return [0, 0, 1, ttl]
+  const dscp = Number(valueOf(frame, h, { inPort: 0, metadata: 0n, tunnelId: 0n }, 'ip_dscp'))
+  return [0, 0, (h.ethType === 0x86dd ? 0x20 : 0) | ((dscp & 7) << 1) | 1, ttl === 0 ? 64 : ttl]
+}
+
+export function popMpls(frame: Frame, ethertype: number, habits: Habits = NO_HABITS): Frame {
   const h = parse(frame)
-  return h.labels.length === 0 ? frame : remove(withType(frame, h, ethertype), h.payloadAt, 4)
+  const count = habits.has('wholeStack') && ethertype !== 0x8847 && ethertype !== 0x8848 ? h.labels.length : 1
+  return h.labels.length === 0 ? frame : remove(withType(frame, h, ethertype), h.payloadAt, 4 * count)
 }
 
 /**

@@ -14,6 +14,7 @@ import { BucketId, Group, Meter, NO_BUFFER, Port, SAME_ASYNC, type GroupFeatures
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
 import type { P4RuntimeService } from '../../src/p4proto/service.js'
 import { firstClient, flowMod, type OpenFlowClient } from '../support/switch-rig.js'
+import type { Habits } from './habits.js'
 import type { ModelPacket } from './packets.js'
 import type { ModelPort } from './switch.js'
 
@@ -52,6 +53,12 @@ export interface ModelRig {
   /** What came out for each of the frames; a switch that takes its time is waited for until so much has come. */
   play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly (readonly OutputFrame[])[]>
   setLink(port: number, up: boolean): void
+  /** Before statistics are asked for. */
+  beforeCounters(): Promise<void>
+  /** What it does otherwise than the model, whose rules the model is to follow with it. */
+  readonly habits?: Habits
+  /** Errors that say what it has no room for, beside those that every switch has. */
+  readonly limits?: readonly string[]
   /** Everything that was asked for before has happened; returns the packet-ins since the last call. */
   packetIns(): Promise<readonly PacketIn[]>
   /** Errors by index of the message, as `type/code`. */
@@ -90,9 +97,23 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
     },
   })
   const { client } = await firstClient(agent)
+  const { tables } = await client.stats({ kind: 'table_features', tables: [] })
+  return await rigOf(client, {
+    tables, isPatient: target.packetInCount() === null, packetInCount: () => target.packetInCount(), play: (packets, hints, controller) => target.play(packets, hints, controller),
+    setLink: (port, up) => { links.set(port, up) }, beforeCounters: async () => { /* the target counts at once */ },
+    close: async () => {
+      client.close()
+      await agent.close()
+    },
+  })
+}
+
+/** What is different from switch to switch. */
+type Subject = Pick<ModelRig, 'tables' | 'isPatient' | 'setLink' | 'beforeCounters' | 'close'> & Pick<PlayedTarget, 'play' | 'packetInCount'>
+
+export async function rigOf(client: OpenFlowClient, subject: Subject): Promise<ModelRig> {
   client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff })
   client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [7, 0], portStatus: [7, 0], flowRemoved: [15, 0] })
-  const { tables } = await client.stats({ kind: 'table_features', tables: [] })
   const groupFeatures = await client.stats({ kind: 'group_features' })
   const described = await client.stats({ kind: 'port_desc', portNo: Port.ANY })
   /** Packet-ins of the target so far. */
@@ -100,7 +121,7 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
   const configured = new Map<number, number>()
   const flush = async (): Promise<void> => { assert.equal((await client.request({ type: 'barrier_request' })).type, 'barrier_reply') }
   return {
-    client, tables, groupFeatures, isPatient: target.packetInCount() === null,
+    client, groupFeatures, tables: subject.tables, isPatient: subject.isPatient, setLink: subject.setLink, beforeCounters: subject.beforeCounters, close: subject.close,
     portMods: (wanted) => wanted.flatMap(({ portNo, config: flags }): Message[] => {
       if ((configured.get(portNo) ?? 0) === flags) return []
       configured.set(portNo, flags)
@@ -119,13 +140,12 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
         },
       }
       client.onHeard = () => controller.onHeard()
-      return await target.play(packets, hints, controller)
+      return await subject.play(packets, hints, controller)
     },
-    setLink: (port, up) => { links.set(port, up) },
     packetIns: async () => {
       await flush()
       // A barrier reply may overtake packet-ins that wait for their port's turn; the target has counted how many there are.
-      const count = target.packetInCount()
+      const count = subject.packetInCount()
       const wanted = (count ?? 0) - known
       known = count ?? 0
       await client.waitFor(() => client.messages('packet_in').length >= wanted, 2000).catch(() => { /* those that came are compared */ })
@@ -138,10 +158,6 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
       await flush()
       return new Map(client.heard.flatMap(({ xid, message }) => (message.type === 'peer_error' && xids.includes(xid)
         ? [[xids.indexOf(xid), `${message.errorType}/${message.code}`] as const] : [])))
-    },
-    close: async () => {
-      client.close()
-      await agent.close()
     },
   }
 }

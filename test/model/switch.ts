@@ -7,6 +7,7 @@
  */
 import { Group, Port, PortConfig, type Action, type Bucket, type GroupType, type Instructions, type Match, type PacketInReason } from '../../src/openflow/model.js'
 import { type PipelineFields, valueOf } from './fields.js'
+import { isFollowed, isSeenByOpenVSwitch, NO_HABITS, type Habits } from './habits.js'
 import { parse } from './headers.js'
 import { appliedBand, raisedPrecedence, type ModelMeter } from './meters.js'
 import * as rewrite from './rewrite.js'
@@ -17,7 +18,7 @@ export type ModelBucket = Omit<Bucket, 'bucketId'>
 export interface ModelGroup { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly ModelBucket[] }
 /** `config` has the bits of OFPPC_*. */
 export interface ModelPort { readonly portNo: number; readonly config: number; readonly linkUp: boolean }
-export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[]; readonly meters?: readonly ModelMeter[] }
+export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[]; readonly meters?: readonly ModelMeter[]; readonly habits?: Habits }
 
 export interface SentFrame { readonly port: number; readonly frame: Uint8Array; readonly queueId: number | null }
 export interface SentPacketIn {
@@ -33,6 +34,8 @@ export interface Outcome {
   readonly buckets: readonly string[]
   readonly meters: readonly number[]
   readonly bands: readonly string[]
+  /** Something was done to a frame that Open vSwitch does not follow (habits.ts). */
+  readonly isBeyondOpenVSwitch: boolean
 }
 
 /** More than these permissible outcomes are not looked at: null. */
@@ -85,39 +88,57 @@ class Run implements Outcome {
   readonly buckets: string[] = []
   readonly meters: number[] = []
   readonly bands: string[] = []
+  isBeyondOpenVSwitch = false
   /** Choices that have not been followed. */
   readonly open: number[][] = []
   readonly #sw: ModelSwitch
   readonly #given: readonly number[]
   readonly #made: number[] = []
   readonly #inPort: number
+  readonly #habits: Habits
+  readonly #set = new Map<string, Action>()
+  #hasPushedLabel = false
 
   constructor(sw: ModelSwitch, choices: readonly number[], inPort: number) {
     this.#sw = sw
     this.#given = choices
     this.#inPort = inPort
+    this.#habits = sw.habits ?? NO_HABITS
   }
 
   /** OF 1.3.5 §5.1: from the first table on. */
   receive(frame: Uint8Array): void {
     const packet: Packet = { frame, metadata: 0n, tunnelId: 0n, queueId: null }
-    const set = new Map<string, Action>()
+    const set = this.#set
+    let ofSet: Origin | null = null
     for (let table: number | null = 0; table !== null;) {
       const flow = this.#lookup(table, packet)
-      if (flow === undefined) return // dropped, without its action set. OF 1.3.5 §5.4
+      if (flow === undefined) {
+        // Dropped, without its action set. OF 1.3.5 §5.4
+        if (ofSet !== null && this.#habits.has('setAfterMiss')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
+        return
+      }
       this.flows.push(flow)
       const { meter, apply, clear, write, writeMetadata, gotoTable } = flow.instructions
       const origin: Origin = { tableId: table, cookie: flow.cookie, isMiss: isTableMiss(flow) }
+      if (ofSet === null || !this.#habits.has('setOfFirstTable')) ofSet = { ...origin, isMiss: false }
       // In this order, whatever the order in the message. OF 1.3.5 §5.9
       if (meter !== null && !this.#measure(packet, meter)) return
       // A packet whose TTL has run out is rejected: nothing more becomes of it (docs/adr/0015).
-      if (apply !== null && !this.#execute(packet, apply, origin, false)) return
+      if (apply !== null && !this.#execute(packet, apply, origin, false)) {
+        if (this.#habits.has('setAfterTtl')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
+        return
+      }
       if (clear) set.clear()
       for (const action of write ?? []) set.set(slotOf(action), action)
       if (writeMetadata !== null) packet.metadata = (packet.metadata & ~writeMetadata.mask) | (writeMetadata.value & writeMetadata.mask)
-      if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), { ...origin, isMiss: false }, true)
+      if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
       table = gotoTable
     }
+  }
+
+  #look({ frame }: Packet): void {
+    if (!isSeenByOpenVSwitch(frame)) this.isBeyondOpenVSwitch = true
   }
 
   /** False: the packet is dropped. OF 1.3.5 §5.7 */
@@ -137,6 +158,7 @@ class Run implements Outcome {
   }
 
   #lookup(table: number, packet: Packet): ModelFlow | undefined {
+    this.#look(packet)
     const h = parse(packet.frame)
     const pipeline: PipelineFields = { inPort: this.#inPort, metadata: packet.metadata, tunnelId: packet.tunnelId }
     const matches = (flow: ModelFlow): boolean => flow.match.every(({ field, value, mask }) => {
@@ -148,19 +170,25 @@ class Run implements Outcome {
 
   /** False: a TTL has run out, and the list ended there. OF 1.3.5 §5.11, §5.12 */
   #execute(packet: Packet, actions: readonly Action[], origin: Origin, inSet: boolean): boolean {
+    if (inSet && this.#habits.has('setNeedsOutput') && !actions.some(({ type }) => type === 'output' || type === 'group')) return true
     for (const action of actions) {
+      this.#look(packet)
+      // Open vSwitch parses again, with an assertion that a pending action set can violate, and not after its own push.
+      if (action.type === 'pop_mpls' && (this.#hasPushedLabel || inSet || this.#set.size > 0)) this.isBeyondOpenVSwitch = true
+      if (action.type === 'push_mpls') this.#hasPushedLabel = true
+      if (!isFollowed(action, packet.frame)) this.isBeyondOpenVSwitch = true
       switch (action.type) {
         case 'output': this.#output(packet, action.port, origin); break
         case 'group': this.#group(packet, action.groupId, origin); break
         case 'set_queue': packet.queueId = action.queueId; break
         case 'set_field':
           if (action.field === 'tunnel_id') packet.tunnelId = action.mask === null ? action.value : (packet.tunnelId & ~action.mask) | action.value
-          else packet.frame = rewrite.setField(packet.frame, action.field, action.value, action.mask)
+          else packet.frame = rewrite.setField(packet.frame, action.field, action.value, action.mask, this.#habits)
           break
-        case 'push_vlan': packet.frame = rewrite.pushVlan(packet.frame, action.ethertype); break
+        case 'push_vlan': packet.frame = rewrite.pushVlan(packet.frame, action.ethertype, this.#habits); break
         case 'pop_vlan': packet.frame = rewrite.popVlan(packet.frame); break
-        case 'push_mpls': packet.frame = rewrite.pushMpls(packet.frame, action.ethertype); break
-        case 'pop_mpls': packet.frame = rewrite.popMpls(packet.frame, action.ethertype); break
+        case 'push_mpls': packet.frame = rewrite.pushMpls(packet.frame, action.ethertype, this.#habits); break
+        case 'pop_mpls': packet.frame = rewrite.popMpls(packet.frame, action.ethertype, this.#habits); break
         case 'push_pbb': packet.frame = rewrite.pushPbb(packet.frame, action.ethertype); break
         case 'pop_pbb': packet.frame = rewrite.popPbb(packet.frame); break
         case 'set_nw_ttl': packet.frame = rewrite.setNwTtl(packet.frame, action.ttl); break
@@ -168,6 +196,7 @@ class Run implements Outcome {
         case 'copy_ttl_out': packet.frame = rewrite.copyTtlOut(packet.frame); break
         case 'copy_ttl_in': packet.frame = rewrite.copyTtlIn(packet.frame); break
         case 'dec_nw_ttl': case 'dec_mpls_ttl': {
+          if (action.type === 'dec_mpls_ttl' && this.#habits.has('listEndsWithoutLabel') && parse(packet.frame).labels.length === 0) return false
           const decremented = action.type === 'dec_nw_ttl' ? rewrite.decNwTtl(packet.frame) : rewrite.decMplsTtl(packet.frame)
           if (decremented === null) {
             this.#packetIn(packet, 'invalid_ttl', origin)
@@ -179,6 +208,7 @@ class Run implements Outcome {
         default: throw new Error(`the model has no ${action.type}${inSet ? ' in action sets' : ''}`)
       }
     }
+    this.#look(packet)
     return true
   }
 
@@ -204,7 +234,7 @@ class Run implements Outcome {
 
   #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, { tableId, cookie }: Origin): void {
     const port = this.#sw.ports.find((each) => each.portNo === this.#inPort)
-    if (port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0) return
+    if (port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
     this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame })
   }
 
@@ -212,9 +242,11 @@ class Run implements Outcome {
   #group(packet: Packet, groupId: number, origin: Origin): void {
     const group = this.#sw.groups.find((each) => each.groupId === groupId)
     if (group === undefined) return
+    // The hash is another reason for Open vSwitch to parse again; it then forgets that the packet was a table-miss.
+    if (group.groupType === 'select' && (origin.isMiss || this.#set.size > 0)) this.isBeyondOpenVSwitch = true
     const taken = this.#bucketsOf(group)
-    // A packet that no bucket takes is not counted; the text leaves it open, Open vSwitch has it so.
-    if (taken.length > 0) this.groups.push(groupId)
+    // A packet that no bucket takes is not counted; the text leaves it open, Open vSwitch has it so but for ALL.
+    if (taken.length > 0 || (group.groupType === 'all' && this.#habits.has('emptyGroupCounts'))) this.groups.push(groupId)
     for (const index of taken) {
       const bucket = group.buckets[index]
       if (bucket === undefined) continue

@@ -79,7 +79,15 @@ export class OpenFlowClient {
     return reply.body as Extract<StatsReplyBody, { kind: Kind }>
   }
 
-  async waitFor(wanted: (received: Received) => boolean, timeoutMs = 30_000): Promise<Received> {
+  /** All parts of a reply that may come in several. */
+  async allStats<Kind extends StatsReplyBody['kind']>(body: Extract<StatsRequestBody, { kind: Kind }>): Promise<readonly Extract<StatsReplyBody, { kind: Kind }>[]> {
+    const asked = this.send({ type: 'stats_request', more: false, body })
+    const last = await this.waitFor(({ xid, message }) => xid === asked && !(message.type === 'stats_reply' && message.more))
+    assert.equal(last.message.type, 'stats_reply')
+    return this.heard.filter(({ xid }) => xid === asked).flatMap(({ message }) => (message.type === 'stats_reply' ? [message.body as Extract<StatsReplyBody, { kind: Kind }>] : []))
+  }
+
+  async waitFor(wanted: (received: Received) => boolean, timeoutMs = 60_000): Promise<Received> {
     const heard = this.heard.find(wanted)
     if (heard !== undefined) return heard
     return await new Promise((resolve, reject) => {
