@@ -37,8 +37,8 @@ export function isSeenByOpenVSwitch(frame: Uint8Array): boolean {
 
 /**
  * Whether Open vSwitch does to this frame what the action says. It writes to IP headers and labels that the type speaks of and
- * that are not there, and to the checksums of transport headers that are not there, and not to those behind extension headers; puts the type of MPLS in the place of an
- * 802.3 length, forgets another type of MPLS, and does not look for labels below the last one.
+ * that are not there, and to checksums of transport headers that are not there, not to those behind extension headers; it puts
+ * the type of MPLS in the place of an 802.3 length, forgets another type of MPLS, and does not look for labels below the last.
  */
 export function isFollowed(action: Action, frame: Uint8Array): boolean {
   const { ethType, tags, typeAt, arpAt, ipv4At, ipv6At, labels, proto, transport, fragment, extensions } = parse(frame)
