@@ -52,7 +52,8 @@ control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t 
       if (m.emission.group != 0) { groups.apply(h, m); }
       else if (m.emission.normal == 1) { normal.apply(h, m); }
       if (m.emission.multicast != 0) { s.mcast_grp = m.emission.multicast; }
-      else if (m.emission.to_in_port == 1) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; }
+      // A packet-out may come from no port, to which nothing goes back.
+      else if (m.emission.to_in_port == 1) { if (m.in_port_hw != 0) { s.egress_spec = m.in_port_hw; m.in_port_allowed = 1; } }
       else if (m.emission.port != 0) { s.egress_spec = m.emission.port; }
     }
     if (m.overflow == 1) { mark_to_drop(s); }

@@ -5,6 +5,7 @@
  * much comes. Frames that nothing led to are found behind the last one, or, if they take longer, with the next case: no
  * frame is lost. Packet-ins do not say which frame they are of, so that a wave of frames has one from a port at most.
  */
+import { NO_BUFFER, Port } from '../../src/openflow/index.js'
 import { GrpcService } from '../../src/p4runtime/index.js'
 import { Bmv2, type Output } from '../unit/target/bmv2.js'
 import type { ModelPacket } from './packets.js'
@@ -27,14 +28,19 @@ export async function startBmv2Rig(): Promise<ModelRig> {
     play: async (packets, hints, controller) => {
       controller.onHeard = () => bmv2.changed()
       const played = packets.map((packet, index): Played => ({ ...packet, id: next++, hint: hints[index] ?? NOTHING }))
-      for (const wave of wavesOf(played)) await playWave(bmv2, wave, controller)
+      const refused = new Map<number, string>()
+      for (const wave of wavesOf(played)) {
+        const [packet] = wave
+        if (packet?.actions === undefined) await playWave(bmv2, wave, controller)
+        else await playPacketOut(bmv2, packet, controller, refused)
+      }
       await passBy(bmv2, next++, controller)
       // Their ids are BMv2's own, and may be those of others.
       const outputs = bmv2.outputs.filter((output) => !isSentinel(output))
       bmv2.outputs = []
       const first = played[0]?.id ?? 0
       // What comes late from an earlier case is shown as if the first packet had led to it.
-      return played.map(({ id }) => outputs.filter((output) => output.id === id || (id === first && output.id < first)))
+      return played.map(({ id }) => refused.get(id) ?? outputs.filter((output) => output.id === id || (id === first && output.id < first)))
     },
     packetInCount: () => null,
     close: () => bmv2.stop(),
@@ -42,7 +48,13 @@ export async function startBmv2Rig(): Promise<ModelRig> {
     await bmv2.stop()
     throw error
   })
-  await bmv2.ready()
+  // The stream of frames is refused until there is a program, and then opened again: it is there when a frame has come.
+  const deadline = performance.now() + 60_000
+  do {
+    if (performance.now() > deadline) throw new Error('the data plane of BMv2 does not answer')
+    rig.client.send({ type: 'packet_out', bufferId: NO_BUFFER, inPort: Port.CONTROLLER, match: [], data: sentinel(0), actions: [{ type: 'output', port: 1, maxLen: 0 }] })
+  } while (!await bmv2.until(() => bmv2.outputs.some(isSentinel), 500))
+  bmv2.outputs = []
   return rig
 }
 
@@ -54,7 +66,7 @@ function wavesOf(packets: readonly Played[]): Played[][] {
     const { inPort, hint } = packet
     const frames = 1 + hint.most.frames
     const says = hint.most.packetIns > 0
-    if (waves.length === 0 || frames > room || (says && mayStillSay.has(inPort))) {
+    if (waves.length === 0 || packet.actions !== undefined || waves.at(-1)?.[0]?.actions !== undefined || frames > room || (says && mayStillSay.has(inPort))) {
       waves.push([])
       room = MOST_UNDER_WAY
       mayStillSay = new Set()
@@ -76,15 +88,32 @@ async function playWave(bmv2: Bmv2, wave: readonly Played[], controller: Control
   for (const { id, inPort, frame } of wave) bmv2.inject({ id, port: inPort, frame })
   await bmv2.until(() => have('least'), WAIT_MS)
   const isOpen = wave.some(({ hint }) => hint.least.frames < hint.most.frames || hint.least.packetIns < hint.most.packetIns)
-  if (isOpen) await bmv2.until(() => have('most'), SETTLE_MS)
+  if (isOpen && !await bmv2.until(() => have('most'), SETTLE_MS)) for (let i = 0; i < 3; i++) await passBy(bmv2, 0, controller)
+}
+
+/** What comes of it has ids of BMv2's own: all that comes until a frame has passed behind it is its. */
+async function playPacketOut(bmv2: Bmv2, packet: Played, controller: Controller, refused: Map<number, string>): Promise<void> {
+  const { id, hint } = packet
+  await passBy(bmv2, id, controller)
+  const before = bmv2.outputs.length
+  const packetIns = controller.packetIns() + hint.least.packetIns
+  const error = await controller.packetOut(packet)
+  if (error !== null) refused.set(id, error)
+  else await bmv2.until(() => bmv2.outputs.length - before >= hint.least.frames && controller.packetIns() >= packetIns, WAIT_MS)
+  await passBy(bmv2, id, controller)
+  if (hint.least.frames < hint.most.frames) await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS) })
+  bmv2.outputs.push(...bmv2.outputs.splice(before).map((output) => ({ ...output, id })))
 }
 
 const SENTINEL = 'ofswitchd passes by'
+let sentinels = 0
 const isSentinel = ({ frame }: Output): boolean => Buffer.from(frame).includes(SENTINEL)
+
+const sentinel = (id: number): Buffer => Buffer.from(`${'0e'.repeat(12)}88b5${Buffer.from(`${SENTINEL} ${id} ${sentinels++} ${'.'.repeat(40)}`).toString('hex')}`, 'hex')
 
 /** A frame through every port, behind what the program has in its queues. */
 async function passBy(bmv2: Bmv2, id: number, controller: Controller): Promise<void> {
-  const frame = Buffer.from(`${'0e'.repeat(12)}88b5${Buffer.from(`${SENTINEL} ${id} ${'.'.repeat(40)}`).toString('hex')}`, 'hex')
+  const frame = sentinel(id)
   const ports = controller.flood(new Uint8Array(frame))
   if (ports === 0) await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS) })
   else await bmv2.until(() => bmv2.outputs.filter((output) => frame.equals(output.frame)).length >= ports, WAIT_MS)

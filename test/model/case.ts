@@ -3,7 +3,7 @@
  * "0x…", frames as hex) and read again. Kept cases are in test/model/vectors.
  */
 import { Random } from '../e2e/differential/random.js'
-import { BucketId, NO_INSTRUCTIONS, PortConfig, type Message } from '../../src/openflow/index.js'
+import { BucketId, NO_INSTRUCTIONS, PortConfig, type Action, type Message } from '../../src/openflow/index.js'
 import { flowMod } from '../support/switch-rig.js'
 import { FlowGenerator } from './flows.js'
 import { withMeters, type ModelMeter } from './meters.js'
@@ -23,10 +23,11 @@ export function generateCase(seed: number, packetCount: number, ports: readonly 
   const flags = [0, 0, PortConfig.DOWN, PortConfig.NO_RECV, PortConfig.NO_FWD, PortConfig.NO_PACKET_IN]
   const groups = generator.groups()
   const { meters, flows: metered } = withMeters(random, generator.flows())
+  const played = features.has('packet-outs') ? packets.map((packet) => (random.chance(0.5) ? generator.packetOut(packet) : packet)) : packets
   return {
     about: [...features].join(', '),
     ports: ports.map((portNo) => ({ portNo, config: features.has('port flags') ? random.pick(flags) : 0, linkUp: true })),
-    groups, meters, flows: metered, packets,
+    groups, meters, flows: metered, packets: played,
   }
 }
 
@@ -44,15 +45,15 @@ const wide = /^0x[0-9a-f]+$/
 export function caseToText({ about, ports, groups, meters = [], flows, packets }: ModelCase): string {
   const line = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `0x${each.toString(16)}` : each))
   const list = (values: readonly unknown[]): string => (values.length === 0 ? '[]' : `[\n    ${values.map(line).join(',\n    ')}\n  ]`)
-  const shortPackets = packets.map(({ inPort, frame }) => ({ inPort, frame: Buffer.from(frame).toString('hex') }))
+  const shortPackets = packets.map(({ frame, ...packet }) => ({ ...packet, frame: Buffer.from(frame).toString('hex') }))
   return `{\n  "about": ${line(about)},\n  "ports": ${list(ports)},\n  "groups": ${list(groups)},\n${meters.length === 0 ? '' : `  "meters": ${list(meters)},\n`}  "flows": ${list(flows.map(shortFlow))},\n  "packets": ${list(shortPackets)}\n}\n`
 }
 
 export function caseFromText(text: string): ModelCase {
   const read = JSON.parse(text, (key, value: unknown) => (typeof value === 'string' && key !== 'frame' && wide.test(value) ? BigInt(value) : value)) as
-    { about: string; ports: ModelPort[]; groups: ModelGroup[]; meters?: ModelMeter[]; flows: ModelFlow[]; packets: { inPort: number; frame: string }[] }
+    { about: string; ports: ModelPort[]; groups: ModelGroup[]; meters?: ModelMeter[]; flows: ModelFlow[]; packets: { inPort: number; frame: string; actions?: readonly Action[] }[] }
   return {
     ...read, flows: read.flows.map((flow) => ({ ...flow, instructions: { ...NO_INSTRUCTIONS, ...flow.instructions } })),
-    packets: read.packets.map(({ inPort, frame }) => ({ inPort, frame: new Uint8Array(Buffer.from(frame, 'hex')) })),
+    packets: read.packets.map(({ frame, ...packet }) => ({ ...packet, frame: new Uint8Array(Buffer.from(frame, 'hex')) })),
   }
 }

@@ -2,10 +2,10 @@
  * One case on the model and on the switch: what leaves each port, what is sent to the controller, and what was counted must
  * be the same. What the switch refuses is left out of the model, if refusing it is the switch's right (limits.ts).
  */
-import { Meter, PortConfig, type GroupFeatures, type Message, type PacketIn } from '../../src/openflow/index.js'
+import { Meter, Port, PortConfig, type GroupFeatures, type Message, type PacketIn } from '../../src/openflow/index.js'
 import { flowMessage, groupMessage, type ModelCase } from './case.js'
 import { meterMessage } from './meters.js'
-import { beyondFeatures, partsOfFlow, partsOfGroup, referredGroups } from './limits.js'
+import { beyondFeatures, partsOfFlow, partsOfGroup, partsOfPacketOut, referredGroups } from './limits.js'
 import { NO_HABITS } from './habits.js'
 import type { ModelPacket } from './packets.js'
 import { emptySwitch, type Hint, type ModelRig } from './rig.js'
@@ -42,26 +42,33 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
   let areGroupsKnown = true
   const packets: ModelPacket[] = []
   const expected: (readonly Outcome[])[] = []
-  for (const packet of wanted.packets.filter(({ inPort }) => isReceived(sw, inPort))) {
-    const permissible = outcomes(sw, packet.inPort, packet.frame)
+  const isThere = (groupId: number): boolean => sw.groups.some((group) => group.groupId === groupId)
+  for (const packet of wanted.packets.filter(({ inPort, actions }) => inPort === Port.CONTROLLER && actions !== undefined || isReceived(sw, inPort))) {
+    if (!referredGroups(packet.actions ?? []).every(isThere)) continue
+    const permissible = outcomes(sw, packet.inPort, packet.frame, packet.actions)
     // Not put in at all, so that what came of the others can be told.
     if (permissible === null || rig.habits !== undefined && permissible.some(({ isBeyondOpenVSwitch }) => isBeyondOpenVSwitch)) {
       tally.skippedPackets++
       continue
     }
-    if (rig.habits !== undefined && !sameOutcomes(permissible, outcomes({ ...sw, habits: NO_HABITS }, packet.inPort, packet.frame) ?? [])) tally.byHabit++
+    if (rig.habits !== undefined && !sameOutcomes(permissible, outcomes({ ...sw, habits: NO_HABITS }, packet.inPort, packet.frame, packet.actions) ?? [])) tally.byHabit++
     packets.push(packet)
     expected.push(permissible)
     // The switch may be in this thread, and has echo requests to answer.
     await new Promise((resolve) => { setImmediate(resolve) })
   }
   const played = await rig.play(packets, expected.map(hintOf))
-  const sent = played.map((frames) => frames.map(({ port, frame }) => `${port} ${hex(frame)}`).sort())
+  const sent = played.map((came) => (typeof came === 'string' ? [`refused ${came}`] : came.map(({ port, frame }) => `${port} ${hex(frame)}`).sort()))
   // Packet-ins of different ports may overtake each other, those of one port may not.
   const all = await rig.packetIns()
-  const byPort = new Map(sw.ports.map(({ portNo }) => [portNo, all.filter(({ match }) => match.some(({ field, value }) => field === 'in_port' && value === BigInt(portNo)))]))
+  const byPort = new Map([...sw.ports.map(({ portNo }) => portNo), Port.CONTROLLER].map((portNo) => [portNo, all.filter(({ match }) => match.some(({ field, value }) => field === 'in_port' && value === BigInt(portNo)))]))
   for (const [index, packet] of packets.entries()) {
     const permissible = expected[index] ?? []
+    // What Open vSwitch has no action for it cannot send either.
+    if (rig.habits !== undefined && typeof played[index] === 'string') {
+      tally.skippedPackets++
+      continue
+    }
     const actual = sent[index] ?? []
     const packetIns = byPort.get(packet.inPort) ?? []
     const fitting = permissible.filter((outcome) => same(actual, framesOf(outcome)) && same(packetInsOf(outcome), packetIns.slice(0, outcome.packetIns.length).map(shownPacketIn).sort()))
@@ -73,6 +80,7 @@ export async function compare(rig: ModelRig, wanted: ModelCase, tally = new Tall
     chosen.push(found)
     tally.packets++
     for (const flow of found.flows) tally.compare(partsOfFlow(flow))
+    if (packet.actions !== undefined) tally.compare(partsOfPacketOut(packet.actions, packet.inPort))
     for (const groupId of found.groups) tally.compare(partsOfGroup(sw.groups.find((group) => group.groupId === groupId) as ModelGroup))
   }
   const packetIns = [...byPort.values()].flat()

@@ -117,6 +117,23 @@ export class FlowGenerator {
     return { value: value & mask, mask }
   }
 
+  /** The frame as the controller's, with a list that is checked against what the frame is. OF 1.3.5 §7.3.7 */
+  packetOut({ inPort, frame }: ModelPacket): ModelPacket {
+    const random = this.#random
+    const h = parse(frame)
+    const icmpv6Type = h.transport === 'icmpv6' ? frame[h.transportAt] ?? 0 : 0
+    const view: View = { ethType: h.ethType, tagged: h.tags.length > 0, ipProto: h.proto, icmpv6Type: h.fragment === 'no' ? icmpv6Type : 0 }
+    // What goes on through tables has pushes of theirs to come.
+    const toTables = random.chance(0.5)
+    const list = this.#actions(view, random.int(0, 5), toTables ? 0 : 1, true)
+    const table: Action = { type: 'output', port: Port.TABLE, maxLen: 0 }
+    const at = random.chance(0.7) ? list.length : random.int(0, list.length)
+    return {
+      inPort: random.chance(0.3) ? Port.CONTROLLER : inPort, frame,
+      actions: toTables ? [...list.slice(0, at), table, ...list.slice(at)] : list,
+    }
+  }
+
   // ---- matches ----
 
   #match(tableId: number): Match {

@@ -2,7 +2,7 @@
  * What a switch says it can do, and hence which refusals are its right: a flow or group that asks for nothing beyond its
  * table features must be taken (OF 1.3.5 §7.3.5.5). Also names what a flow is about, for counting.
  */
-import type { Action, Match, TableFeatures } from '../../src/openflow/index.js'
+import { Port, type Action, type Match, type TableFeatures } from '../../src/openflow/index.js'
 import type { ModelFlow, ModelGroup } from './switch.js'
 
 const nameOf = (action: Action): string => (action.type === 'set_field' ? `set ${action.field}` : action.type)
@@ -20,6 +20,11 @@ const partsOfMatch = (match: Match): string[] => match.map(({ field, mask }) => 
 
 export const partsOfGroup = ({ groupType, buckets }: ModelGroup): string[] =>
   [...new Set([`group ${groupType}`, ...buckets.flatMap(({ actions }) => actions.map((action) => `bucket ${nameOf(action)}`))])]
+
+export const partsOfPacketOut = (actions: readonly Action[], inPort: number): string[] => [...new Set([
+  inPort === Port.CONTROLLER ? 'packet-out from the controller' : 'packet-out from a port',
+  ...actions.map((action) => `packet-out ${action.type === 'output' && action.port === Port.TABLE ? 'output to the tables' : nameOf(action)}`),
+])]
 
 /** The parts that the features of the table leave out. */
 export function beyondFeatures(parts: readonly string[], table: TableFeatures): string[] {

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PortConfig, type TableFeatures } from '../../src/openflow/index.js'
+import { Port, PortConfig, type TableFeatures } from '../../src/openflow/index.js'
 import type { OutputFrame } from '../../src/target/index.js'
 import { Daemon, must, onPath, run, until } from '../support/netns-process.js'
 import { OpenFlowClient } from '../support/switch-rig.js'
@@ -16,6 +16,7 @@ import type { ModelCase } from './case.js'
 import { habitsOfOpenVSwitch } from './habits.js'
 import type { ModelPacket } from './packets.js'
 import { PORTS, rigOf, type Controller, type Hint, type ModelRig } from './rig.js'
+import type { ModelFlow } from './switch.js'
 
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
 export const whyNoOpenVSwitch = (): string | false => {
@@ -26,13 +27,22 @@ export const whyNoOpenVSwitch = (): string | false => {
 /**
  * What Open vSwitch is asked for of a case. Its userspace meters know no dscp_remark, and are a matter of time; its ports have
  * 16 bits and its ARP operations 8, so that a match for a higher number is refused, as is one for neighbour discovery with a
- * code; its dummy ports send when they are down.
+ * code; its dummy ports send when they are down. Output to the tables is no copy there: what they did to the packet stays done.
  */
 export const forOpenVSwitch = (wanted: ModelCase): ModelCase => ({
   ...wanted, meters: [], ports: wanted.ports.map((port) => ({ ...port, config: port.config & ~PortConfig.DOWN })),
-  flows: wanted.flows.filter(({ match }) => !match.some(({ field, value }) => field === 'in_port' && value >= 0xff00n || field === 'arp_op' && value >= 0x100n || field.startsWith('ipv6_nd_') && match.some((other) => other.field === 'icmpv6_code' && other.value !== 0n)))
+  flows: wanted.flows.filter((flow) => !isRefused(flow))
     .map((flow) => ({ ...flow, instructions: { ...flow.instructions, meter: null } })),
+  packets: wanted.packets.filter(({ actions = [] }) => actions.slice(0, -1).every((action) => action.type !== 'output' || action.port !== Port.TABLE)),
 })
+
+function isRefused({ match, instructions: { apply, write } }: ModelFlow): boolean {
+  const isNeighbour = (name: string): boolean => name.startsWith('ipv6_nd_')
+  const setsNeighbour = [...apply ?? [], ...write ?? []].some((action) => action.type === 'set_field' && isNeighbour(action.field))
+  const hasCode = match.some(({ field, value }) => field === 'icmpv6_code' && value !== 0n)
+  return match.some(({ field, value }) => (field === 'in_port' && value >= 0xff00n) || (field === 'arp_op' && value >= 0x100n))
+    || (hasCode && (setsNeighbour || match.some(({ field }) => isNeighbour(field))))
+}
 
 /** Patience with frames and packet-ins that should come. */
 const WAIT_MS = 4000
@@ -68,7 +78,7 @@ export async function startOvsRig(): Promise<ModelRig> {
       // Counts are in the cache of the datapath until they are collected.
       beforeCounters: async () => { await control.ask('revalidator/purge') },
       play: async (packets, hints, controller) => {
-        const played: OutputFrame[][] = []
+        const played: (OutputFrame[] | string)[] = []
         controller.onHeard = () => wires.changed()
         for (const [index, packet] of packets.entries()) {
           if (!daemon.running) throw new Error(`ovs-vswitchd has ended: ${daemon.log}`)
@@ -77,7 +87,8 @@ export async function startOvsRig(): Promise<ModelRig> {
         }
         // What nothing led to is shown with the last packet, or, if it takes longer, with the next one.
         await passBy(controller, wires)
-        played.at(-1)?.push(...wires.frames.splice(0))
+        const last = played.at(-1)
+        if (typeof last === 'object') last.push(...wires.frames.splice(0))
         return played
       },
       close,
@@ -90,9 +101,12 @@ export async function startOvsRig(): Promise<ModelRig> {
   }
 }
 
-async function playOne({ inPort, frame }: ModelPacket, { least, most }: Hint, controller: Controller, control: ControlSocket, wires: Wires, settled: () => Promise<void>): Promise<OutputFrame[]> {
+async function playOne(packet: ModelPacket, { least, most }: Hint, controller: Controller, control: ControlSocket, wires: Wires, settled: () => Promise<void>): Promise<OutputFrame[] | string> {
   const before = controller.packetIns()
-  await control.ask('netdev-dummy/receive', `p${inPort}`, Buffer.from(frame).toString('hex'))
+  if (packet.actions !== undefined) {
+    const error = await controller.packetOut(packet)
+    if (error !== null) return error
+  } else await control.ask('netdev-dummy/receive', `p${packet.inPort}`, Buffer.from(packet.frame).toString('hex'))
   await settled()
   await wires.until(() => wires.frames.length >= least.frames && controller.packetIns() >= before + least.packetIns, WAIT_MS)
   if (least.frames < most.frames || least.packetIns < most.packetIns) await passBy(controller, wires)

@@ -4,11 +4,12 @@
  * and its flows meet.
  */
 import { checksum, crc32c, ipv4, ipv6, mac, pool, u16, u32 } from '../e2e/differential/packets.js'
+import type { Action } from '../../src/openflow/model.js'
 import type { Random } from '../e2e/differential/random.js'
 
 export const featureNames = [
   'vlan', 'mpls', 'pbb', 'snap', 'options', 'fragments', 'extensions', 'ttl expiry', 'broken', 'action set', 'groups', 'select', 'fast failover',
-  'metadata', 'tunnel', 'queues', 'copy ttl', 'structural set', 'long lists', 'port flags',
+  'metadata', 'tunnel', 'queues', 'copy ttl', 'structural set', 'long lists', 'port flags', 'packet-outs',
 ] as const
 export type Feature = (typeof featureNames)[number]
 export type Features = ReadonlySet<Feature>
@@ -18,7 +19,8 @@ export function randomFeatures(random: Random): Features {
   return new Set(featureNames.filter((name) => random.chance(often[name] ?? 0.2)))
 }
 
-export interface ModelPacket { readonly inPort: number; readonly frame: Uint8Array }
+/** A frame that comes in at a port, or, with actions, in a packet-out of the controller; its `inPort` may be CONTROLLER. */
+export interface ModelPacket { readonly inPort: number; readonly frame: Uint8Array; readonly actions?: readonly Action[] }
 
 /** A frame and the EtherType that says what it is. */
 interface Payload { readonly type: number; readonly bytes: Buffer }

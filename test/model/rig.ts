@@ -13,7 +13,7 @@ import { checkConfig, noSource, type Config } from '../../src/config/index.js'
 import { BucketId, Group, Meter, NO_BUFFER, Port, SAME_ASYNC, type GroupFeatures, type Message, type PacketIn, type TableFeatures } from '../../src/openflow/index.js'
 import { createInProcessTarget, type OutputFrame } from '../../src/target/index.js'
 import type { P4RuntimeService } from '../../src/p4proto/service.js'
-import { firstClient, flowMod, type OpenFlowClient } from '../support/switch-rig.js'
+import { eventually, firstClient, flowMod, type OpenFlowClient } from '../support/switch-rig.js'
 import type { Habits } from './habits.js'
 import type { ModelPacket } from './packets.js'
 import type { ModelPort } from './switch.js'
@@ -29,14 +29,19 @@ export interface Controller {
   /** Packet-ins so far, and what to do when there is another one. */
   packetIns(): number
   onHeard: () => void
+  /** A packet-out with its answer, if it is refused. */
+  packetOut(packet: ModelPacket): Promise<string | null>
   /** Out of ports that no flag of theirs closes; returns how many. */
   flood(frame: Uint8Array): number
 }
 
+/** What came out because of a packet, or the error with which a packet-out was refused. */
+export type Came = readonly OutputFrame[] | string
+
 /** A target, and how frames come to it. */
 export interface PlayedTarget {
   connect(): P4RuntimeService
-  play(packets: readonly ModelPacket[], hints: readonly Hint[], controller: Controller): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly Hint[], controller: Controller): Promise<readonly Came[]>
   /** How many packet-ins it has sent; null where it does not tell, and things take their time. */
   packetInCount(): number | null
   close(): Promise<void>
@@ -51,7 +56,7 @@ export interface ModelRig {
   /** What makes the flags of the ports those of the case; nothing where they are already. */
   portMods(ports: readonly ModelPort[]): Message[]
   /** What came out for each of the frames; a switch that takes its time is waited for until so much has come. */
-  play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly (readonly OutputFrame[])[]>
+  play(packets: readonly ModelPacket[], hints: readonly Hint[]): Promise<readonly Came[]>
   setLink(port: number, up: boolean): void
   /** Before statistics are asked for. */
   beforeCounters(): Promise<void>
@@ -71,7 +76,22 @@ export const startModelRig = (): Promise<ModelRig> => startRig(embeddedTarget())
 export function embeddedTarget(): PlayedTarget {
   const target = createInProcessTarget()
   return {
-    connect: () => target.target.connect(), play: async (packets) => packets.map(({ inPort, frame }) => target.inject(inPort, frame)),
+    connect: () => target.target.connect(),
+    play: async (packets, hints, controller) => {
+      const came: Came[] = []
+      let packetIns = controller.packetIns()
+      for (const [index, packet] of packets.entries()) {
+        if (packet.actions === undefined) came.push(target.inject(packet.inPort, packet.frame))
+        else {
+          // What the agent itself sends because of a packet-out does not wait for its turn among packet-ins.
+          const before = packetIns
+          await eventually(() => controller.packetIns() >= before || undefined, () => 'packet-ins are missing', 2000).catch(() => { /* the comparison tells */ })
+          came.push(await controller.packetOut(packet) ?? target.take())
+        }
+        packetIns += hints[index]?.least.packetIns ?? 0
+      }
+      return came
+    },
     packetInCount: () => target.target.statistics().packetsIn, close: () => target.target.close(),
   }
 }
@@ -131,6 +151,12 @@ export async function rigOf(client: OpenFlowClient, subject: Subject): Promise<M
     play: async (packets, hints) => {
       const controller: Controller = {
         packetIns: () => client.messages('packet_in').length, onHeard: () => { /* not waited for */ },
+        packetOut: async ({ inPort, frame, actions = [] }) => {
+          const xid = client.send({ type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], data: frame, actions })
+          await flush()
+          const error = client.heard.find((heard) => heard.xid === xid)?.message
+          return error?.type === 'peer_error' ? `${error.errorType}/${error.code}` : null
+        },
         flood: (data) => {
           const open = PORTS.filter((port) => (configured.get(port) ?? 0) === 0)
           client.send({

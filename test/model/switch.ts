@@ -38,17 +38,21 @@ export interface Outcome {
   readonly isBeyondOpenVSwitch: boolean
 }
 
+/** Of a packet-in that no flow sends. */
+const NO_COOKIE = 0xffff_ffff_ffff_ffffn
+
 /** More than these permissible outcomes are not looked at: null. */
 const MOST_OUTCOMES = 64
 
-export function outcomes(sw: ModelSwitch, inPort: number, frame: Uint8Array): Outcome[] | null {
+export function outcomes(sw: ModelSwitch, inPort: number, frame: Uint8Array, actions?: readonly Action[]): Outcome[] | null {
   const found: Outcome[] = []
   // Each run follows a list of choices; beyond its end the first bucket is taken, and the others are put on the agenda.
   const agenda: number[][] = [[]]
   for (let choices = agenda.pop(); choices !== undefined; choices = agenda.pop()) {
     if (found.length >= MOST_OUTCOMES) return null
     const run = new Run(sw, choices, inPort)
-    run.receive(frame)
+    if (actions === undefined) run.receive(frame)
+    else run.packetOut(frame, actions)
     for (const more of run.open) agenda.push(more)
     found.push(run)
   }
@@ -98,6 +102,8 @@ class Run implements Outcome {
   readonly #habits: Habits
   readonly #set = new Map<string, Action>()
   #hasPushedLabel = false
+  /** What a packet-out itself sends says that it comes from there. */
+  #packetOut: Origin | null = null
 
   constructor(sw: ModelSwitch, choices: readonly number[], inPort: number) {
     this.#sw = sw
@@ -108,9 +114,19 @@ class Run implements Outcome {
 
   /** OF 1.3.5 §5.1: from the first table on. */
   receive(frame: Uint8Array): void {
-    const packet: Packet = { frame, metadata: 0n, tunnelId: 0n, queueId: null }
+    this.#pipeline({ frame, metadata: 0n, tunnelId: 0n, queueId: null })
+  }
+
+  /** A list that no flow has; what it sends to OFPP_TABLE is a copy. OF 1.3.5 §7.3.7 */
+  packetOut(frame: Uint8Array, actions: readonly Action[]): void {
+    this.#packetOut = { tableId: 0, cookie: NO_COOKIE, isMiss: false }
+    this.#execute({ frame, metadata: 0n, tunnelId: 0n, queueId: null }, actions, this.#packetOut, false)
+  }
+
+  #pipeline(packet: Packet): void {
     const set = this.#set
-    let ofSet: Origin | null = null
+    set.clear()
+    let ofSet: Origin | null = this.#habits.has('setOfFirstTable') ? this.#packetOut : null
     for (let table: number | null = 0; table !== null;) {
       const flow = this.#lookup(table, packet)
       if (flow === undefined) {
@@ -120,7 +136,7 @@ class Run implements Outcome {
       }
       this.flows.push(flow)
       const { meter, apply, clear, write, writeMetadata, gotoTable } = flow.instructions
-      const origin: Origin = { tableId: table, cookie: flow.cookie, isMiss: isTableMiss(flow) }
+      const origin: Origin = { tableId: table, cookie: flow.cookie, isMiss: isTableMiss(flow) && !(this.#packetOut !== null && this.#habits.has('noMissFromController')) }
       if (ofSet === null || !this.#habits.has('setOfFirstTable')) ofSet = { ...origin, isMiss: false }
       // In this order, whatever the order in the message. OF 1.3.5 §5.9
       if (meter !== null && !this.#measure(packet, meter)) return
@@ -219,6 +235,7 @@ class Run implements Outcome {
     switch (port) {
       case Port.CONTROLLER: return this.#packetIn(packet, origin.isMiss ? 'no_match' : 'action', origin)
       case Port.IN_PORT: return this.#send(packet, this.#inPort)
+      case Port.TABLE: return this.#pipeline({ ...packet })
       case Port.ALL: for (const each of others(0)) this.#send(packet, each); return
       case Port.FLOOD: for (const each of others(PortConfig.NO_FLOOD)) this.#send(packet, each); return
       default: if (port !== this.#inPort) this.#send(packet, port)
@@ -234,7 +251,8 @@ class Run implements Outcome {
 
   #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, { tableId, cookie }: Origin): void {
     const port = this.#sw.ports.find((each) => each.portNo === this.#inPort)
-    if (port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
+    // A packet-out says where its packet came from, but it did not come in there.
+    if (this.#packetOut === null && port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
     this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame })
   }
 

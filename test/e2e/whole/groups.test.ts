@@ -42,7 +42,7 @@ describe('groups under traffic', () => {
   /** The port that a frame left through. */
   const portOf = async (frame: Uint8Array, inPort = 1): Promise<number | undefined> => {
     const [out] = await rig.play([{ inPort, frame }], [])
-    return out?.[0]?.port
+    return typeof out === 'object' ? out[0]?.port : undefined
   }
   const linkIs = async (portNo: number, up: boolean): Promise<void> => {
     rig.client.heard.length = 0
