@@ -80,6 +80,8 @@ export async function startOvsRig(): Promise<ModelRig> {
       play: async (packets, hints, controller) => {
         const played: (OutputFrame[] | string)[] = []
         controller.onHeard = () => wires.changed()
+        // Flags of ports take effect on the next round, behind the barrier.
+        await settled()
         for (const [index, packet] of packets.entries()) {
           if (!daemon.running) throw new Error(`ovs-vswitchd has ended: ${daemon.log}`)
           const hint = hints[index]
@@ -123,12 +125,15 @@ async function passBy(controller: Controller, wires: Wires): Promise<void> {
   wires.frames.splice(0, wires.frames.length, ...wires.frames.filter((each) => !isSentinel(each)))
 }
 
+const GONE = 'ovs-vswitchd has closed its control socket'
+
 /** ovs-appctl's protocol: JSON-RPC, answers in order. */
 class ControlSocket {
   readonly #socket: Socket
   readonly #waiting: { resolve(answer: string): void; reject(error: Error): void }[] = []
   #unread = ''
   #id = 0
+  #isOver = false
 
   private constructor(socket: Socket) {
     this.#socket = socket
@@ -146,13 +151,17 @@ class ControlSocket {
       if (answer.error === null) asked?.resolve(answer.result ?? '')
       else asked?.reject(new Error(answer.error))
     })
-    const over = (): void => { for (const { reject } of this.#waiting.splice(0)) reject(new Error('ovs-vswitchd has closed its control socket')) }
+    const over = (): void => {
+      this.#isOver = true
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error(GONE))
+    }
     socket.on('error', over).on('close', over)
   }
   static async open(path: string): Promise<ControlSocket> {
     return new ControlSocket(await opened(path))
   }
   ask(method: string, ...params: string[]): Promise<string> {
+    if (this.#isOver) return Promise.reject(new Error(GONE))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#socket.write(JSON.stringify({ id: this.#id++, method, params }))

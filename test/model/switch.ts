@@ -102,6 +102,7 @@ class Run implements Outcome {
   readonly #habits: Habits
   readonly #set = new Map<string, Action>()
   #hasPushedLabel = false
+  #hasPoppedLabel = false
   /** What a packet-out itself sends says that it comes from there. */
   #packetOut: Origin | null = null
 
@@ -189,9 +190,13 @@ class Run implements Outcome {
     if (inSet && this.#habits.has('setNeedsOutput') && !actions.some(({ type }) => type === 'output' || type === 'group')) return true
     for (const action of actions) {
       this.#look(packet)
-      // Open vSwitch parses again, with an assertion that a pending action set can violate, and not after its own push.
-      if (action.type === 'pop_mpls' && (this.#hasPushedLabel || inSet || this.#set.size > 0)) this.isBeyondOpenVSwitch = true
+      // Open vSwitch parses again, with an assertion that a pending action set can violate, and not after its own push; it then
+      // forgets a packet-out. After a push it loses checksums.
+      if (action.type === 'pop_mpls' && (this.#hasPushedLabel || inSet || this.#set.size > 0 || this.#packetOut !== null)) this.isBeyondOpenVSwitch = true
+      if (action.type === 'set_field' && this.#hasPushedLabel && /^(ip|tcp|udp|sctp|icmp)/.test(action.field)) this.isBeyondOpenVSwitch = true
       if (action.type === 'push_mpls') this.#hasPushedLabel = true
+      if (action.type === 'pop_mpls') this.#hasPoppedLabel = true
+      if (inSet && this.#hasPoppedLabel) this.isBeyondOpenVSwitch = true
       if (!isFollowed(action, packet.frame)) this.isBeyondOpenVSwitch = true
       switch (action.type) {
         case 'output': this.#output(packet, action.port, origin); break
