@@ -2,14 +2,15 @@
  * The agent: reads the pipeline, opens the target and the controller connections, and joins them through the datapath.
  *
  *   channel ◀──▶ SwitchLoop (datapath, compiler) ◀──▶ Southbound ◀──▶ target
+ *
+ * With several switches on the target everything but the target and its session is there for each of them (running-switch.ts).
  */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { messageOf, SwitchError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
-import { ChannelSet } from '../channel/index.js'
-import { Compiler, type Contract, ContractError, readContract } from '../compiler/index.js'
-import type { Config } from '../config/index.js'
+import type { ChannelSet } from '../channel/index.js'
+import { Compiler, type Contract, ContractError, contractOf, readContract } from '../compiler/index.js'
+import { switchesOf, type Config } from '../config/index.js'
 import { openControlPoint, type ControlPoint } from '../control/index.js'
 import type { HostView } from '../datapath/index.js'
 import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
@@ -17,17 +18,17 @@ import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
 import { changePorts, portsMayChange } from './port-reload.js'
-import { channelOptions, checkFailMode, failModeOf, needRestart } from './reload.js'
-import { Standby } from './standby.js'
-import { SwitchLoop } from './switch-loop.js'
+import { channelOptions, checkFailMode, failModeOf, needRestart, whySwitchesDiffer } from './reload.js'
+import { openSwitch, type RunningSwitch } from './running-switch.js'
+import { shareTarget } from './shared-target.js'
 import { openTarget, type Target } from './target.js'
-import { Tracer } from './tracer.js'
 
 export interface Agent {
+  /** Of the first switch. */
   readonly channels: ChannelSet
   readonly target: Target
-  /** What NORMAL has learned. */
-  hosts(): readonly HostView[]
+  /** What NORMAL has learned, in this switch or the first one. */
+  hosts(bridge?: string): readonly HostView[]
   flushHosts(): void
   /** Gives up what is in the target and writes everything again. */
   restartTarget(reason: string): void
@@ -58,77 +59,76 @@ export interface AgentOptions {
 
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
 export async function startAgent(config: Config, log: Logger, options: AgentOptions = {}): Promise<Agent> {
-  const targetPorts = new Map(config.ports.map((port) => [port.number, port.p4Port]))
-  const { p4info, deviceConfig, compiler } = await loadPipeline(config, targetPorts)
-  checkFailMode(config, compiler)
+  const wanted = switchesOf(config)
+  const maps = wanted.map(({ ports }) => new Map(ports.map((port) => [port.number, port.p4Port])))
+  const { p4info, deviceConfig, contract } = await loadPipeline(config, wanted.length)
+  const compilers = maps.map((targetPorts, index) => new Compiler({
+    contract: contractOf(contract, { index, count: wanted.length }), targetPorts,
+    isOthers: (port) => maps.some((map, other) => other !== index && [...map.values()].includes(port)),
+  }))
+  wanted.forEach((one, index) => checkFailMode(one, compilers[index]!))
   const target = options.target ?? await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
+    // Numbers and room in the target are shared out by it: a target that other switches have divided is begun anew.
+    ...(wanted.length === 1 ? {} : { layout: JSON.stringify(wanted.map(({ bridge }) => bridge)) }),
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
-  const loop = new SwitchLoop({ config, compiler, southbound: session, ports: target.ports, targetPorts, log })
-  const tracer = new Tracer({
-    compiler, session, datapath: loop.datapath, embedded: target.embedded, program: { p4info, deviceConfig }, cpuPort: config.cpuPort,
-    targetPorts, log: log.child({ component: 'trace' }),
-  })
-  let opened: ChannelSet | null = null
+  const southbounds = shareTarget(session, wanted.length)
+  const speaking = new Set<number>()
   let tellReady = (): void => {}
   const ready = new Promise<void>((resolve) => { tellReady = resolve })
   let tellClosed = (): void => {}
   const closed = new Promise<void>((resolve) => { tellClosed = resolve })
+  const switches: RunningSwitch[] = []
   let control: ControlPoint | null = null
-  let standby: Standby | null = null
   try {
-    // With an election id it is one of several, and must not be heard before it is known to be the one.
-    const isAlone = config.electionId === null
-    const channels = opened = new ChannelSet({
-      ...(isAlone ? channelOptions(config) : Standby.quiet(channelOptions(config))), waits: true, log: log.child({ component: 'channel' }),
-      ...(config.rundir === null ? {} : { snoop: { path: join(config.rundir, `${config.bridge}.snoop`), choose: (ids) => mostImportant(loop, ids) } }),
-    }, loop.channelEvents)
-    await channels.start()
+    for (const [index, one] of wanted.entries()) {
+      switches.push(await openSwitch({
+        config: one, compiler: compilers[index]!, southbound: southbounds[index]!, ports: target.ports[index]!, targetPorts: maps[index]!,
+        session, embedded: target.embedded, program: { p4info, deviceConfig }, log: wanted.length === 1 ? log : log.child({ bridge: one.bridge }),
+        onSpeaking: () => { if (speaking.add(index).size === wanted.length) tellReady() },
+      }))
+    }
     const { onExit } = options
     const exit = onExit === undefined ? null : (): Promise<void> => {
       onExit()
       return closed
     }
     if (config.rundir !== null) {
-      const sw = controlledSwitch({ config, targetPorts, log, loop, channels, session, tracer, exit })
-      control = await openControlPoint(config.rundir, config.controlName, sw, log.child({ component: 'control' }))
+      const controlled = switches.map((one) => controlledSwitch({ ...one, log, session, exit }))
+      control = await openControlPoint(config.rundir, config.controlName, controlled, log.child({ component: 'control' }))
     }
-    const turns = standby = new Standby(channels, channelOptions(config), isAlone, log.child({ component: 'standby' }))
-    loop.onTurn = (speaks) => {
-      if (!speaks) return turns.beQuiet()
-      channels.begin()
-      turns.speak()
-      tellReady()
-    }
-    loop.start(channels)
+    for (const one of switches) one.start()
   } catch (error) {
-    await opened?.close()
+    for (const one of switches) await one.close()
     await target.close()
     throw error
   }
-  const channels = opened
-  const { name, tables } = compiler.contract
-  log.info({ datapathId: config.datapathId.toString(16).padStart(16, '0'), pipeline: name, tables: tables.length, ports: config.ports.length }, 'ofswitchd is running')
+  const [first] = switches as [RunningSwitch]
+  for (const { config: { datapathId, ports }, log: own } of switches) {
+    own.info({ datapathId: datapathId.toString(16).padStart(16, '0'), pipeline: contract.name, tables: contract.tables.length, ports: ports.length }, 'ofswitchd is running')
+  }
   return {
-    channels, target, ready, hosts: () => loop.datapath.hosts(), flushHosts: () => loop.feed({ kind: 'flush_hosts' }), failed: target.failed, restartTarget: (reason) => session.restart(reason),
-    reload: async (wanted) => {
-      checkFailMode(wanted, compiler)
-      refuseVirtualPorts(wanted, compiler.contract)
-      const takesPorts = target.changePorts !== null && portsMayChange(config, wanted)
-      await standby?.reconfigure(channelOptions(wanted), async () => {
-        if (takesPorts) await changePorts(wanted.ports, { target, targetPorts, loop, rewrite: (reason) => session.restart(reason) })
-      })
-      channels.reloadKeys()
-      loop.feed({ kind: 'fail_mode', config: failModeOf(wanted) })
-      return needRestart(config, wanted).filter((key) => key !== 'ports' || !takesPorts)
+    channels: first.channels, target, ready, hosts: (bridge) => (switches.find((one) => one.config.bridge === bridge) ?? first).loop.datapath.hosts(), flushHosts: () => { for (const { loop } of switches) loop.feed({ kind: 'flush_hosts' }) }, failed: target.failed, restartTarget: (reason) => session.restart(reason),
+    reload: async (next) => {
+      const left = whySwitchesDiffer(config, next)
+      if (left !== null) return [left]
+      const others = switchesOf(next)
+      others.forEach((one, index) => checkFailMode(one, compilers[index]!))
+      refuseVirtualPorts(next, contract)
+      const takesPorts = target.changePorts !== null && portsMayChange(config, next)
+      for (const [index, one] of switches.entries()) {
+        await one.standby.reconfigure(channelOptions(others[index]!), async () => {
+          if (takesPorts && index === 0) await changePorts(others.map(({ ports }) => ports), { target, switches, rewrite: (reason) => session.restart(reason) })
+        })
+        one.channels.reloadKeys()
+        one.loop.feed({ kind: 'fail_mode', config: failModeOf(others[index]!) })
+      }
+      return needRestart(config, next).filter((key) => !key.endsWith('ports') || !takesPorts)
     },
     close: async () => {
-      loop.stop()
-      standby?.close()
-      await channels.close()
-      await tracer.close()
+      for (const one of switches) await one.close()
       await session.close()
       await target.close()
       tellClosed()
@@ -137,17 +137,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   }
 }
 
-/** The connection that is worth watching: the master's, else one with equal rights, else any. */
-function mostImportant(loop: SwitchLoop, ids: readonly number[]): number | null {
-  const roles = new Map(loop.datapath.connections().map(({ id, role }) => [id, role]))
-  for (const role of ['master', 'equal', 'slave'] as const) {
-    const found = ids.find((id) => roles.get(id) === role)
-    if (found !== undefined) return found
-  }
-  return null
-}
-
-async function loadPipeline(config: Config, targetPorts: ReadonlyMap<number, number>): Promise<{ p4info: string; deviceConfig: Uint8Array; compiler: Compiler }> {
+async function loadPipeline(config: Config, switches: number): Promise<{ p4info: string; deviceConfig: Uint8Array; contract: Contract }> {
   const { pipeline } = config
   const [p4info, deviceConfig] = await Promise.all([read(pipeline.p4info), read(pipeline.json)])
   try {
@@ -156,7 +146,8 @@ async function loadPipeline(config: Config, targetPorts: ReadonlyMap<number, num
       throw new SwitchError('config.pipeline', `${pipeline.p4info}: the pipeline's CPU port is ${contract.cpuPort}, the configuration says ${config.cpuPort}`)
     }
     refuseVirtualPorts(config, contract)
-    return { p4info: p4info.toString('utf8'), deviceConfig, compiler: new Compiler({ contract, targetPorts }) }
+    if (switches > contract.instances) throw new SwitchError('config.instances', `${pipeline.p4info}: the pipeline has room for ${contract.instances} switch${contract.instances === 1 ? '' : 'es'}, the configuration asks for ${switches}`)
+    return { p4info: p4info.toString('utf8'), deviceConfig, contract }
   } catch (error) {
     if (error instanceof ContractError || error instanceof P4InfoError) throw new SwitchError('config.pipeline', `${pipeline.p4info}: ${error.message}`, { cause: error })
     throw error

@@ -95,6 +95,8 @@ export class PortMonitor implements PortSource {
     }
   }
 
+  /** What change() would have to be given to change nothing. */
+  watched(): readonly { readonly portNo: number; readonly name: string }[] { return this.#watched.map(({ portNo, name }) => ({ portNo, name })) }
   ports(): readonly PortDesc[] { return this.#watched.map((port) => port.desc) }
 
   async statistics(portNo: number): Promise<PortStats | null> {

@@ -10,9 +10,8 @@ import type { Target } from './target.js'
 
 export interface PortReloadParts {
   readonly target: Target
-  /** Of whoever needs to know; changed here. */
-  readonly targetPorts: Map<number, number>
-  readonly loop: SwitchLoop
+  /** `targetPorts`: of whoever needs to know; changed here. */
+  readonly switches: readonly { readonly targetPorts: Map<number, number>; readonly loop: SwitchLoop }[]
   readonly rewrite: (reason: string) => void
 }
 
@@ -22,18 +21,26 @@ export function portsMayChange(running: Config, wanted: Config): boolean {
   return running.target.kind !== 'simulated' && wanted.target.kind !== 'simulated' && !captures
 }
 
-/** Rejects with SwitchError, and then the ports are those before. */
-export async function changePorts(ports: readonly PortConfig[], { target, targetPorts, loop, rewrite }: PortReloadParts): Promise<void> {
+/** A list of ports for each switch. Rejects with SwitchError, and then the ports are those before. */
+export async function changePorts(ports: readonly (readonly PortConfig[])[], { target, switches, rewrite }: PortReloadParts): Promise<void> {
   const { changePorts: change } = target
   if (change === null) return
-  const { removed, added } = await change(ports)
-  const before = new Map(targetPorts)
-  targetPorts.clear()
-  for (const { number, p4Port } of ports) targetPorts.set(number, p4Port)
-  for (const portNo of removed) loop.feed({ kind: 'port_removed', portNo })
-  for (const port of added) loop.feed({ kind: 'port_changed', port })
-  const other = new Set([...before.keys(), ...targetPorts.keys()].filter((portNo) => before.get(portNo) !== targetPorts.get(portNo)))
-  if (other.size > 0 && isReferredTo(loop.datapath, other)) rewrite('flows or groups name ports that have changed')
+  const changes = await change(ports)
+  const before = switches.map(({ targetPorts }) => new Map(targetPorts))
+  // All are told first, then those that lose ports, then those that get some: a port may go from one to another.
+  switches.forEach(({ targetPorts }, index) => {
+    targetPorts.clear()
+    for (const { number, p4Port } of ports[index] ?? []) targetPorts.set(number, p4Port)
+  })
+  switches.forEach(({ loop }, index) => { for (const portNo of changes[index]?.removed ?? []) loop.feed({ kind: 'port_removed', portNo }) })
+  switches.forEach(({ loop }, index) => { for (const port of changes[index]?.added ?? []) loop.feed({ kind: 'port_changed', port }) })
+  const isStale = switches.some(({ loop, targetPorts }, index) => {
+    const had = before[index] ?? new Map<number, number>()
+    const other = new Set([...had.keys(), ...targetPorts.keys()].filter((portNo) => had.get(portNo) !== targetPorts.get(portNo)))
+    return other.size > 0 && isReferredTo(loop.datapath, other)
+  })
+  const moved = switches.some(({ targetPorts }, index) => before.some((map, other) => other !== index && [...map.values()].some((port) => [...targetPorts.values()].includes(port))))
+  if (isStale || moved) rewrite('flows or groups name ports that have changed')
 }
 
 function isReferredTo(datapath: Pick<Datapath, 'flows' | 'groups'>, ports: ReadonlySet<number>): boolean {

@@ -26,8 +26,22 @@ export function checkFailMode({ failMode }: Config, pipeline: Pipeline): void {
   if (reasons !== null) throw new SwitchError('config.failMode', `fail mode 'standalone' needs a pipeline that can do NORMAL: ${reasons.join('; ')}; use 'secure'`)
 }
 
-/** Keys that differ and are not taken over. */
-export const needRestart = (running: Config, wanted: Config): readonly Key[] => restartKeys.filter((key) => text(running[key]) !== text(wanted[key]))
+/** Keys that differ and are not taken over; those of one of several switches behind its name. */
+export function needRestart(running: Config, wanted: Config): readonly string[] {
+  const differing = (a: Config, b: Config): readonly Key[] => restartKeys.filter((key) => text(a[key]) !== text(b[key]))
+  if (running.instances.length === 0) return differing(running, wanted)
+  return [
+    ...differing(running, wanted).filter((key) => key !== 'ports'),
+    ...running.instances.flatMap((one, index) => differing(one, wanted.instances[index] ?? one).filter((key) => ownKeys.has(key)).map((key) => `${one.bridge}.${key}`)),
+  ]
+}
+const ownKeys: ReadonlySet<Key> = new Set(['datapathId', 'ports', 'macAgeing'])
+
+/** Only a restart makes other switches of a target, or as many as before with other names. The key to be told; null: they are the same. */
+export function whySwitchesDiffer(running: Config, wanted: Config): string | null {
+  const names = ({ instances }: Config): string => instances.map(({ bridge }) => bridge).join()
+  return names(running) === names(wanted) ? null : 'instances'
+}
 
 const text = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))
 

@@ -1,7 +1,7 @@
 /**
  * The target that the configuration names: how to reach its P4Runtime service, and what is known of its ports.
  */
-import type { Config, PortConfig } from '../config/index.js'
+import { switchesOf, type Config, type PortConfig } from '../config/index.js'
 import { SwitchError, messageOf } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { parseMac } from '../packet/index.js'
@@ -14,12 +14,13 @@ import { DriverPortMonitor, type PortChanges, PortMonitor, type PortSource } fro
 export interface Target {
   /** A new service for each attempt to connect. */
   connect(): P4RuntimeService
-  readonly ports: PortSource
+  /** For each switch. */
+  readonly ports: readonly PortSource[]
   /** Resolves when the target cannot go on (its process or thread ended). */
   readonly failed: Promise<Error>
   readonly embedded: SpawnedTarget | null
-  /** Other ports; null where they cannot change. Rejects with SwitchError, and then has those before. */
-  readonly changePorts: ((ports: readonly PortConfig[]) => Promise<PortChanges>) | null
+  /** Other ports, a list for each switch; null where they cannot change. Rejects with SwitchError, and then has those before. */
+  readonly changePorts: ((ports: readonly (readonly PortConfig[])[]) => Promise<readonly PortChanges[]>) | null
   close(): Promise<void>
 }
 
@@ -29,16 +30,16 @@ export async function openTarget(config: Config, log: Logger, own: PortDriver | 
   if (target.kind === 'remote') return openRemote(config, `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`, log)
   const spawned = await spawnTarget({ ports: own ?? portsSpec(config), deviceId: config.deviceId, cpuPort: config.cpuPort, log: log.child({ component: 'target' }) })
   try {
-    const monitor = target.kind === 'simulated' ? null : await linuxPorts(config, log)
-    const ports = monitor ?? await simulatedPorts(config, spawned)
+    const monitors = target.kind === 'simulated' ? null : await linuxPorts(config, log)
+    const ports = monitors ?? [await simulatedPorts(config, spawned)]
     let open = config.ports
     return {
       connect: () => spawned.connect(), ports, failed: spawned.failed, embedded: spawned,
-      changePorts: monitor === null || own !== null ? null : async (wanted) => {
-        await openInterfaces(spawned, wanted)
+      changePorts: monitors === null || own !== null ? null : async (wanted) => {
+        await openInterfaces(spawned, wanted.flat())
         try {
-          const changes = await monitor.change(wanted.map(watched))
-          open = wanted
+          const changes = await changeAll(monitors, wanted)
+          open = wanted.flat()
           return changes
         } catch (error) {
           await openInterfaces(spawned, open)
@@ -46,7 +47,7 @@ export async function openTarget(config: Config, log: Logger, own: PortDriver | 
         }
       },
       close: async () => {
-        await ports.stop()
+        await stopAll(ports)
         await spawned.close()
       },
     }
@@ -61,7 +62,7 @@ async function openRemote(config: Config, address: string, log: Logger): Promise
   return {
     connect: () => new GrpcService(address), ports, failed: new Promise(() => {}), embedded: null,
     // The target's own ports are its operator's business.
-    changePorts: (wanted) => ports.change(wanted.map(watched)), close: () => ports.stop(),
+    changePorts: (wanted) => changeAll(ports, wanted), close: () => stopAll(ports),
   }
 }
 
@@ -76,8 +77,30 @@ async function openInterfaces(spawned: SpawnedTarget, ports: readonly PortConfig
   }
 }
 
-const linuxPorts = (config: Config, log: Logger): Promise<PortMonitor> =>
-  PortMonitor.open(config.ports.map(watched), { log: log.child({ component: 'ports' }) })
+async function linuxPorts(config: Config, log: Logger): Promise<readonly PortMonitor[]> {
+  const monitors: PortMonitor[] = []
+  try {
+    for (const { ports } of switchesOf(config)) monitors.push(await PortMonitor.open(ports.map(watched), { log: log.child({ component: 'ports' }) }))
+  } catch (error) {
+    await stopAll(monitors)
+    throw error
+  }
+  return monitors
+}
+const stopAll = async (ports: readonly PortSource[]): Promise<void> => { for (const one of ports) await one.stop() }
+
+/** All of them, or none. */
+async function changeAll(monitors: readonly PortMonitor[], wanted: readonly (readonly PortConfig[])[]): Promise<readonly PortChanges[]> {
+  const changes: PortChanges[] = []
+  const before = monitors.map((monitor) => monitor.watched())
+  try {
+    for (const [index, monitor] of monitors.entries()) changes.push(await monitor.change((wanted[index] ?? []).map(watched)))
+    return changes
+  } catch (error) {
+    for (const index of changes.keys()) await monitors[index]?.change(before[index] ?? [])
+    throw error
+  }
+}
 
 function portsSpec(config: Config): PortsSpec {
   const { target } = config

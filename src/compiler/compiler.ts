@@ -17,6 +17,7 @@ import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
+import { belongsTo } from './instances.js'
 import { HostTables } from './normal.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
@@ -29,6 +30,8 @@ export interface CompilerOptions {
   readonly contract: Contract
   /** OpenFlow port number → port of the program. */
   readonly targetPorts: ReadonlyMap<number, number>
+  /** Whether a port of the program is one of another switch in the same target. */
+  readonly isOthers?: (port: number) => boolean
 }
 
 export class Compiler implements Pipeline {
@@ -36,6 +39,7 @@ export class Compiler implements Pipeline {
   readonly contract: Contract
   readonly #state: SharedState
   readonly #targetPorts: ReadonlyMap<number, number>
+  readonly #isOthers: (port: number) => boolean
   readonly #emissions: Emissions
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
@@ -52,7 +56,8 @@ export class Compiler implements Pipeline {
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
 
-  constructor({ contract, targetPorts }: CompilerOptions) {
+  constructor({ contract, targetPorts, isOthers = () => false }: CompilerOptions) {
+    this.#isOthers = isOthers
     this.contract = contract
     this.#targetPorts = targetPorts
     this.features = featuresOf(contract)
@@ -107,7 +112,8 @@ export class Compiler implements Pipeline {
 
   reset(held?: Held): void {
     const portOf = new Map([...this.#targetPorts].map(([portNo, port]) => [port, portNo]))
-    const holding = held === undefined ? null : new Holding((held as TargetContents).entities, this.contract, portOf)
+    const isOurs = belongsTo(this.contract, (port) => portOf.has(port), this.#isOthers)
+    const holding = held === undefined ? null : new Holding((held as TargetContents).entities.filter(isOurs), this.contract, portOf)
     this.#state.reset(holding)
     this.#emissions.reset()
     this.#groups.reset()

@@ -61,7 +61,7 @@ export function contractOf(whole: Contract, share: Share): Contract {
 }
 
 /** Says of what a target holds whether it is of the switch with this contract and these ports; the first has what is nobody's. */
-export function belongsTo(contract: Contract, ports: ReadonlySet<number>, othersPorts: ReadonlySet<number>): (entity: NamedEntity) => boolean {
+export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, isOthers: (port: number) => boolean): (entity: NamedEntity) => boolean {
   const { share, numbers, portIn, portBlock, meters } = contract
   if (share.count === 1) return () => true
   const fixed = new Map(fixedTables(contract))
@@ -79,7 +79,7 @@ export function belongsTo(contract: Contract, ports: ReadonlySet<number>, others
         if (keys !== undefined) return keys.every((key) => entity.match.some((part) => part.field === key.field && part.kind === 'exact' && key.kind === 'exact' && part.value === key.value))
         const [part] = entity.match
         const number = part?.kind === 'exact' ? Number(part.value) : -1
-        if (isPorts.has(entity.table)) return ports.has(number) || isFirst && !othersPorts.has(number)
+        if (isPorts.has(entity.table)) return isOwn(number) || isFirst && !isOthers(number)
         const range = ranges.get(entity.table)
         return range === undefined ? isFirst : within(range, number) || isForks(entity.table, number)
       }

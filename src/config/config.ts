@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { Endpoint } from '../base/endpoint.js'
 import type { LogLevel } from '../base/logger.js'
 import type { TlsFiles } from '../base/tls-material.js'
-import type { PortChoice, ConfigValues } from './schema.js'
+import type { PortChoice, ConfigValues, InstanceValues } from './schema.js'
 import { wireVersions } from './fields.js'
 import { defaultPipelineFiles, productVersion } from './package-files.js'
 
@@ -68,13 +68,31 @@ export interface Config {
   readonly pipeline: { readonly p4info: string; readonly json: string }
   readonly cpuPort: number
   readonly logLevel: LogLevel
+  /** Several switches on one target, each with a configuration of its own; empty where there is one. Then `ports`, `controllers` and `listen` above are those of all. */
+  readonly instances: readonly Config[]
   readonly description: { readonly manufacturer: string; readonly hardware: string; readonly software: string; readonly serialNumber: string; readonly datapath: string }
 }
 
 /** `resolvePath` makes the path of a key absolute, after the source it came from. */
 export function completeConfig(values: ConfigValues, resolvePath: (path: string, key: keyof ConfigValues) => string): Config {
+  const { instances = [], ...common } = values
+  if (instances.length === 0) return completeOne(common, resolvePath)
+  const each = instances.map(({ name, ...own }) => completeOne({ ...common, ...present(own), bridge: name }, resolvePath))
+  const all = completeOne({ ...common, bridge: instances[0]?.name ?? common.bridge }, resolvePath)
+  return {
+    ...all, instances: each, ports: each.flatMap(({ ports }) => ports), controllers: each.flatMap(({ controllers }) => controllers), listen: each.flatMap(({ listen }) => listen),
+  }
+}
+
+/** The switches of a configuration, each with its own. */
+export const switchesOf = (config: Config): readonly Config[] => (config.instances.length === 0 ? [config] : config.instances)
+
+const present = (own: Omit<InstanceValues, 'name'>): Partial<ConfigValues> => Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
+
+function completeOne(values: Omit<ConfigValues, 'instances'>, resolvePath: (path: string, key: keyof ConfigValues) => string): Config {
   const { description } = values
   return {
+    instances: [],
     target: values.target,
     deviceId: values.deviceId,
     electionId: values.electionId ?? null,
@@ -110,7 +128,7 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
 }
 
 /** Complete or null: that all are given where they are needed has been checked. */
-function tlsFiles(values: ConfigValues, resolvePath: (path: string, key: keyof ConfigValues) => string): TlsFiles | null {
+function tlsFiles(values: Omit<ConfigValues, 'instances'>, resolvePath: (path: string, key: keyof ConfigValues) => string): TlsFiles | null {
   const { privateKey, certificate, caCert, bootstrapCaCert } = values
   const authority = caCert ?? bootstrapCaCert
   if (privateKey === undefined || certificate === undefined || authority === undefined) return null

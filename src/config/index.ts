@@ -1,5 +1,6 @@
 /** Public face of the configuration. */
 export type { Config, ControllerConfig, PortConfig, SimulatedHost, TargetConfig } from './config.js'
+export { switchesOf } from './config.js'
 export { checkConfig, loadConfig, noSource } from './load.js'
 export { ConfigError, formatPath, formatProblem } from './problem.js'
 export type { Path, Problem } from './problem.js'

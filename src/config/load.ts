@@ -11,12 +11,12 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../base/errors.js'
 import { readTlsMaterial } from '../base/tls-material.js'
-import { completeConfig } from './config.js'
+import { completeConfig, switchesOf } from './config.js'
 import type { Config } from './config.js'
 import { ConfigError, formatPath } from './problem.js'
 import type { Path, Problem } from './problem.js'
 import { controllerKeys } from './fields.js'
-import { configKeys, configSchema } from './schema.js'
+import { configKeys, configSchema, instanceKeys, ownKeys } from './schema.js'
 import type { ConfigValues } from './schema.js'
 import { readYaml } from './yaml-source.js'
 import type { Source } from './yaml-source.js'
@@ -48,14 +48,20 @@ export function checkConfig(options: Source, file: Source | null, folder: string
   const result = configSchema.safeParse(merged, { reportInput: true })
   if (!result.success) throw new ConfigError(inOrder(result.error.issues.flatMap((issue) => explain(issue, problem))))
 
+  const { instances } = result.data
+  const wrong = instances === undefined ? [] : ownKeys.filter((key) => key in merged)
+  if (wrong.length > 0) throw new ConfigError(wrong.map((key) => problem([key], 'key', 'each of the instances has its own; give it there')))
   const config = completeConfig(result.data, (path, key) => resolve(key in options.values ? process.cwd() : folder, path))
   const problems: Problem[] = checkTls(result.data, config, problem)
-  config.controllers.forEach(({ endpoint, auxiliary }, i) => {
-    if (endpoint.passive && auxiliary !== undefined && auxiliary > 0) problems.push(problem(['controllers', i, 'auxiliary'], 'value', 'a controller that connects to us opens its auxiliary connections itself'))
-  })
-  config.ports.forEach((port, i) => {
-    if (port.p4Port === config.cpuPort) problems.push(problem(['ports', i, 'p4Port'], 'value', `P4 port ${port.p4Port} is the CPU port`))
-    if (port.pcap !== undefined && config.target.kind === 'remote') problems.push(problem(['ports', i, 'pcap'], 'value', 'frames of a target in another process cannot be captured here'))
+  switchesOf(config).forEach(({ controllers, ports }, which) => {
+    const at = (...path: Path): Path => (instances === undefined ? path : ['instances', which, ...path])
+    controllers.forEach(({ endpoint, auxiliary }, i) => {
+      if (endpoint.passive && auxiliary !== undefined && auxiliary > 0) problems.push(problem(at('controllers', i, 'auxiliary'), 'value', 'a controller that connects to us opens its auxiliary connections itself'))
+    })
+    ports.forEach((port, i) => {
+      if (port.p4Port === config.cpuPort) problems.push(problem(at('ports', i, 'p4Port'), 'value', `P4 port ${port.p4Port} is the CPU port`))
+      if (port.pcap !== undefined && config.target.kind === 'remote') problems.push(problem(at('ports', i, 'pcap'), 'value', 'frames of a target in another process cannot be captured here'))
+    })
   })
   if (result.data.pipeline !== undefined) {
     for (const key of ['p4info', 'json'] as const) {
@@ -80,9 +86,10 @@ function checkTls(values: ConfigValues, config: Config, problem: Report): Proble
     return result.ok ? [] : result.problems.map(({ file, reason }) => problem([file === 'caCert' ? authorityKey : file], 'value', reason))
   }
   const missing = tlsKeys.filter((key) => values[key === 'caCert' ? authorityKey : key] === undefined)
-  for (const key of ['controllers', 'listen'] as const) {
-    const first = values[key].map((each) => ('endpoint' in each ? each.endpoint : each)).findIndex(({ transport }) => transport === 'ssl')
-    if (first >= 0) return [problem([key, first], 'value', `TLS needs ${missing.join(', ')} too`)]
+  const switches = values.instances ?? [values]
+  for (const [which, one] of switches.entries()) for (const key of ['controllers', 'listen'] as const) {
+    const first = one[key].map((each) => ('endpoint' in each ? each.endpoint : each)).findIndex(({ transport }) => transport === 'ssl')
+    if (first >= 0) return [problem([...(values.instances === undefined ? [] : ['instances', which]), key, first], 'value', `TLS needs ${missing.join(', ')} too`)]
   }
   const given = [...tlsKeys, 'bootstrapCaCert' as const].find((key) => values[key] !== undefined)
   return given === undefined ? [] : [problem([given], 'key', `TLS needs ${missing.join(', ')} too`)]
@@ -130,7 +137,8 @@ function show(value: unknown): string {
 }
 
 function suggestion(key: string, path: Path): string {
-  if (path[0] === 'controllers') return `; the keys are ${controllerKeys.join(', ')}`
+  if (path[0] === 'instances' && path.length === 2) return `; the keys are ${instanceKeys.join(', ')}`
+  if (path.includes('controllers')) return `; the keys are ${controllerKeys.join(', ')}`
   if (path.length > 0) return ''
   const plain = (text: string): string => text.toLowerCase().replace(/[-_]|s$/g, '')
   const near = configKeys.find((known) => plain(known) === plain(key))

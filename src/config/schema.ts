@@ -54,26 +54,64 @@ function distinctP4Ports(ports: readonly PortChoice[], context: z.RefinementCtx<
   })
 }
 
+/** Refuses ports of two switches that have the same `label(port)`. */
+const distinctAcross = (label: (port: PortChoice) => string, key: string, what: string) =>
+  (switches: readonly { readonly name: string; readonly ports: readonly PortChoice[] }[], context: z.RefinementCtx<unknown>): void => {
+    const owners = new Map<string, number>()
+    switches.forEach(({ ports: own }, i) => {
+      own.forEach((port, j) => {
+        const owner = owners.get(label(port)) ?? i
+        owners.set(label(port), owner)
+        if (owner !== i) context.addIssue({ code: 'custom', path: [i, 'ports', j, key], message: `${what} ${label(port)} is a port of ${switches[owner]?.name ?? ''} already` })
+      })
+    })
+  }
+
 const path = z.string().min(1)
+
+const ports = z.array(port)
+  .superRefine(distinct('port number', 'number', (p) => portLabel(p.number)))
+  .superRefine(distinct('interface', 'interface', (p) => p.interface))
+  .superRefine(distinctP4Ports)
+  .default([]).describe('the ports of the switch')
+const controllers = z.array(controller).superRefine(distinct('controller', null, (each) => formatEndpoint(each.endpoint))).default([])
+  .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them; or an object with connection and settings of its own')
+const listen = z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
+  .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH')
+/** One of several switches on the target: what is not given here is that of all of them. */
+const instance = z.strictObject({
+  name: bridgeName.describe('name of the switch for ovs-ofctl, ovs-appctl and its sockets'),
+  datapathId: datapathId.describe('OpenFlow datapath id of this switch'),
+  ports, controllers, listen,
+  failMode: failMode.optional().describe('in place of that for all'),
+  macAgeing: duration(1000, 3_600_000).optional().describe('in place of that for all'),
+  inactivityProbe: duration(0, 3_600_000).optional().describe('in place of that for all'),
+  maxBackoff: duration(10, 3_600_000).optional().describe('in place of that for all'),
+  buffers: z.int().min(0).max(65_536).optional().describe('in place of that for all'),
+  packetInRate: packets.optional().describe('in place of that for all'),
+  packetInBurst: packets.optional().describe('in place of that for all'),
+})
+export type InstanceValues = z.output<typeof instance>
+export const instanceKeys = Object.keys(instance.shape)
+/** Keys of a configuration that each of several switches has for itself. */
+export const ownKeys = ['datapathId', 'ports', 'controllers', 'listen', 'bridge'] as const
 
 export const configSchema = z.strictObject({
   target: target.prefault('embedded').describe("'embedded', or HOST:PORT of a P4Runtime server"),
   deviceId: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1).describe('P4Runtime device id'),
   electionId: z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional().describe('P4Runtime election id, for one of several agents on a target: the highest speaks, the others stand by; chosen by the agent where it is absent'),
   datapathId: datapathId.prefault('0000000000000001').describe('OpenFlow datapath id: 16 hexadecimal digits, 0x…, or decimal'),
-  ports: z.array(port)
-    .superRefine(distinct('port number', 'number', (p) => portLabel(p.number)))
-    .superRefine(distinct('interface', 'interface', (p) => p.interface))
-    .superRefine(distinctP4Ports)
-    .default([]).describe('the ports of the switch'),
-  controllers: z.array(controller).superRefine(distinct('controller', null, (each) => formatEndpoint(each.endpoint))).default([])
-    .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them; or an object with connection and settings of its own'),
-  listen: z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
-    .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH'),
+  ports, controllers, listen,
   privateKey: path.optional().describe('private key for ssl: and pssl:, PEM'),
   certificate: path.optional().describe('certificate that belongs to the private key, PEM'),
   caCert: path.optional().describe('certificates of the authorities whose peers are trusted, PEM'),
   bootstrapCaCert: path.optional().describe('in place of caCert: where the file does not exist, the first controller is believed and its authority kept there'),
+  instances: z.array(instance).min(1).max(16)
+    .superRefine(distinct('name', 'name', (each) => each.name))
+    .superRefine(distinct('datapath id', 'datapathId', (each) => each.datapathId.toString(16).padStart(16, '0')))
+    .superRefine(distinctAcross((port) => port.interface, 'interface', 'interface'))
+    .superRefine(distinctAcross((port) => String(port.p4Port), 'p4Port', 'P4 port'))
+    .optional().describe('several switches on one target, in place of datapathId, ports, controllers, listen and bridge: each with its own'),
   bridge: bridgeName.default('br0').describe('name of the switch for ovs-ofctl and ovs-appctl'),
   rundir: z.string().min(1).optional().describe('folder for <bridge>.mgmt, <bridge>.snoop, the control socket and its pidfile; none of them where it is absent'),
   controlName: bridgeName.default('ofswitchd').describe('target name for ovs-appctl -t: <name>.pid and <name>.<process id>.ctl in rundir'),

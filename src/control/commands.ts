@@ -14,32 +14,44 @@ import { listLevels, setLevels } from './vlog.js'
 
 const command = (name: string, usage: string, min: number, max: number, run: Command['run']): Command => ({ name, usage, min, max, run })
 
-export function generalCommands(sw: ControlledSwitch, coverage: Coverage): readonly Command[] {
+/** The one that is called so. Refuses with `otherwise`. */
+export const called = <S extends ControlledSwitch>(switches: readonly S[], name: string | undefined, otherwise: string): S =>
+  switches.find(({ bridge }) => bridge === name) ?? refuse(otherwise)
+
+/** Of all together. */
+export const totalsOf = (switches: readonly ControlledSwitch[]): Readonly<Record<string, number>> =>
+  sumOf(switches.map((sw, index) => (index === 0 ? sw.totals() : Object.fromEntries(Object.entries(sw.totals()).filter(([name]) => !name.startsWith('p4runtime_'))))))
+
+function sumOf(parts: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const sums = new Map<string, number>()
+  for (const part of parts) for (const [name, value] of Object.entries(part)) sums.set(name, (sums.get(name) ?? 0) + value)
+  return Object.fromEntries(sums)
+}
+
+/** What is not about one of the switches is asked of the first. */
+export function generalCommands(switches: readonly ControlledSwitch[], coverage: Coverage): readonly Command[] {
+  const sw = switches[0] ?? refuse('there is no switch')
   return [
     command('version', '', 0, 0, () => sw.version),
     ...(sw.exit === null ? [] : [command('exit', '[--cleanup]', 0, 1, endWith(sw.exit))]),
     command('coverage/show', '', 0, 0, () => coverage.show()),
     command('coverage/read-counter', 'COUNTER', 1, 1, ([name = '']) => String(coverage.total(name) ?? refuse('No such counter'))),
-    command('memory/show', '', 0, 0, () => memory(sw)),
-    command('ofproto/list', '', 0, 0, () => sw.bridge),
-    command('dpif/dump-dps', '', 0, 0, () => `p4@${sw.bridge}`),
-    command('dpif/show', '', 0, 0, () => showPorts(sw)),
-    ...(sw.hosts() === null ? [] : hostCommands(sw)),
-    command('bridge/dump-flows', '[--offload-stats] bridge', 1, 2, (args) => dumpFlows(sw, args)),
+    command('memory/show', '', 0, 0, () => memory(switches)),
+    command('ofproto/list', '', 0, 0, () => switches.map(({ bridge }) => bridge).join('\n')),
+    command('dpif/dump-dps', '', 0, 0, () => switches.map(({ bridge }) => `p4@${bridge}`).join('\n')),
+    command('dpif/show', '', 0, 0, () => [`p4@${sw.target}:`, ...switches.flatMap(showPorts)].join('\n')),
+    ...(sw.hosts() === null ? [] : hostCommands(switches)),
+    command('bridge/dump-flows', '[--offload-stats] bridge', 1, 2, (args) => dumpFlows(switches, args)),
     ...(sw.log === null ? [] : logCommands(sw.log)),
   ]
 }
 
-function hostCommands(sw: ControlledSwitch): readonly Command[] {
-  const check = ([bridge]: readonly string[]): void => { if (bridge !== undefined && bridge !== sw.bridge) refuse('no such bridge') }
+function hostCommands(switches: readonly ControlledSwitch[]): readonly Command[] {
+  const one = (bridge: string | undefined): ControlledSwitch => called(switches, bridge, 'no such bridge')
   return [
-    command('fdb/show', 'bridge', 1, 1, (args) => {
-      check(args)
-      return showHosts(sw.hosts() ?? [])
-    }),
-    command('fdb/flush', '[bridge]', 0, 1, (args) => {
-      check(args)
-      sw.flushHosts()
+    command('fdb/show', 'bridge', 1, 1, ([bridge]) => showHosts(one(bridge).hosts() ?? [])),
+    command('fdb/flush', '[bridge]', 0, 1, ([bridge]) => {
+      for (const sw of bridge === undefined ? switches : [one(bridge)]) sw.flushHosts()
       return 'table successfully flushed'
     }),
   ]
@@ -74,15 +86,15 @@ function logCommands(log: NonNullable<ControlledSwitch['log']>): readonly Comman
   ]
 }
 
-function memory(sw: ControlledSwitch): string {
+function memory(switches: readonly ControlledSwitch[]): string {
   const { heapUsed, rss } = process.memoryUsage()
-  const sizes = { ...sw.sizes(), 'heap-kB': Math.round(heapUsed / 1024), 'rss-kB': Math.round(rss / 1024) }
+  const sizes = { ...sumOf(switches.map((sw) => sw.sizes())), 'heap-kB': Math.round(heapUsed / 1024), 'rss-kB': Math.round(rss / 1024) }
   return Object.entries(sizes).filter(([, size]) => size > 0).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, size]) => `${name}:${size}`).join(' ')
 }
 
-function showPorts(sw: ControlledSwitch): string {
+function showPorts(sw: ControlledSwitch): readonly string[] {
   const ports = sw.ports().map(({ portNo, name }) => `    ${name} ${portNo === Port.LOCAL ? 65534 : formatPort(portNo)}/${sw.targetPort(portNo) ?? 'none'}: (${sw.target === 'embedded' ? 'embedded' : 'p4runtime'})`)
-  return [`p4@${sw.target}:`, `  ${sw.bridge}:`, ...ports].join('\n')
+  return [`  ${sw.bridge}:`, ...ports]
 }
 
 /** Throws CommandError with the name of the error where the switch answers with one. */
@@ -96,9 +108,9 @@ export async function statistics(sw: ControlledSwitch, body: StatsRequestBody): 
 
 const ALL_FLOWS = { kind: 'flow', tableId: Table.ALL, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [] } as const
 
-async function dumpFlows(sw: ControlledSwitch, args: readonly string[]): Promise<string> {
+async function dumpFlows(switches: readonly ControlledSwitch[], args: readonly string[]): Promise<string> {
   const names = args.filter((arg) => arg !== '--offload-stats')
-  if (names[0] !== sw.bridge || names.length !== 1) refuse('Unknown bridge')
+  const sw = called(switches, names.length === 1 ? names[0] : undefined, 'Unknown bridge')
   const bodies = await statistics(sw, ALL_FLOWS)
   return bodies.flatMap((body) => (body.kind === 'flow' ? body.flows : [])).map(flowLine).join('\n')
 }

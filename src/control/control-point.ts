@@ -1,12 +1,12 @@
 /**
- * What `ovs-appctl` finds in the run directory: the pidfile and the control socket of one switch, and the counters that are
- * sampled for it.
+ * What `ovs-appctl` finds in the run directory: the pidfile and the control socket of the switches of this process, and the
+ * counters that are sampled for them.
  *
  *   <rundir>/<name>.pid   <rundir>/<name>.<process id>.ctl
  */
 import { join } from 'node:path'
 import type { Logger } from '../base/logger.js'
-import { generalCommands } from './commands.js'
+import { generalCommands, totalsOf } from './commands.js'
 import { Coverage, SAMPLE_MS } from './coverage.js'
 import { explainCommand, type ExplainingSwitch } from './explain-command.js'
 import { lockPidfile } from './pidfile.js'
@@ -19,11 +19,11 @@ export interface ControlPoint {
 }
 
 /** Rejects with SwitchError: the folder is not there, another process uses the names. */
-export async function openControlPoint(rundir: string, name: string, sw: TracedSwitch & ExplainingSwitch, log: Logger): Promise<ControlPoint> {
+export async function openControlPoint(rundir: string, name: string, switches: readonly (TracedSwitch & ExplainingSwitch)[], log: Logger): Promise<ControlPoint> {
   const pidfile = await lockPidfile(join(rundir, `${name}.pid`))
   if (!pidfile.locked) log.warn({ rundir, name }, 'the pidfile cannot be locked without the package koffi: name the control socket by its path')
-  const coverage = new Coverage(() => sw.totals())
-  const server = new UnixctlServer([...generalCommands(sw, coverage), ...traceCommands(sw), explainCommand(sw)], log)
+  const coverage = new Coverage(() => totalsOf(switches))
+  const server = new UnixctlServer([...generalCommands(switches, coverage), ...traceCommands(switches), explainCommand(switches)], log)
   try {
     await server.start(join(rundir, `${name}.${process.pid}.ctl`))
   } catch (error) {

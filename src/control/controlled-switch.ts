@@ -16,7 +16,7 @@ export interface ControlledSwitch {
   readonly version: string
   /** Null where the program's log is not ours. */
   readonly log: LogControl | null
-  /** What has happened since the start, by name. */
+  /** What has happened since the start, by name; what begins with `p4runtime_` is the same for all switches on a target. */
   totals(): Readonly<Record<string, number>>
   /** How many there are, by name. */
   sizes(): Readonly<Record<string, number>>

@@ -3,7 +3,7 @@ import type { Explanation } from '../datapath/index.js'
 import { FlowTextError, readFlowMod, Version } from '../openflow/index.js'
 import type { ErrorName, FlowMod } from '../openflow/model.js'
 import { formatInstructions, formatMatch } from '../openflow/text.js'
-import { refuse } from './commands.js'
+import { called, refuse } from './commands.js'
 import type { ControlledSwitch } from './controlled-switch.js'
 import { parsePortName } from './port-names.js'
 import type { Command } from './unixctl-server.js'
@@ -12,8 +12,8 @@ export interface ExplainingSwitch extends ControlledSwitch {
   explain(flowMod: FlowMod, version: number): Promise<Explanation>
 }
 
-export const explainCommand = (sw: ExplainingSwitch): Command => ({
-  name: 'ofswitchd/explain', usage: 'bridge flow [OpenFlow10…OpenFlow15]', min: 2, max: 3, run: (args) => explain(sw, args),
+export const explainCommand = (switches: readonly ExplainingSwitch[]): Command => ({
+  name: 'ofswitchd/explain', usage: 'bridge flow [OpenFlow10…OpenFlow15]', min: 2, max: 3, run: (args) => explain(switches, args),
 })
 
 /** Where the specification lists the errors of a kind, with what each means. */
@@ -22,8 +22,8 @@ const CLAUSES: readonly (readonly [string, string])[] = [
   ['OFPBMC_', 'the match: OF 1.3.5 §7.5.4.5'], ['OFPFMFC_', 'the flow entry: OF 1.3.5 §7.5.4.6'],
 ]
 
-async function explain(sw: ExplainingSwitch, [bridge = '', text = '', versionText = 'OpenFlow13']: readonly string[]): Promise<string> {
-  if (bridge !== sw.bridge) return refuse(`${bridge}: unknown bridge`)
+async function explain(switches: readonly ExplainingSwitch[], [bridge = '', text = '', versionText = 'OpenFlow13']: readonly string[]): Promise<string> {
+  const sw = called(switches, bridge, `${bridge}: unknown bridge`)
   const version = Object.entries(Version).find(([name]) => `OpenFlow${name.slice(2)}` === versionText)?.[1] ?? refuse(`${versionText}: unknown version`)
   let flowMod: FlowMod
   try {

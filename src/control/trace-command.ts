@@ -34,12 +34,13 @@ export interface TracedSwitch extends ControlledSwitch {
 interface Packet { readonly context: PacketContext; readonly frame: Uint8Array; readonly generate: boolean; readonly showPipeline: boolean }
 
 const FORMS = '{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]'
-export const traceCommands = (sw: TracedSwitch): readonly Command[] => [
-  { name: 'ofproto/trace', usage: FORMS, min: 1, max: Infinity, run: (args) => trace(sw, args) },
-  { name: 'ofproto/trace-packet-out', usage: `[-consistent] ${FORMS} actions`, min: 2, max: Infinity, run: (args) => tracePacketOut(sw, args) },
+export const traceCommands = (switches: readonly TracedSwitch[]): readonly Command[] => [
+  { name: 'ofproto/trace', usage: FORMS, min: 1, max: Infinity, run: (args) => trace(switches, args) },
+  { name: 'ofproto/trace-packet-out', usage: `[-consistent] ${FORMS} actions`, min: 2, max: Infinity, run: (args) => tracePacketOut(switches, args) },
 ]
 
-async function trace(sw: TracedSwitch, args: readonly string[]): Promise<string> {
+async function trace(switches: readonly TracedSwitch[], args: readonly string[]): Promise<string> {
+  const sw = meant(switches, args)
   const packet = readPacket(sw, args)
   const { inPort } = packet.context
   const traced = await sw.trace(inPort, packet.frame, 'port') ?? refuse('the target is not connected')
@@ -49,7 +50,8 @@ async function trace(sw: TracedSwitch, args: readonly string[]): Promise<string>
 }
 
 /** The list is carried out here, as that of a packet-out is; what it hands to the tables or to a group goes through the pipeline. */
-async function tracePacketOut(sw: TracedSwitch, args: readonly string[]): Promise<string> {
+async function tracePacketOut(switches: readonly TracedSwitch[], args: readonly string[]): Promise<string> {
+  const sw = meant(switches, args)
   const packet = readPacket(sw, args.slice(0, -1).filter((arg) => arg !== '-consistent'))
   const { context: { inPort }, frame, generate } = packet
   const actions = readList(sw, args.at(-1) ?? '')
@@ -68,6 +70,13 @@ async function tracePacketOut(sw: TracedSwitch, args: readonly string[]): Promis
   const answer = describe(sw, packet, whole, (walk, list) => walk.packetOut(list, actions))
   if (generate) sw.packetOut(inPort, frame, actions)
   return answer
+}
+
+/** The switch that is named, or that has the port of a datapath flow; the first where that does not tell, which then refuses. */
+function meant(switches: readonly TracedSwitch[], args: readonly string[]): TracedSwitch {
+  const port = Number(args.map((arg) => /(?:^|,)in_port\((\d+)\)/.exec(arg)?.[1]).find((found) => found !== undefined) ?? NaN)
+  return switches.find(({ bridge }) => args.includes(bridge)) ?? switches.find((sw) => sw.ports().some(({ portNo }) => sw.targetPort(portNo) === port))
+    ?? switches[0] ?? refuse('there is no switch')
 }
 
 function readList(sw: TracedSwitch, text: string): readonly Action[] {

@@ -63,12 +63,12 @@ export class Datapath {
   constructor(config: DatapathConfig, pipeline: Pipeline, now: Millis) {
     this.#ctx = {
       config, pipeline, now,
-      capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables), groups: new GroupTable(),
+      capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables, config.ids), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       instructions: new SharedInstructions(), reads: new Reads(), reports: new FlowReports(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
       monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(), triggers: new StatTriggers(now),
-      standalone: new Standalone(config.failMode ?? secure, now),
+      standalone: new Standalone(config.failMode ?? secure, now, config.ids),
       emit: (effect) => { this.#effects.push(effect) },
     }
     this.#ctx.ops.recovering = config.recovers === true

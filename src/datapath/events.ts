@@ -20,6 +20,7 @@ import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
 import type { FailModeConfig } from './fail-mode.js'
+import type { IdShare } from './flow-ids.js'
 import type { Counters, FlowId, GroupRecord, Held, MeterRecord, Plan } from './pipeline.js'
 
 /** Chosen by the agent, unique for the life of the process. */
@@ -51,6 +52,8 @@ export interface DatapathConfig {
   readonly recovers?: boolean
   /** How many packets are kept for controllers that have seen their beginning only. Default 0: packet-ins are whole. */
   readonly buffers?: number
+  /** Where several switches share a target: the numbers that this one gives to flows and hosts. All of them where it is absent. */
+  readonly ids?: IdShare
   /** How many changes may wait for a target that is lost before further ones are refused. Default 16384. */
   readonly maxHeldChanges?: number
 }

@@ -8,6 +8,7 @@
 import { Group, OXM, Port, Table, matchKey, matchSubsumes } from '../openflow/index.js'
 import type { Action, Instructions, Match, OxmName } from '../openflow/index.js'
 import { meterOf } from './meter-table.js'
+import { ALL_IDS, idAfter, type IdShare } from './flow-ids.js'
 import type { FlowId, FlowRecord } from './pipeline.js'
 import type { Flow } from './state.js'
 
@@ -74,10 +75,12 @@ export class FlowTables {
   readonly #byMeter = new Map<number, Set<Flow>>()
   /** Flows with a stat trigger, counting both sides of a modification in flight. */
   readonly triggering = new Set<Flow>()
+  readonly #ids: IdShare
   #lastId = 0
   #removals = 0
 
-  constructor(nTables: number) {
+  constructor(nTables: number, ids: IdShare = ALL_IDS) {
+    this.#ids = ids
     this.#tables = Array.from({ length: nTables }, () => ({ byKey: new Map(), byPriority: null, deleting: 0 }))
   }
 
@@ -85,10 +88,10 @@ export class FlowTables {
   get removals(): number { return this.#removals }
   get tableCount(): number { return this.#tables.length }
 
-  /** An id that no flow has. Ids are reused only after 2^32-2 others; the last one belongs to standalone-flow.ts. */
+  /** An id that no flow has. Ids are reused only after all others have been given. */
   nextId(): FlowId {
     do {
-      this.#lastId = this.#lastId >= 0xfffffffe ? 1 : this.#lastId + 1
+      this.#lastId = idAfter(this.#ids, this.#lastId)
     } while (this.#byId.has(this.#lastId))
     return this.#lastId
   }

@@ -2,6 +2,7 @@
 export { Datapath } from './datapath.js'
 export type { ConnectionView, FlowView } from './datapath.js'
 export * from './events.js'
+export { ownerOf } from './flow-ids.js'
 export type { FailModeConfig } from './fail-mode.js'
 export { whyNotStandalone } from './standalone-flow.js'
 export type { Explanation } from './explain.js'

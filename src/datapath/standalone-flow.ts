@@ -11,10 +11,11 @@ import { addOwnFlow } from './flow-mod.js'
 import { deliverProbe } from './packet-io.js'
 import type { Change, FlowRecord, Pipeline } from './pipeline.js'
 import { removal } from './removal.js'
+import { ALL_IDS, standaloneId, type IdShare } from './flow-ids.js'
 import type { Context, Flow, Lockable } from './state.js'
 
-/** Never given to a flow of a controller, see FlowTables.nextId. */
-export const HIDDEN_FLOW_ID = 0xffffffff
+/** Never given to a flow of a controller, see flow-ids.ts. */
+export const HIDDEN_FLOW_ID = standaloneId(ALL_IDS)
 /** Open vSwitch's FAIL_OPEN_PRIORITY; OpenFlow's priorities have 16 bits. */
 const HIDDEN_PRIORITY = 0xf0f0f0
 const RETRY_AFTER: Millis = 1000
@@ -41,13 +42,15 @@ export class Standalone implements Lockable {
   readonly failMode: FailMode
   /** What the target has, or will have once `token` is acknowledged. */
   #isThere = false
+  readonly #hiddenFlow: FlowRecord
   #flushing: Set<Flow> | null = null
   #wantsOrdinary: boolean
   #retryAt: Millis = 0
   /** null: no controller is there to be probed. */
   #probeAt: Millis | null = null
 
-  constructor(config: FailModeConfig, now: Millis) {
+  constructor(config: FailModeConfig, now: Millis, ids: IdShare = ALL_IDS) {
+    this.#hiddenFlow = { ...hiddenFlow, id: standaloneId(ids) }
     this.failMode = new FailMode(config, now)
     this.#wantsOrdinary = this.failMode.isUnmanaged
   }
@@ -84,10 +87,10 @@ export class Standalone implements Lockable {
   /** Its part of the whole state, which is about to be written. */
   wholeState(): Change[] {
     this.#isThere = this.failMode.isOnItsOwn
-    return this.#isThere ? [{ op: 'add_flow', flow: hiddenFlow }] : []
+    return this.#isThere ? [{ op: 'add_flow', flow: this.#hiddenFlow }] : []
   }
   /** Whether this is its flow, and still wanted. */
-  owns(change: Change): boolean { return change.op === 'add_flow' && change.flow.id === HIDDEN_FLOW_ID && this.#isThere }
+  owns(change: Change): boolean { return change.op === 'add_flow' && change.flow.id === this.#hiddenFlow.id && this.#isThere }
 
   /** A controller that only answers packet-ins would otherwise never take over, because the switch sends it none. */
   #probe(ctx: Context): void {
@@ -128,7 +131,7 @@ export class Standalone implements Lockable {
     const wanted = this.failMode.isOnItsOwn
     if (wanted === this.#isThere || this.token !== 0) return
     const outcome = ctx.ops.submit(ctx, {
-      changes: [wanted ? { op: 'add_flow', flow: hiddenFlow } : { op: 'delete_flow', flow: hiddenFlow, wantCounters: false }],
+      changes: [wanted ? { op: 'add_flow', flow: this.#hiddenFlow } : { op: 'delete_flow', flow: this.#hiddenFlow, wantCounters: false }],
       touches: [this], family: 'own',
       apply: () => { this.#isThere = wanted },
       settled: () => {},

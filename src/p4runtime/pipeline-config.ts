@@ -1,5 +1,6 @@
 /**
- * The pipeline that a session wants in the target, and its cookie: the first 64 bits of SHA-256 over both parts, so that a
+ * The pipeline that a session wants in the target, and its cookie: the first 64 bits of SHA-256 over both parts, and over how the
+ * agent divides it among several switches, so that a
  * session knows its pipeline again in a target that it meets. P4RT 1.4 §7
  */
 import { createHash } from 'node:crypto'
@@ -15,14 +16,14 @@ export interface PipelineConfig {
 }
 
 /** Throws P4InfoError. */
-export function pipelineConfig(p4infoText: string, deviceConfig: Uint8Array): PipelineConfig {
+export function pipelineConfig(p4infoText: string, deviceConfig: Uint8Array, layout = ''): PipelineConfig {
   const p4info = parseMessage(p4infoText)
-  return { index: P4InfoIndex.of(p4info), p4info, deviceConfig, cookie: cookieOf(p4infoText, deviceConfig) }
+  return { index: P4InfoIndex.of(p4info), p4info, deviceConfig, cookie: cookieOf(p4infoText, deviceConfig, layout) }
 }
 
-export function cookieOf(p4infoText: string, deviceConfig: Uint8Array): bigint {
+export function cookieOf(p4infoText: string, deviceConfig: Uint8Array, layout = ''): bigint {
   const text = Buffer.from(p4infoText)
   const length = Buffer.alloc(8)
   length.writeBigUInt64BE(BigInt(text.length))
-  return createHash('sha256').update(length).update(text).update(deviceConfig).digest().readBigUInt64BE(0)
+  return createHash('sha256').update(length).update(text).update(deviceConfig).update(layout).digest().readBigUInt64BE(0)
 }

@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly p4info: string
   /** What the target loads: for BMv2 and the embedded target the JSON that p4c writes. */
   readonly deviceConfig: Uint8Array
+  /** How the agent divides the target; what is in one that was divided in another way is of no use. */
+  readonly layout?: string
   /** Fixed for all attempts. By default made of the time, and higher with each attempt, so that the newest session wins. */
   readonly electionId?: ElectionId
   readonly logger?: Logger
@@ -111,7 +113,7 @@ export class Session implements Southbound {
   constructor(options: SessionOptions) {
     this.#options = options
     this.#deviceId = BigInt(options.deviceId)
-    this.#pipeline = pipelineConfig(options.p4info, options.deviceConfig)
+    this.#pipeline = pipelineConfig(options.p4info, options.deviceConfig, options.layout ?? '')
     this.#limits = options.limits ?? bmv2Limits
     this.#packetIo = new PacketIo(this.#pipeline.index)
     this.#digests = new Digests(this.#pipeline.index)

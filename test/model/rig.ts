@@ -109,7 +109,7 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
   const monitor = await DriverPortMonitor.open(ports, { links: () => links, counters: () => null }, { intervalMs: 20, now: monotonicNow })
   const agent: Agent = await startAgent(config, silentLogger, {
     target: {
-      connect: () => target.connect(), ports: monitor, failed: new Promise(() => {}), embedded: null, changePorts: null,
+      connect: () => target.connect(), ports: [monitor], failed: new Promise(() => {}), embedded: null, changePorts: null,
       close: async () => {
         await monitor.stop()
         await target.close()

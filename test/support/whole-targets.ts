@@ -57,7 +57,7 @@ export async function startOnBmv2(bmv2: Bmv2, links: ReadonlyMap<number, boolean
     ports: PORTS.map((number) => ({ number, interface: `p${number}`, p4Port: number })), controllers: [],
     listen: [{ transport: 'tcp', passive: true, host: '127.0.0.1', port: 0 }], pipeline: { p4info: file('.p4info.txtpb'), json: file('.json') }, ...config,
   }, silentLogger, {
-    target: { connect: () => new GrpcService(bmv2.address), ports: monitor, failed: new Promise(() => {}), embedded: null, changePorts: null, close: () => monitor.stop() },
+    target: { connect: () => new GrpcService(bmv2.address), ports: [monitor], failed: new Promise(() => {}), embedded: null, changePorts: null, close: () => monitor.stop() },
   })
 }
 

@@ -37,7 +37,7 @@ async function start(fake: FakeP4Runtime, electionId: number, port: number): Pro
   const agent = await startAgent(config, silentLogger, {
     target: {
       connect: fake.connect, failed: new Promise(() => {}), embedded: null, changePorts: null, close: () => Promise.resolve(),
-      ports: { onChange: null, ports: () => loopPorts.map((number) => portDesc(number)), statistics: () => Promise.resolve(null), stop: () => Promise.resolve() },
+      ports: [{ onChange: null, ports: () => loopPorts.map((number) => portDesc(number)), statistics: () => Promise.resolve(null), stop: () => Promise.resolve() }],
     },
   })
   agents.push(agent)

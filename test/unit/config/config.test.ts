@@ -193,3 +193,31 @@ test('the JSON Schema names every key and forbids others', () => {
   assert.equal(schema.required, undefined)
   assert.ok(['target', 'ports', 'controllers', 'pipeline', 'description'].every((key) => key in schema.properties))
 })
+
+test('several switches on one target: each with its own, the rest of all', () => {
+  const config = parse(`
+failMode: standalone
+inactivityProbe: 7s
+instances:
+  - { name: br1, datapathId: "0x11", ports: [{ number: 1, interface: p1 }], controllers: [tcp:127.0.0.1], failMode: secure }
+  - { name: br2, datapathId: "0x12", ports: [{ number: 1, interface: p2, p4Port: 2 }], listen: [ptcp:6654:127.0.0.1], macAgeing: 20s }
+`)
+  assert.deepEqual(config.instances.map(({ bridge, datapathId, failMode, inactivityProbe, macAgeing, ports }) => [bridge, datapathId, failMode, inactivityProbe, macAgeing, ports.map(({ p4Port }) => p4Port)]), [
+    ['br1', 0x11n, 'secure', 7000, 300_000, [1]], ['br2', 0x12n, 'standalone', 7000, 20_000, [2]],
+  ])
+  assert.deepEqual(config.ports.map(({ interface: name }) => name), ['p1', 'p2'])
+  assert.deepEqual(parse('').instances, [])
+})
+
+test('what is wrong with several switches is told with its place', () => {
+  for (const [yaml, expected] of [
+    ['bridge: b\ninstances: [{ name: br1, datapathId: "1" }]', /bridge.*each of the instances has its own/],
+    ['instances: [{ name: br1, datapathId: "1" }, { name: br1, datapathId: "2" }]', /name br1 is already used by entry 1/],
+    ['instances: [{ name: br1, datapathId: "1" }, { name: br2, datapathId: "0x1" }]', /datapath id 0000000000000001 is already used by entry 1/],
+    ['instances: [{ name: br1, datapathId: "1", ports: [{ number: 1, interface: p1 }] }, { name: br2, datapathId: "2", ports: [{ number: 1, interface: p2 }] }]', /P4 port 1 is a port of br1 already/],
+    ['instances: [{ name: br1, datapathId: "1", ports: [{ number: 1, interface: p1 }] }, { name: br2, datapathId: "2", ports: [{ number: 2, interface: p1 }] }]', /interface p1 is a port of br1 already/],
+    ['instances: [{ name: br1, datapathId: "1", ports: [{ number: 510, interface: p1 }] }]', /P4 port 510 is the CPU port/],
+    ['instances: [{ name: br1, datapathId: "1", colour: red }]', /unknown key; the keys are name, datapathId/],
+    ['instances: []', /must not be empty/],
+  ] as const) assert.match(problemsOf(() => parse(yaml)).join('\n'), expected, yaml)
+})
