@@ -35,7 +35,7 @@ export class Faucet {
   }
 
   /** Starts Faucet with a configuration and waits until it listens, on an address of the namespace. */
-  static async start(sandbox: Sandbox, namespace: Namespace, config: string, address = '127.0.0.1'): Promise<Faucet> {
+  static async start(sandbox: Sandbox, namespace: Namespace, config: string, address = '127.0.0.1', withinMs = 30_000): Promise<Faucet> {
     const folder = mkdtempSync(join(tmpdir(), 'ofs-faucet-'))
     sandbox.onClose(async () => rmSync(folder, { recursive: true, force: true }))
     writeFileSync(join(folder, 'faucet.yaml'), config)
@@ -52,7 +52,7 @@ export class Faucet {
     await until(() => `Faucet to start:\n${daemon.log}\n${faucet.log()}`, async () => {
       if (!daemon.running) throw new Error(`Faucet ended while starting\n${daemon.log}`)
       return (await faucet.metrics()) !== undefined
-    }, 30_000, 200)
+    }, withinMs, 200)
     return faucet
   }
 
@@ -68,12 +68,12 @@ export class Faucet {
   }
 
   /** Replaces the configuration as the tutorial does, and waits until it is in force. */
-  async reload(config: string): Promise<void> {
+  async reload(config: string, withinMs = 20_000): Promise<void> {
     const applied = (): Promise<number> => this.counter('faucet_config_reload_requests_total')
     const before = await applied()
     writeFileSync(join(this.#folder, 'faucet.yaml'), config)
     this.daemon.kill('SIGHUP')
-    await until(() => `Faucet to reload:\n${this.log()}`, async () => await applied() > before, 20_000, 100)
+    await until(() => `Faucet to reload:\n${this.log()}`, async () => await applied() > before, withinMs, 100)
     await this.connected()
   }
 
