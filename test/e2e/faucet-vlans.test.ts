@@ -73,7 +73,7 @@ for (const subject of controllerSubjects) {
       const seconds = (performance.now() - begin) / 1000
       const pushed = await faucet.counter('of_flowmsgs_sent_total') - sent
       assert.ok(pushed >= flows / 2, `${pushed} messages for ${flows} flows`)
-      // Faucet counts each end twice: that of its own, and that of the connection.
+      // Of each two: the first connection and that after Faucet's own restart; the end that Faucet decides and that of the socket.
       assert.deepEqual([await faucet.counter('of_dp_connections_total'), await faucet.counter('of_dp_disconnections_total')], [2, 2])
       assert.equal(await faucet.counter('of_errors_total'), 0)
       context.diagnostic(`${subject.name}: ${flows} flows of ${VLANS} VLANs, ${pushed} messages, in ${seconds.toFixed(1)} s`)
