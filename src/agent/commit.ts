@@ -1,7 +1,9 @@
 /**
  * Carries out plans: writes their updates, and takes back what was written of a plan that the target refuses in part, so
- * that a request is in the target wholly or not at all.
+ * that a request is in the target wholly or not at all. What a change has left without a use is destroyed a moment later
+ * than the change, because packets under way in the target have looked up what was there before (ADR-0031).
  */
+import type { Millis } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { CompiledPlan, PlannedUpdate } from '../compiler/index.js'
@@ -18,19 +20,24 @@ export class Committer {
   readonly #bucketCounter: string | null
   readonly #log: Logger
   readonly #resynchronise: (reason: string) => void
+  readonly #graceMs: Millis
+  /** What destroys, and waits: writes it now. */
+  readonly #waiting = new Set<() => void>()
 
-  /** `resynchronise` is called when taking back is not possible. */
-  constructor(southbound: Southbound, cells: CellCounts, bucketCounter: string | null, log: Logger, resynchronise: (reason: string) => void) {
+  /** `resynchronise` is called when taking back is not possible; a packet is in the target for `graceMs` at the most. */
+  constructor(southbound: Southbound, cells: CellCounts, bucketCounter: string | null, log: Logger, resynchronise: (reason: string) => void, graceMs: Millis) {
     this.#southbound = southbound
     this.#cells = cells
     this.#bucketCounter = bucketCounter
     this.#log = log
     this.#resynchronise = resynchronise
+    this.#graceMs = graceMs
   }
 
   /** Calls back with the input that answers the commit; not at all when the target was lost on the way. */
   commit(token: number, plan: Plan, again: boolean, answer: (input: Input) => void): void {
-    const { updates, wanted, counts, groupCounts, atomic } = plan as CompiledPlan
+    const { updates, wanted, counts, groupCounts, needsRoom } = plan as CompiledPlan
+    if (needsRoom) for (const write of [...this.#waiting]) write()
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
       this.#resynchronise('a commit would have to be repeated')
@@ -40,7 +47,7 @@ export class Committer {
     try {
       // Both are queued in this turn: the counters are read after all earlier writes and before these. Those in cells outlive them.
       const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
-      const writing = updates.length === 0 ? NOTHING_FAILED : this.#southbound.write(updates.length === 1 ? [updates[0]!.update] : updates.map(({ update }) => update), atomic)
+      const writing = updates.length === 0 ? NOTHING_FAILED : this.#write(plan as CompiledPlan)
       writing.then((failures) => {
         // Nearly always; and there are many of these under way.
         if (reading === null && counts.length === 0 && groupCounts.length === 0 && failures.length === 0) answer({ kind: 'committed', token })
@@ -74,16 +81,39 @@ export class Committer {
     }))
   }
 
+  /** Resolves with the failures; what was not written because something before it failed is not among them. */
+  #write({ updates, atomic, changing }: CompiledPlan): Promise<readonly UpdateFailure[]> {
+    const all = updates.length === 1 ? [updates[0]!.update] : updates.map(({ update }) => update)
+    return this.#graceMs === 0 || changing >= all.length ? this.#southbound.write(all, atomic) : this.#writeInTwo(all, changing)
+  }
+
+  async #writeInTwo(all: readonly NamedUpdate[], changing: number): Promise<readonly UpdateFailure[]> {
+    const failures = await this.#southbound.write(all.slice(0, changing))
+    if (failures.length > 0) return failures
+    const late = await new Promise<readonly UpdateFailure[]>((resolve) => {
+      const write = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(write)
+        resolve(this.#southbound.write(all.slice(changing)))
+      }
+      const timer = setTimeout(write, this.#graceMs)
+      this.#waiting.add(write)
+    })
+    return late.map((failure) => ({ ...failure, index: failure.index + changing }))
+  }
+
   /**
    * The compiler's account goes first, in the same turn in which the opposite updates are queued: whatever is planned from
    * now on is written after them, and finds the account as it will be then.
    */
   async #takeBack(token: number, plan: CompiledPlan, failures: readonly UpdateFailure[], counters: ReadonlyMap<FlowId, Counters> | null): Promise<Input | null> {
-    const { updates, atomic, counts } = plan
+    const { updates, atomic, changing, counts } = plan
     for (const failure of failures) this.#log.warn({ ...failure, update: describe(updates[failure.index]?.update) }, 'the target refused an update')
     const failed = new Set(failures.map(({ index }) => index))
     // What is written atomically is not written at all when a part of it is refused.
     if (atomic) for (const index of updates.keys()) failed.add(index)
+    // And neither is what would have followed a change that was refused.
+    if (this.#graceMs > 0 && failures.every(({ index }) => index < changing)) for (let index = changing; index < updates.length; index++) failed.add(index)
     const leftover = plan.revert()
     if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
       this.#resynchronise('the target refused something that several requests use')

@@ -41,10 +41,13 @@ export interface RunningSwitch {
   close(): Promise<void>
 }
 
+/** As long as a packet waits in the queues of BMv2, which has more threads than one; the embedded target has one. */
+const GRACE_MS = 20
+
 /** Rejects with SwitchError where an address to listen on cannot be had, and then nothing of it is open. */
 export async function openSwitch(options: RunningSwitchOptions): Promise<RunningSwitch> {
   const { config, compiler, southbound, ports, targetPorts, session, embedded, program, log, onSpeaking } = options
-  const loop = new SwitchLoop({ config, compiler, southbound, ports, targetPorts, log })
+  const loop = new SwitchLoop({ config, compiler, southbound, ports, targetPorts, log, graceMs: embedded === null ? GRACE_MS : 0 })
   const tracer = new Tracer({
     compiler, session, datapath: loop.datapath, embedded, program, cpuPort: config.cpuPort, targetPorts, log: log.child({ component: 'trace' }),
   })

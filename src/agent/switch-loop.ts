@@ -28,6 +28,8 @@ export interface SwitchLoopOptions {
   /** P4 ports by OpenFlow number; may change. */
   readonly targetPorts: ReadonlyMap<number, number>
   readonly log: Logger
+  /** How long a packet may be under way in the target; 0 (the default) where none is while the target is written. */
+  readonly graceMs?: number
 }
 
 /** A connection with this many requests or bytes of them waiting is not read until half of them are done. */
@@ -80,7 +82,7 @@ export class SwitchLoop {
         serialNum: description.serialNumber, dpDesc: description.datapath,
       },
     }, compiler, monotonicNow())
-    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), compiler.contract.bucketCounter?.name ?? null, this.#log, (reason) => this.#resynchronise(reason))
+    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), compiler.contract.bucketCounter?.name ?? null, this.#log, (reason) => this.#resynchronise(reason), options.graceMs ?? 0)
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))

@@ -39,6 +39,13 @@ export interface CompiledPlan extends Plan {
   end(): void
   /** No packet may meet a part of it. */
   readonly atomic: boolean
+  /**
+   * How many of the updates are what changes; those that follow destroy what packets under way may still be led to by what was
+   * there before. All of them where no packet is.
+   */
+  readonly changing: number
+  /** It needs room that other plans give up which have no answer yet. */
+  readonly needsRoom: boolean
   readonly planning: Planning
 }
 
@@ -98,6 +105,8 @@ export class Planning {
   #held: unknown[] | null = null
   /** The first of the plans that are to be merged: what one of them holds is free for the others. */
   readonly owner: Planning
+  needsRoom = false
+  changing = Infinity
   /** What this became; null while it is being made. */
   plan: CompiledPlan | null = null
 
@@ -185,6 +194,8 @@ export class Planning {
   done(holding: Holding | null): CompiledPlan {
     const updates = this.#creates === null && this.#deletes === null ? this.#mains ?? NONE : [...this.#creates ?? NONE, ...this.#mains ?? NONE, ...this.#deletes ?? NONE]
     const adapted = holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null)
+    // Whoever deletes a flow wants its packets no more; whoever changes it does.
+    if (holding === null && this.#deletes !== null && this.#mains?.some(({ update }) => update.op === 'modify') === true) this.changing = updates.length - this.#deletes.length
     return this.plan = new SinglePlan(this, adapted, this.#wanted ?? NONE, this.#counts ?? NONE, this.#groupCounts ?? NONE)
   }
 }
@@ -207,6 +218,8 @@ class SinglePlan implements CompiledPlan {
     this.counts = counts
     this.groupCounts = groupCounts
   }
+  get changing(): number { return this.planning.changing }
+  get needsRoom(): boolean { return this.planning.needsRoom }
   revert(): readonly NamedUpdate[] { return this.planning.revert() }
   end(): void { this.planning.end() }
 }
@@ -216,7 +229,7 @@ export function mergePlans(plans: readonly CompiledPlan[], atomic: boolean): Com
   const [first] = plans
   if (first === undefined) throw new Error('nothing to merge')
   const merged: CompiledPlan = {
-    refused: false, atomic,
+    refused: false, atomic, changing: Infinity, needsRoom: plans.some(({ needsRoom }) => needsRoom),
     updates: plans.flatMap(({ updates }, part) => updates.map((planned) => ({ update: planned.update, inverse: planned.inverse, subject: planned.subject, revocable: () => planned.revocable(), part }))),
     wanted: plans.flatMap(({ wanted }) => wanted),
     counts: plans.flatMap(({ counts }) => counts),

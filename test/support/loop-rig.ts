@@ -28,7 +28,7 @@ export class LoopRig {
   readonly ports: { onChange: ((port: PortDesc) => void) | null }
   #xid = 0
 
-  constructor(connect: () => P4RuntimeService, options: { readonly p4info: string; readonly log?: Logger; readonly electionId?: bigint; readonly ports?: readonly number[] }) {
+  constructor(connect: () => P4RuntimeService, options: { readonly p4info: string; readonly log?: Logger; readonly electionId?: bigint; readonly ports?: readonly number[]; readonly graceMs?: number }) {
     const { p4info, ports: numbers = loopPorts } = options
     this.session = new Session({
       connect, deviceId: 1, p4info, deviceConfig: new Uint8Array(1), backoffMs: { first: 1, most: 10 }, logger: options.log ?? silentLogger,
@@ -40,7 +40,7 @@ export class LoopRig {
     this.ports = ports
     this.loop = new SwitchLoop({
       config: { ...checkConfig(noSource, null, process.cwd()), ports: numbers.map((number) => ({ number, interface: `p${number}`, p4Port: number })) },
-      compiler: this.compiler, southbound: this.session, ports, targetPorts: new Map(numbers.map((port) => [port, port])), log: options.log ?? silentLogger,
+      compiler: this.compiler, southbound: this.session, ports, targetPorts: new Map(numbers.map((port) => [port, port])), log: options.log ?? silentLogger, ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
     })
     const channels = {
       send: (_conn: number, message: Message, xid: number) => this.heard.push({ xid, message }) > 0,

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FlowMod, Message } from '../../../src/openflow/index.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
 import { LoopRig, smallP4Info } from '../../support/loop-rig.js'
@@ -68,6 +69,39 @@ describe('a pipeline that is full', () => {
       assert.deepEqual(rig.text(fake), empty)
     })
   }
+
+  it('needs no more room for what is destroyed a moment later', async () => {
+    const fake = new FakeP4Runtime()
+    const rig = new LoopRig(fake.connect, { p4info: smallP4Info(2, { 't0.execute.rewrite.l2': 2 }), graceMs: 1000_000 })
+    running.push(rig)
+    const programs = (): number => [...fake.entries.values()].filter(({ tableId }) => tableId === rig.index.tables.get('OpenFlowIngress.t0.execute.rewrite.l2')?.id).length
+    const writes = (): number => fake.calls.filter(({ method }) => method === 'write').length
+    const own = (index: number) => flow(index, apply(setField('eth_src', index), output(1)))
+    rig.send(own(1))
+    rig.send(own(2))
+    await rig.barrier()
+    assert.equal(programs(), 2)
+    // The flow is changed at once; its program stays, for the packets that have met the flow before.
+    const before = writes()
+    rig.send({ ...flow(1), command: 'modify_strict' } as Message)
+    while (writes() === before) await nextTurn()
+    for (let turns = 20; turns > 0; turns--) await nextTurn()
+    assert.deepEqual([programs(), writes() - before, rig.loop.pendingChanges], [2, 1, 1])
+    // Somebody needs the room.
+    const third = rig.send(own(3))
+    await rig.barrier()
+    assert.deepEqual([rig.errorOf(third), programs(), rig.loop.pendingChanges], [null, 2, 0])
+    const fourth = rig.send(own(4))
+    await rig.barrier()
+    assert.equal(rig.errorOf(fourth), 'OFPFMFC_TABLE_FULL')
+    // A change that is refused takes back what was made for it, and destroys nothing.
+    fake.onUpdate = ({ type, entity }) => (type === 2 && entity?.tableEntry?.metadata ? { code: 13, message: 'no' } : undefined)
+    const text = rig.text(fake)
+    const refused = rig.send({ ...flow(2), command: 'modify_strict' } as Message)
+    await rig.barrier()
+    fake.onUpdate = null
+    assert.deepEqual([rig.errorOf(refused), rig.text(fake)], ['OFPFMFC_UNKNOWN', text])
+  })
 
   it('believes the target where that has less room than it says', async () => {
     const fake = new FakeP4Runtime()
