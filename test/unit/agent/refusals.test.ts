@@ -164,7 +164,7 @@ async function sweep(seed: number): Promise<{ refused: number; losses: number }>
 const running: LoopRig[] = []
 afterEach(async () => { for (const rig of running.splice(0)) await rig.stop() })
 
-it(`agent, target and controller agree after ${SEEDS} sweeps`, { timeout: 60_000 + SEEDS * 5000 }, async (t) => {
+it(`agent, target and controller agree after ${SEEDS} sweeps`, { timeout: 120_000 + SEEDS * 60_000 }, async (t) => {
   const sum = { refused: 0, losses: 0 }
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const { refused, losses } = await sweep(seed)
