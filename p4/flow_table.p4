@@ -5,6 +5,7 @@
 #include "keys.p4"
 #include "execute.p4"
 #include "meters.p4"
+#include "twin.p4"
 
 #define WRITE_SLOT(width, name, oxm) m.set.name = MERGE(m.set.name, name, name##_mask); m.set.name##_mask = m.set.name##_mask | name##_mask;
 #define CLEAR_SLOT(width, name, oxm) m.set.name = 0; m.set.name##_mask = 0;
@@ -17,77 +18,118 @@
 #define FLOW_CELLS 262145      // 16 * FLOW_TABLE_SIZE + 1: one for each flow there can be, and cell 0 for what nobody asks about
 
 // Counts that outlive the entry of their flow: what a flow has counted at its end is read when its entry is gone, and nothing can
-// be added any more. Only flows whose end is told have a cell.
+// be added any more. Flows whose end is told have a cell, and those that have got another entry.
 @of_counter[of="flow"] counter(FLOW_CELLS, CounterType.packets_and_bytes) flow_counts;
-#define DO_COUNT hits.count(); flow_counts.count(cell);
+#define DO_FLOW(hits) m.flow_id = flow_id; hits.count(); flow_counts.count(cell);
+
+// All that a flow can match.
+#define FLOW_KEY \
+  m.instance: exact @name("instance") @of[role="instance"]; \
+  m.in_port: ternary @name("in_port") @of_match[oxm="in_port"]; \
+  m.in_port: ternary @name("in_phy_port") @of_match[oxm="in_phy_port"]; \
+  m.metadata: ternary @name("metadata") @of_match[oxm="metadata"]; \
+  h.eth.dst: ternary @name("eth_dst") @of_match[oxm="eth_dst"]; \
+  h.eth.src: ternary @name("eth_src") @of_match[oxm="eth_src"]; \
+  m.eth_type: ternary @name("eth_type") @of_match[oxm="eth_type"]; \
+  m.vlan_vid: ternary @name("vlan_vid") @of_match[oxm="vlan_vid"]; \
+  m.vlan_pcp: ternary @name("vlan_pcp") @of_match[oxm="vlan_pcp"]; \
+  m.ip_dscp: ternary @name("ip_dscp") @of_match[oxm="ip_dscp"]; \
+  m.ip_ecn: ternary @name("ip_ecn") @of_match[oxm="ip_ecn"]; \
+  m.ip_proto: ternary @name("ip_proto") @of_match[oxm="ip_proto"]; \
+  h.ipv4.src: ternary @name("ipv4_src") @of_match[oxm="ipv4_src"]; \
+  h.ipv4.dst: ternary @name("ipv4_dst") @of_match[oxm="ipv4_dst"]; \
+  h.ipv6.src: ternary @name("ipv6_src") @of_match[oxm="ipv6_src"]; \
+  h.ipv6.dst: ternary @name("ipv6_dst") @of_match[oxm="ipv6_dst"]; \
+  h.ipv6.flabel: ternary @name("ipv6_flabel") @of_match[oxm="ipv6_flabel"]; \
+  m.l4_src: ternary @name("l4_src") @of_match[oxm="tcp_src,udp_src,sctp_src"]; \
+  m.l4_dst: ternary @name("l4_dst") @of_match[oxm="tcp_dst,udp_dst,sctp_dst"]; \
+  m.icmp_type: ternary @name("icmp_type") @of_match[oxm="icmpv4_type,icmpv6_type"]; \
+  m.icmp_code: ternary @name("icmp_code") @of_match[oxm="icmpv4_code,icmpv6_code"]; \
+  h.arp.op: ternary @name("arp_op") @of_match[oxm="arp_op"]; \
+  h.arp.spa: ternary @name("arp_spa") @of_match[oxm="arp_spa"]; \
+  h.arp.tpa: ternary @name("arp_tpa") @of_match[oxm="arp_tpa"]; \
+  h.arp.sha: ternary @name("arp_sha") @of_match[oxm="arp_sha"]; \
+  h.arp.tha: ternary @name("arp_tha") @of_match[oxm="arp_tha"]; \
+  h.nd.target: ternary @name("nd_target") @of_match[oxm="ipv6_nd_target"]; \
+  h.nd_sll.address: ternary @name("nd_sll") @of_match[oxm="ipv6_nd_sll"]; \
+  h.nd_tll.address: ternary @name("nd_tll") @of_match[oxm="ipv6_nd_tll"]; \
+  m.mpls_label: ternary @name("mpls_label") @of_match[oxm="mpls_label"]; \
+  m.mpls_tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"]; \
+  m.mpls_bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"]; \
+  h.pbb.isid: ternary @name("pbb_isid") @of_match[oxm="pbb_isid"]; \
+  h.pbb.uca: ternary @name("pbb_uca") @of_match[oxm="pbb_uca"]; \
+  m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"]; \
+  m.extensions[8:0]: ternary @name("ipv6_exthdr") @of_match[oxm="ipv6_exthdr"];
+
+// What a flow can do, in each of the tables that flows are in: they have the same actions and count for themselves.
+#define DO_ALL DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.normal = normal; \
+  m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER
+#define P_ALL P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER
+#define FLOW_ACTIONS(of, hits) \
+  @of_execute action of##drop(P_FLOW) { DO_FLOW(hits) } \
+  @of_execute action of##go_to(P_FLOW, P_PROGRAM, P_NEXT) { DO_FLOW(hits) DO_PROGRAM m.next_table = next_table; } \
+  @of_execute action of##output_one(P_FLOW, P_PROGRAM, P_PORT) { DO_FLOW(hits) DO_PROGRAM DO_PORT } \
+  @of_execute action of##output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) { \
+    DO_FLOW(hits) DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; \
+  } \
+  @of_execute action of##apply_all(P_FLOW, P_ALL) { DO_FLOW(hits) DO_ALL } \
+  @of_execute action of##apply_all_ttl(P_FLOW, P_ALL, P_TTL) { DO_FLOW(hits) DO_ALL DO_TTL }
+#define FLOW_ACTION_NAMES(of) of##drop; of##go_to; of##output_one; of##output_many; of##apply_all; of##apply_all_ttl;
 
 // `lookups` and `matches` have a cell for each table of each instance. OF 1.3.5 §5.8 (counters of a table)
 control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
   Meters() meters;
   Execute() execute;
+  Shape() shape;
   direct_counter(CounterType.packets_and_bytes) hits;
 
-  @of_execute action drop(P_FLOW) { m.flow_id = flow_id; DO_COUNT }
-  @of_execute action go_to(P_FLOW, P_PROGRAM, P_NEXT) {
-    m.flow_id = flow_id; DO_PROGRAM m.next_table = next_table; DO_COUNT
-  }
-  @of_execute action output_one(P_FLOW, P_PROGRAM, P_PORT) { m.flow_id = flow_id; DO_PROGRAM DO_PORT DO_COUNT }
-  @of_execute action output_many(P_FLOW, P_PROGRAM, P_MULTICAST, P_NEXT) {
-    m.flow_id = flow_id; DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table; DO_COUNT
-  }
-  @of_execute action apply_all(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER) {
-    m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_COUNT
-  }
-  @of_execute action apply_all_ttl(P_FLOW, P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METADATA, P_WRITE, P_METER, P_TTL) {
-    m.flow_id = flow_id; DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port;
-    m.emission.normal = normal; m.emission.group = group; m.next_table = next_table; DO_METADATA m.clear = clear; m.write = write; DO_METER DO_TTL DO_COUNT
-  }
+  direct_counter(CounterType.packets_and_bytes) twin_hits;
+  direct_counter(CounterType.packets_and_bytes) rest_hits;
+
+  FLOW_ACTIONS(, hits)
+  FLOW_ACTIONS(twin_, twin_hits)
+  FLOW_ACTIONS(rest_, rest_hits)
   action miss() { }
 
   @of_table
   table flow {
+    key = { FLOW_KEY }
+    actions = { FLOW_ACTION_NAMES() @defaultonly miss; }
+    counters = hits;
+    support_timeout = true;
+    size = FLOW_TABLE_SIZE;
+    default_action = miss();
+  }
+  @of_twin
+  table twin {
     key = {
       m.instance: exact @name("instance") @of[role="instance"];
-      m.in_port: ternary @name("in_port") @of_match[oxm="in_port"];
-      m.in_port: ternary @name("in_phy_port") @of_match[oxm="in_phy_port"];
-      m.metadata: ternary @name("metadata") @of_match[oxm="metadata"];
-      h.eth.dst: ternary @name("eth_dst") @of_match[oxm="eth_dst"];
-      h.eth.src: ternary @name("eth_src") @of_match[oxm="eth_src"];
-      m.eth_type: ternary @name("eth_type") @of_match[oxm="eth_type"];
-      m.vlan_vid: ternary @name("vlan_vid") @of_match[oxm="vlan_vid"];
-      m.vlan_pcp: ternary @name("vlan_pcp") @of_match[oxm="vlan_pcp"];
-      m.ip_dscp: ternary @name("ip_dscp") @of_match[oxm="ip_dscp"];
-      m.ip_ecn: ternary @name("ip_ecn") @of_match[oxm="ip_ecn"];
-      m.ip_proto: ternary @name("ip_proto") @of_match[oxm="ip_proto"];
-      h.ipv4.src: ternary @name("ipv4_src") @of_match[oxm="ipv4_src"];
-      h.ipv4.dst: ternary @name("ipv4_dst") @of_match[oxm="ipv4_dst"];
-      h.ipv6.src: ternary @name("ipv6_src") @of_match[oxm="ipv6_src"];
-      h.ipv6.dst: ternary @name("ipv6_dst") @of_match[oxm="ipv6_dst"];
-      h.ipv6.flabel: ternary @name("ipv6_flabel") @of_match[oxm="ipv6_flabel"];
-      m.l4_src: ternary @name("l4_src") @of_match[oxm="tcp_src,udp_src,sctp_src"];
-      m.l4_dst: ternary @name("l4_dst") @of_match[oxm="tcp_dst,udp_dst,sctp_dst"];
-      m.icmp_type: ternary @name("icmp_type") @of_match[oxm="icmpv4_type,icmpv6_type"];
-      m.icmp_code: ternary @name("icmp_code") @of_match[oxm="icmpv4_code,icmpv6_code"];
-      h.arp.op: ternary @name("arp_op") @of_match[oxm="arp_op"];
-      h.arp.spa: ternary @name("arp_spa") @of_match[oxm="arp_spa"];
-      h.arp.tpa: ternary @name("arp_tpa") @of_match[oxm="arp_tpa"];
-      h.arp.sha: ternary @name("arp_sha") @of_match[oxm="arp_sha"];
-      h.arp.tha: ternary @name("arp_tha") @of_match[oxm="arp_tha"];
-      h.nd.target: ternary @name("nd_target") @of_match[oxm="ipv6_nd_target"];
-      h.nd_sll.address: ternary @name("nd_sll") @of_match[oxm="ipv6_nd_sll"];
-      h.nd_tll.address: ternary @name("nd_tll") @of_match[oxm="ipv6_nd_tll"];
-      m.mpls_label: ternary @name("mpls_label") @of_match[oxm="mpls_label"];
-      m.mpls_tc: ternary @name("mpls_tc") @of_match[oxm="mpls_tc"];
-      m.mpls_bos: ternary @name("mpls_bos") @of_match[oxm="mpls_bos"];
-      h.pbb.isid: ternary @name("pbb_isid") @of_match[oxm="pbb_isid"];
-      h.pbb.uca: ternary @name("pbb_uca") @of_match[oxm="pbb_uca"];
-      m.tunnel_id: ternary @name("tunnel_id") @of_match[oxm="tunnel_id"];
-      m.extensions[8:0]: ternary @name("ipv6_exthdr") @of_match[oxm="ipv6_exthdr"];
+      m.twin.in_port: exact @name("in_port") @of_match[oxm="in_port"];
+      m.twin.metadata: exact @name("metadata") @of_match[oxm="metadata"];
+      m.twin.tunnel_id: exact @name("tunnel_id") @of_match[oxm="tunnel_id"];
+      m.twin.eth_dst: exact @name("eth_dst") @of_match[oxm="eth_dst"];
+      m.twin.eth_src: exact @name("eth_src") @of_match[oxm="eth_src"];
+      m.twin.eth_type: exact @name("eth_type") @of_match[oxm="eth_type"];
+      m.twin.vlan_vid: exact @name("vlan_vid") @of_match[oxm="vlan_vid"];
+      m.twin.ip_proto: exact @name("ip_proto") @of_match[oxm="ip_proto"];
+      m.twin.net_src: exact @name("net_src") @of_match[oxm="ipv4_src,ipv6_src,arp_spa"];
+      m.twin.net_dst: exact @name("net_dst") @of_match[oxm="ipv4_dst,ipv6_dst,arp_tpa"];
+      m.twin.l4_src: exact @name("l4_src") @of_match[oxm="tcp_src,udp_src,sctp_src"];
+      m.twin.l4_dst: exact @name("l4_dst") @of_match[oxm="tcp_dst,udp_dst,sctp_dst"];
+      m.twin.mpls_label: exact @name("mpls_label") @of_match[oxm="mpls_label"];
     }
-    actions = { drop; go_to; output_one; output_many; apply_all; apply_all_ttl; @defaultonly miss; }
-    counters = hits;
+    actions = { FLOW_ACTION_NAMES(twin_) @defaultonly miss; }
+    counters = twin_hits;
+    support_timeout = true;
+    size = FLOW_TABLE_SIZE;
+    default_action = miss();
+  }
+  @of_rest
+  table rest {
+    key = { FLOW_KEY }
+    actions = { FLOW_ACTION_NAMES(rest_) @defaultonly miss; }
+    counters = rest_hits;
     support_timeout = true;
     size = FLOW_TABLE_SIZE;
     default_action = miss();
@@ -144,7 +186,13 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       m.meter = 0;
       bit<32> place = (bit<32>)m.instance * TABLES + (bit<32>)number;
       lookups.count(place);
-      if (flow.apply().hit) {
+      bool hit = flow.apply().hit;
+      if (!hit) {
+        shape.apply(h, m);
+        if (m.twin.on == 1) { hit = twin.apply().hit; }
+        if (!hit) { hit = rest.apply().hit; }
+      }
+      if (hit) {
         matches.count(place);
       } else {
         // OF 1.3.5 §5.4: drop, whatever is in the action set; OF 1.0 §3.4: to the controller; OF 1.1 §A.3.3: also onward.

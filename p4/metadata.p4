@@ -55,6 +55,24 @@ struct emission_t {
   @field_list(1) bit<16> max_len;       // when port is the CPU port
 }
 
+// The bits that the twin of a flow table looks at, the others 0 (twin.p4).
+struct twin_t {
+  bit<1>   on;
+  bit<32>  in_port;
+  bit<64>  metadata;
+  bit<64>  tunnel_id;
+  bit<48>  eth_dst;
+  bit<48>  eth_src;
+  bit<16>  eth_type;
+  bit<13>  vlan_vid;
+  bit<8>   ip_proto;
+  bit<128> net_src;                     // of IPv6, IPv4 or ARP
+  bit<128> net_dst;
+  bit<16>  l4_src;
+  bit<16>  l4_dst;
+  bit<20>  mpls_label;
+}
+
 struct metadata_t {
   @field_list(1) bit<8>  instance;      // which OpenFlow switch the packet is in; it never leaves it
   // OpenFlow pipeline fields
@@ -116,6 +134,7 @@ struct metadata_t {
   bit<1>    saved;                      // the was_* headers hold what arrived
   bit<8>    was_inner_ttl;
   bit<8>    was_ip_proto;
+  twin_t    twin;
 }
 
 // Bits of `extensions`: the low nine are OXM_OF_IPV6_EXTHDR (OF 1.3.5 §7.2.3.7), the others help to find repetition and order.

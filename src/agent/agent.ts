@@ -55,7 +55,12 @@ export interface AgentOptions {
   readonly onExit?: () => void
   /** A target of the caller's in place of the one that the configuration names; the agent closes it. */
   readonly target?: Target
+  /** From how many flows of a kind on twins are used, whatever the target. */
+  readonly twinsFrom?: number
 }
+
+/** A twin costs BMv2 about as much as it takes to try so many ternary entries. */
+const TWINS_FROM = 64
 
 /** Throws SwitchError with what is wrong: the pipeline's files, an interface, a port in use. */
 export async function startAgent(config: Config, log: Logger, options: AgentOptions = {}): Promise<Agent> {
@@ -63,7 +68,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const maps = wanted.map(({ ports }) => new Map(ports.map((port) => [port.number, port.p4Port])))
   const { p4info, deviceConfig, contract } = await loadPipeline(config, wanted.length)
   const compilers = maps.map((targetPorts, index) => new Compiler({
-    contract: contractOf(contract, { index, count: wanted.length }), targetPorts,
+    contract: contractOf(contract, { index, count: wanted.length }), targetPorts, twinsFrom: options.twinsFrom ?? (config.target.kind === 'remote' ? TWINS_FROM : null),
     isOthers: (port) => maps.some((map, other) => other !== index && [...map.values()].includes(port)),
   }))
   wanted.forEach((one, index) => checkFailMode(one, compilers[index]!))

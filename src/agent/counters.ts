@@ -46,11 +46,9 @@ export class CounterReader {
   }
 
   async #flowsOf({ tableId }: Extract<ReadEffect, { kind: 'read_counters_of_flows' }>): Promise<Answer<'flows'>> {
-    const table = this.#compiler.contract.tables[tableId]?.table
-    if (table === undefined) return { what: 'flows', flows: CounterColumns.of([]) }
     const cellOf = new Map([...this.#compiler.cellsOf([tableId])].map(({ flow, cell }) => [flow, cell]))
-    const [cells, direct] = await Promise.all([this.#flowCells(cellOf), this.#southbound.readTableCounters(table)])
-    return { what: 'flows', flows: withCells(direct, cellOf, cells) }
+    const [cells, ...direct] = await Promise.all([this.#flowCells(cellOf), ...this.#compiler.tablesOf(tableId).map((table) => this.#southbound.readTableCounters(table))])
+    return { what: 'flows', flows: withCells(CounterColumns.joined(direct), cellOf, cells) }
   }
 
   #flowCells(cellOf: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, Counters>> {

@@ -98,8 +98,9 @@ export class Tracer {
         const field = (name: string): number => Number(step.fields[name] ?? 0n)
         outputs.push({ kind: 'controller', reason: field('reason'), flow: flowOf(field('flow_id')), maxLen: field('max_len'), frame: step.frame })
       } else if (step.kind === 'table') {
-        const table = tables.find((candidate) => candidate.table === step.table)
-        if (table !== undefined) {
+        const table = tables.find(({ table: name, twins }) => name === step.table || twins?.twin === step.table || twins?.rest === step.table)
+        // Only the last of the tables that hold its flows says that there is none.
+        if (table !== undefined && (step.entry !== null || step.table === (table.twins?.rest ?? table.table))) {
           const flow = step.entry === null ? null : flowOf(Number(step.entry.controllerMetadata))
           visits.push({ tableId: table.number, flow, miss: compiler.missOf(table.number) })
         }

@@ -19,6 +19,18 @@ export class CounterColumns {
     return builder.done()
   }
 
+  /** Of entries of several tables, one after another. */
+  static joined(parts: readonly CounterColumns[]): CounterColumns {
+    const [first] = parts
+    if (parts.length === 1 && first !== undefined) return first
+    const words = new Uint32Array(parts.reduce((sum, part) => sum + part.#words.length, 0))
+    parts.reduce((at, part) => {
+      words.set(part.#words, at)
+      return at + part.#words.length
+    }, 0)
+    return new CounterColumns(words)
+  }
+
   get count(): number { return this.#words.length / WIDTH }
   idAt(index: number): number { return this.#words[index * WIDTH] ?? 0 }
   packetsAt(index: number): bigint { return this.#wide(index * WIDTH + 1) }

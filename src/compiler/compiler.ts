@@ -13,7 +13,7 @@ import { type CompiledFlow, FlowCompiler, FlowUpdate } from './flow.js'
 import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
 import { release, type Handle } from './interned.js'
-import type { NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedAction, NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
 import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
@@ -22,6 +22,7 @@ import { HostTables } from './normal.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
+import { Tier, TwinTable, type Rearrangement } from './twins.js'
 
 /** What a target holds, in the words in which it would be written. */
 export interface TargetContents extends Held { readonly entities: readonly NamedEntity[] }
@@ -32,6 +33,8 @@ export interface CompilerOptions {
   readonly targetPorts: ReadonlyMap<number, number>
   /** Whether a port of the program is one of another switch in the same target. */
   readonly isOthers?: (port: number) => boolean
+  /** From how many flows of one kind on a table's twin is used; null: never, because the target looks ternary keys up by hash too. */
+  readonly twinsFrom?: number | null
 }
 
 export class Compiler implements Pipeline {
@@ -46,6 +49,9 @@ export class Compiler implements Pipeline {
   readonly #meters: MeterTables
   readonly #ports: PortTables
   readonly #hosts: HostTables
+  /** By number of the flow table. */
+  readonly #twins: ReadonlyMap<number, TwinTable>
+  readonly #rearranging = new Map<TwinTable, Plan>()
   readonly #flows = new Map<number, CompiledFlow>()
   /** Those that are counted in cells, by table. */
   readonly #counted = new Map<number, Map<number, CompiledFlow>>()
@@ -56,7 +62,7 @@ export class Compiler implements Pipeline {
   /** Whether the entries that every target needs have been planned. */
   #prepared = false
 
-  constructor({ contract, targetPorts, isOthers = () => false }: CompilerOptions) {
+  constructor({ contract, targetPorts, isOthers = () => false, twinsFrom = null }: CompilerOptions) {
     this.#isOthers = isOthers
     this.contract = contract
     this.#targetPorts = targetPorts
@@ -69,6 +75,8 @@ export class Compiler implements Pipeline {
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
     this.#hosts = new HostTables(contract.normal, this.#state, this.#emissions)
+    this.#twins = new Map(contract.tables.flatMap((table) =>
+      (table.twins === null || twinsFrom === null ? [] : [[table.number, new TwinTable(table, table.twins, this.#state.holds, twinsFrom)]])))
   }
 
   plan(changes: readonly Change[], after?: Plan): CompiledPlan | Refusal {
@@ -77,6 +85,7 @@ export class Compiler implements Pipeline {
     dying.clear()
     try {
       this.#prepare(planning)
+      if (changes.length > 1) this.#prepareTwins(planning, changes)
       // What ports say of misses is known before the ports are written, so that they are written once.
       for (const change of [...changes].sort((a, b) => Number(b.op === 'set_miss') - Number(a.op === 'set_miss'))) this.#change(planning, change, dying)
       for (const handle of dying) handle.pool.collect(planning, handle, dying)
@@ -97,6 +106,32 @@ export class Compiler implements Pipeline {
     const merged = mergePlans(plans as readonly CompiledPlan[], atomic)
     this.#open.add(merged)
     return merged
+  }
+
+  /** Flows change tables so that they are found faster; one plan for a table at a time. null: nothing is to be done now. */
+  rearrange(): CompiledPlan | null {
+    for (const twin of this.#twins.values()) {
+      const last = this.#rearranging.get(twin)
+      if (!twin.isRestless || last !== undefined && this.#open.has(last)) continue
+      const planning = new Planning()
+      try {
+        const next = twin.next(planning, (id) => this.cellOf(id) !== null)
+        if (next === null) continue
+        for (const id of next.uncounted) this.#countInCell(planning, id)
+        this.#move(planning, twin, next)
+        const plan = planning.done(this.#state.holding)
+        planning.changed(() => twin.leaveAlone())
+        this.#open.add(plan)
+        this.#rearranging.set(twin, plan)
+        return plan
+      } catch (error) {
+        planning.revert()
+        planning.end()
+        if (!(error instanceof CannotPlan) && !(error instanceof Behind)) throw error
+        twin.leaveAlone()
+      }
+    }
+    return null
   }
 
   committed(plan: Plan): void {
@@ -120,6 +155,8 @@ export class Compiler implements Pipeline {
     this.#meters.reset()
     this.#ports.reset()
     this.#hosts.reset()
+    for (const twin of this.#twins.values()) twin.reset(holding)
+    this.#rearranging.clear()
     this.#flows.clear()
     this.#counted.clear()
     this.#open.clear()
@@ -144,6 +181,12 @@ export class Compiler implements Pipeline {
 
   settled(): void { this.#state.settle() }
 
+  /** The tables of the pipeline that hold the flows of a flow table. */
+  tablesOf(tableId: number): readonly string[] {
+    const table = this.contract.tables[tableId]
+    if (table === undefined) return []
+    return table.twins === null || !this.#twins.has(tableId) ? [table.table] : [table.table, table.twins.twin, table.twins.rest]
+  }
   /** The home entry of a flow, for reading its counters; null when it is not installed. */
   entryOf(flowId: number): NamedTableEntry | null { return this.#flows.get(flowId)?.entry ?? null }
   /** The cell in which a flow is counted; null: its entry counts. */
@@ -212,8 +255,11 @@ export class Compiler implements Pipeline {
     this.#state.capacity.take(planning, table.table, 1, table.size, 'OFPFMFC_TABLE_FULL')
     this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record), record.id, dying)
-    const flow = this.#flowCompiler.compile(planning, record, this.#cells.forNew(planning, record))
+    const twin = this.#twins.get(record.tableId)
+    const tier = twin?.place(planning, record, this.#state.holding) ?? Tier.FLOW
+    const flow = this.#flowCompiler.compile(planning, record, tier, this.#cells.forNew(planning, record))
     this.#put(planning, record, flow)
+    twin?.enter(planning, record, tier)
     planning.mainly(new FlowUpdate('insert', flow, null, false))
   }
 
@@ -223,7 +269,7 @@ export class Compiler implements Pipeline {
     this.#state.holds.take(planning, flowKey(record.id))
     this.#countWriter(planning, writesOf(record) - writesOf(old.record), record.id, dying)
     const cell = this.#cells.forChanged(planning, record, old.cell, resetCounters)
-    const flow = this.#flowCompiler.compile(planning, record, cell)
+    const flow = this.#flowCompiler.compile(planning, record, old.tier, cell)
     this.#put(planning, record, flow)
     // A new cell counts from zero: the entry's own counter, which cannot be reset at the same instant, is not looked at any more.
     planning.mainly(new FlowUpdate('modify', flow, old, resetCounters && cell === null))
@@ -242,6 +288,7 @@ export class Compiler implements Pipeline {
     const table = this.contract.tables[record.tableId]
     if (table !== undefined) this.#state.capacity.give(planning, table.table, 1)
     this.#put(planning, record, undefined)
+    this.#twins.get(record.tableId)?.leave(planning, old.record, old.tier)
     const { cell } = old
     if (wantCounters && cell === null) planning.want(old.entry)
     else if (wantCounters && cell !== null) planning.wantCount({ kind: 'final', flow: record.id, cell: cell.id })
@@ -249,6 +296,51 @@ export class Compiler implements Pipeline {
     for (const used of old.uses) release(planning, used, dying)
     if (cell !== null) release(planning, cell, dying)
     this.#countWriter(planning, -writesOf(old.record), record.id, dying)
+  }
+
+  /** The shapes of tables that are empty yet. A target that is not says itself where its flows are. */
+  #prepareTwins(planning: Planning, changes: readonly Change[]): void {
+    for (const twin of this.#twins.values()) {
+      const { table } = twin
+      const action = this.#state.holding === null ? twin.prepare(planning, changes.flatMap((change) => (change.op === 'add_flow' && change.flow.tableId === table.number ? [change.flow] : []))) : twin.shapeAction
+      if (action !== null) setShape(planning, twin, null, action)
+    }
+  }
+
+  /** A flow that is to have another entry: its cell counts on. */
+  #countInCell(planning: Planning, id: number): void {
+    this.#state.holds.take(planning, flowKey(id))
+    const old = this.#flows.get(id)
+    if (old === undefined) throw new Error(`flow ${id} is not in the pipeline`)
+    const cell = this.#cells.acquire(planning)
+    const flow = old.with({ cell })
+    const { entry } = flow
+    this.#put(planning, flow.record, flow)
+    planning.main({ op: 'modify', entity: entry }, { op: 'modify', entity: old.entry }, { flow: id })
+    planning.wantCount({ kind: 'before', flow: id, cell: cell.id, entry })
+  }
+
+  /**
+   * Each flow is in its new table before it leaves the old one. In the first table what is higher comes first and leaves last, so
+   * that what is lower is never met in its place; from the other tables they leave before.
+   */
+  #move(planning: Planning, twin: TwinTable, { moves, shape }: Rearrangement): void {
+    const moved = moves.map((move) => {
+      this.#state.holds.take(planning, flowKey(move.id))
+      const old = this.#flows.get(move.id)
+      if (old === undefined) throw new Error(`flow ${move.id} is not in the pipeline`)
+      const flow = old.with({ tier: move.to })
+      this.#put(planning, flow.record, flow)
+      twin.moved(planning, flow.record, move.from, move.to)
+      return { move, before: old.entry, after: flow.entry }
+    })
+    const rank = { twin: 0, rest: 1, flow: 2 } as const
+    for (const { move, after } of [...moved].sort((a, b) => b.move.priority - a.move.priority)) planning.main({ op: 'insert', entity: after }, { op: 'delete', entity: after }, { flow: move.id })
+    for (const { move, before } of [...moved].sort((a, b) => rank[a.move.from] - rank[b.move.from] || a.move.priority - b.move.priority)) {
+      planning.main({ op: 'delete', entity: before }, { op: 'insert', entity: before }, { flow: move.id })
+    }
+    if (shape === null) return
+    setShape(planning, twin, shape.before, shape.after)
   }
 
   /** With the first write-actions, lists that end after an output have to hand the packet on to the action set. */
@@ -283,6 +375,12 @@ export class Compiler implements Pipeline {
       replicas: [{ port: firstPort, instance: fork.emit }, { port: lastPort, instance: fork.actionSet }],
     })
   }
+}
+
+function setShape(planning: Planning, { twins, table: { fixed } }: TwinTable, before: NamedAction | null, after: NamedAction | null): void {
+  if (after === null) return
+  const update = (op: NamedUpdate['op'], action: NamedAction): NamedUpdate => ({ op, entity: tableEntry(twins.shape.table, fixed, action) })
+  planning.main(update(before === null ? 'insert' : 'modify', after), before === null ? update('delete', after) : update('modify', before), 'other')
 }
 
 /** 1 for a flow with write-actions. */

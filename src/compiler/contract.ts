@@ -62,6 +62,22 @@ export interface Meters {
   readonly totalCounter: string | null
   readonly bandCounter: string | null
 }
+/** A field of a twin's key. `mask`: the parameter of the shape that says which of its bits count. */
+export interface TwinField { readonly name: string; readonly bitwidth: number; readonly ones: bigint; readonly oxm: readonly OxmName[]; readonly mask: string }
+/**
+ * Two more tables for the flows of a flow table (ADR-0024): what misses it is looked up in `twin`, which holds flows of one
+ * priority and one shape, then in `rest`. Their actions are those of the flow table, under other names.
+ */
+export interface Twins {
+  readonly twin: string
+  readonly rest: string
+  readonly fields: readonly TwinField[]
+  /** By the name of the flow table's action. */
+  readonly twinActions: ReadonlyMap<string, string>
+  readonly restActions: ReadonlyMap<string, string>
+  /** Without an entry in it the twin is not looked at. */
+  readonly shape: { readonly table: string; readonly action: string }
+}
 export interface FlowTable {
   readonly number: number
   readonly table: string
@@ -69,6 +85,7 @@ export interface FlowTable {
   readonly size: number
   readonly matches: ReadonlyMap<OxmName, MatchTarget>
   readonly actions: readonly ExecuteAction[]
+  readonly twins: Twins | null
   readonly scope: Scope
   readonly write: WriteTable | null
   readonly meter: MeterTable | null

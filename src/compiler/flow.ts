@@ -10,13 +10,14 @@ import type { Executions, ListContext, Tail } from './execution.js'
 import { cellParameter } from './flow-cells.js'
 import { flowHome } from './home.js'
 import type { Handle } from './interned.js'
-import type { NamedAction, NamedParam, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedAction, NamedMatch, NamedParam, NamedTableEntry, NamedUpdate } from './ir.js'
 import { checkMatch, compileMatch, targetPriority } from './match.js'
 import { meterFirst } from './metered.js'
 import type { MeterTables } from './meters.js'
 import { stepsOf } from './operations.js'
 import { CannotPlan, type PlannedUpdate, type Planning, type Subject } from './planning.js'
 import type { SharedState } from './shared-state.js'
+import { Tier, twinMatch } from './twins.js'
 import { acquireWrite } from './write-actions.js'
 
 /** What an entry does, without the parameter that tells its flow's number: mostly the same for all flows of a table with these instructions. */
@@ -37,10 +38,12 @@ export class CompiledFlow {
   readonly record: FlowRecord
   /** In which it is counted; null: by its entry. */
   readonly cell: Handle | null
+  readonly tier: Tier
   readonly #doing: Doing
 
-  constructor(record: FlowRecord, doing: Doing, cell: Handle | null) {
+  constructor(record: FlowRecord, tier: Tier, doing: Doing, cell: Handle | null) {
     this.record = record
+    this.tier = tier
     this.cell = cell
     this.#doing = doing
   }
@@ -54,11 +57,20 @@ export class CompiledFlow {
     const { id, match, priority, idleTimeout } = record
     const { table, action: { name, params: shared }, flowParam, cellParam } = this.#doing
     const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
+    const { twins, fixed } = table
+    const action = (of: string): NamedAction => (flowParam === null ? { name: of, params } : actionOf(of, params, { name: flowParam, value: BigInt(id) }, params === shared))
+    const key = (): readonly NamedMatch[] => (fixed.length === 0 ? compileMatch(match, table) : [...fixed, ...compileMatch(match, table)])
+    const place = twins === null || this.tier === Tier.FLOW ? { table: table.table, match: key(), priority: targetPriority(priority), action: action(name) }
+      : this.tier === Tier.TWIN ? { table: twins.twin, match: [...fixed, ...twinMatch(match, twins)], priority: 0, action: action(twins.twinActions.get(name) ?? name) }
+      : { table: twins.rest, match: key(), priority: targetPriority(priority), action: action(twins.restActions.get(name) ?? name) }
     return {
-      kind: 'table', table: table.table, match: table.fixed.length === 0 ? compileMatch(match, table) : [...table.fixed, ...compileMatch(match, table)], priority: targetPriority(priority),
-      action: flowParam === null ? { name, params } : actionOf(name, params, { name: flowParam, value: BigInt(id) }, params === shared),
-      idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
+      kind: 'table', ...place, idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
     }
+  }
+
+  /** The same flow in another of its tables, or counted in a cell. */
+  with({ tier = this.tier, cell = this.cell }: { readonly tier?: Tier; readonly cell?: Handle | null }): CompiledFlow {
+    return new CompiledFlow(this.record, tier, this.#doing, cell)
   }
 }
 
@@ -118,20 +130,20 @@ export class FlowCompiler {
     this.#defaults = { next_table: BigInt(contract.tableNone) }
   }
 
-  /** `cell`: taken for this flow. */
-  compile(planning: Planning, record: FlowRecord, cell: Handle | null): CompiledFlow {
+  /** `tier`: the table that it goes to; `cell`: taken for this flow. */
+  compile(planning: Planning, record: FlowRecord, tier: Tier, cell: Handle | null): CompiledFlow {
     const table = this.#table(record.tableId)
     if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
     checkMatch(record.match, table)
     const known = this.#plain.get(record.instructions)?.get(table.number)
-    if (known !== undefined) return new CompiledFlow(record, known, cell)
+    if (known !== undefined) return new CompiledFlow(record, tier, known, cell)
     const uses: Handle[] = []
     const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
     const action = chooseAction(table.actions, roles, this.#defaults)
     if (action === null) throw this.#noAction(table, roles)
     const flowParam = action.roles.get('flow')?.name ?? null
     const doing: Doing = { table, action: without(flowParam, actionCall(action, roles, this.#defaults)), flowParam, cellParam: cellParameter(action), uses: uses.length === 0 ? NO_USES : uses, dependsOnWriters }
-    const flow = new CompiledFlow(record, doing, cell)
+    const flow = new CompiledFlow(record, tier, doing, cell)
     if (uses.length > 0 || dependsOnWriters) return flow
     const byTable = this.#plain.get(record.instructions) ?? new Map<number, Doing>()
     this.#plain.set(record.instructions, byTable.set(table.number, doing))

@@ -21,11 +21,15 @@ export class Holding {
   readonly #highest = new Map<string, number>()
   /** Cells of the flows, 0 for those without. */
   readonly #flowCells = new Map<number, number>()
+  /** Tables that a flow is in: one, or two where it was being moved. */
+  readonly #tablesOf = new Map<number, string[]>()
+  readonly #flowsIn = new Map<string, FlowRecord[]>()
   readonly #found: Found
 
   constructor(entities: readonly NamedEntity[], contract: Contract, portOf: ReadonlyMap<number, number>) {
-    const flowTables = new Set(contract.tables.map(({ table }) => table))
-    const cellParameters = new Map(contract.tables.flatMap(({ actions }) => actions.map((action) => [action.name, cellParameter(action)])))
+    const flowTables = tablesOfFlows(contract)
+    const cellParameters = new Map(contract.tables.flatMap(({ actions, twins }) =>
+      actions.flatMap((action) => [action.name, twins?.twinActions.get(action.name) ?? '', twins?.restActions.get(action.name) ?? ''].map((name) => [name, cellParameter(action)]))))
     const flows: FlowRecord[] = []
     const groups: GroupRecord[] = []
     const meters = new Map<number, MeterRecord>()
@@ -40,7 +44,10 @@ export class Holding {
       if (home.kind === 'flow' && flowTables.has(entity.table)) {
         const cell = cellParameters.get(entity.action?.name ?? '') ?? null
         this.#flowCells.set(entity.controllerMetadata, cell === null ? 0 : Number(entity.action?.params.find(({ name }) => name === cell)?.value ?? 0n))
-        flows.push({ id: entity.controllerMetadata, ...home.flow })
+        const flow = { id: entity.controllerMetadata, ...home.flow }
+        flows.push(flow)
+        push(this.#tablesOf, flow.id, entity.table)
+        push(this.#flowsIn, entity.table, flow)
       } else if (home.kind === 'group') {
         this.#groupCells.set(home.group.groupId, home.cells)
         groups.push(home.group)
@@ -60,6 +67,8 @@ export class Holding {
   /** The cell in which a flow is counted, 0 where it has none; undefined: the target does not hold the flow. */
   flowCell(id: number): number | undefined { return this.#flowCells.get(id) }
   get usedFlowCells(): readonly number[] { return [...this.#flowCells.values()].filter((cell) => cell !== 0) }
+  tablesOf(flowId: number): readonly string[] { return this.#tablesOf.get(flowId) ?? [] }
+  flowsIn(table: string): readonly FlowRecord[] { return this.#flowsIn.get(table) ?? [] }
   cellsOf(groupId: number): readonly number[] { return this.#groupCells.get(groupId) ?? [] }
   get usedCells(): readonly number[] { return [...this.#groupCells.values()].flat() }
   slotOf(meterId: number): number | null { return this.#meterSlots.get(meterId) ?? null }
@@ -111,16 +120,16 @@ export class Holding {
     }
   }
 
-  /** Flows first, then what they led to. */
+  /** Flows first, those of low priority before those that hide them, then what they led to. */
   leftovers(contract: Contract): readonly NamedEntity[] {
-    const flows = new Set(contract.tables.map(({ table }) => table))
+    const flows = tablesOfFlows(contract)
     const rank = (entity: NamedEntity): number => {
       if (entity.kind === 'multicast') return 2
       if (entity.kind !== 'table') return 4
       return flows.has(entity.table) ? 0 : entity.table === contract.replica?.table ? 3 : entity.priority > 0 || entity.table === contract.group?.table ? 1 : 4
     }
     const left = [...this.#byKey].filter(([key, entity]) => !this.#wanted.has(key) && (entity.kind === 'table' || entity.kind === 'multicast' || entity.kind === 'meter'))
-    return left.map(([, entity]) => entity).sort((a, b) => rank(a) - rank(b))
+    return left.map(([, entity]) => entity).sort((a, b) => rank(a) - rank(b) || priorityOf(a) - priorityOf(b))
   }
 
   #notePriority({ table, match, priority }: NamedTableEntry): void {
@@ -135,6 +144,15 @@ export class Holding {
     if (numbers === undefined) this.#numbers.set(content, [number])
     else numbers.push(number)
   }
+}
+
+const tablesOfFlows = (contract: Contract): ReadonlySet<string> =>
+  new Set(contract.tables.flatMap(({ table, twins }) => (twins === null ? [table] : [table, twins.twin, twins.rest])))
+const priorityOf = (entity: NamedEntity): number => (entity.kind === 'table' ? entity.priority : 0)
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
 }
 
 /** The same thing under another number. */

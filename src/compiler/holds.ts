@@ -29,6 +29,8 @@ export class Holds {
     if (last !== null) throw new Behind(last)
   }
 
+  isHeld(thing: unknown): boolean { return this.#holders.has(thing) }
+
   clear(): void { this.#holders.clear() }
 }
 

@@ -90,6 +90,7 @@ export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, 
 
 function * fixedTables({ tables, group, normal, controllerMeter }: Contract): IterableIterator<readonly [string, readonly NamedMatch[]]> {
   const meters = [...tables.map(({ meter }) => meter), controllerMeter]
+  for (const { fixed, twins } of tables) if (twins !== null && fixed.length > 0) for (const table of [twins.twin, twins.rest, twins.shape.table]) yield [table, fixed]
   for (const table of [...tables, ...meters, group, group?.select, group?.failover, group?.live, normal?.source, normal?.destination, normal?.flood]) {
     if (table != null && table.fixed.length > 0) yield [table.table, table.fixed]
   }

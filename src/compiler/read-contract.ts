@@ -8,6 +8,7 @@ import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import { allNumbers } from './instances.js'
 import type { NamedMatch } from './ir.js'
+import { readTwins } from './read-twins.js'
 import {
   ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type NormalTables, type MeterArray,
   type Meters, type MeterTable, type MeterUnit, type Parameter,
@@ -70,6 +71,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     return new Set(found?.fields.map((field) => field.name))
   }
 
+  if (flowTables.some(({ twins }) => twins !== null) && counter('flow') === null) gaps.push('twins need a counter with of="flow"')
   const counterArray = (of: string): { readonly name: string; readonly size: number } | null => {
     const found = counter(of)
     return found === null ? null : { name: found.name, size: found.size }
@@ -191,7 +193,7 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
   if (actions.length === 0) gaps.push(`flow table ${table.name} has no action with @of_execute`)
   const write = tables.find((candidate) => candidate.annotations.has('of_write') && parent(candidate.name) === control)
   return {
-    number: Number(digits?.[1] ?? -1), table: table.name, fixed: fixedKey(table), size: table.size, matches, actions, scope: readScope(tables, control, gaps),
+    number: Number(digits?.[1] ?? -1), table: table.name, fixed: fixedKey(table), size: table.size, matches, actions, twins: readTwins(tables, table, control, gaps), scope: readScope(tables, control, gaps),
     write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout, counts: table.directCounter !== null,
   }
 }
@@ -337,7 +339,7 @@ function rolesOf(params: readonly ValueInfo[]): ReadonlyMap<string, Parameter> {
   return roles
 }
 /** Tables whose entries are of one of the switches. */
-const INSTANCE_TABLES = ['of_table', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood']
+const INSTANCE_TABLES = ['of_table', 'of_twin', 'of_rest', 'of_shape', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood']
 const isInstance = (field: MatchFieldInfo): boolean => role(field) === 'instance' && field.kind === 'exact'
 /** The part of the key that says of which switch an entry is: the first, until it is said. Replicas have instances of another kind. */
 function fixedKey(table: TableInfo): readonly NamedMatch[] {

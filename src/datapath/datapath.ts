@@ -90,6 +90,7 @@ export class Datapath {
     advance(ctx)
     this.#follow()
     ctx.monitors.flush(ctx)
+    ctx.ops.rearrange(ctx)
     tellVacancy(ctx)
     const effects = this.#effects
     this.#effects = []

@@ -18,6 +18,7 @@ import type { ErrorName } from '../openflow/index.js'
 import { sendError } from './connections.js'
 import type { GroupCells, TargetFailure, Token } from './events.js'
 import type { Change, Counters, FlowId, Plan } from './pipeline.js'
+import { rearrangement } from './rearrangement.js'
 import { DONE, addCounters, fail, inFamily, waitFor } from './state.js'
 import type { Context, Lockable, Outcome, Requester } from './state.js'
 import { Transaction } from './transaction.js'
@@ -47,6 +48,8 @@ export interface Operation {
   readonly plan: Plan
   readonly intent: Intent
   readonly requester: Requester | null
+  /** It follows from what this connection has asked for, whose barriers wait for it; 0 = of none. */
+  readonly behalf: number
 }
 
 export type TargetState = 'lost' | 'syncing' | 'ready'
@@ -121,12 +124,18 @@ export class Operations {
     else this.#transaction.afterwards(act)
   }
 
-  #begin(ctx: Context, plan: Plan, intent: Intent, requester: Requester | null): void {
+  #begin(ctx: Context, plan: Plan, intent: Intent, requester: Requester | null, behalf = requester?.conn ?? 0): void {
     const token = this.nextToken()
     for (const object of intent.touches) object.token = token
-    this.#pending.set(token, { token, plan, intent, requester })
-    if (requester !== null) ctx.conns.count(requester.conn, 1)
+    this.#pending.set(token, { token, plan, intent, requester, behalf })
+    if (behalf !== 0) ctx.conns.count(behalf, 1)
     if (this.target === 'ready') ctx.emit({ kind: 'commit', token, plan, again: false })
+  }
+
+  /** What the pipeline wants to change of how it holds the flows, after something that this connection has asked for. */
+  rearrange(ctx: Context, conn = 0): void {
+    if (this.target !== 'ready') return
+    for (let plan = ctx.pipeline.rearrange(); plan !== null; plan = ctx.pipeline.rearrange()) this.#begin(ctx, plan, rearrangement(ctx), null, conn)
   }
 
   committed(ctx: Context, token: Token, counters: ReadonlyMap<FlowId, Counters> = NONE, earlier: ReadonlyMap<FlowId, Counters> = NONE, groups: GroupCells = NO_GROUPS): void {
@@ -136,6 +145,7 @@ export class Operations {
     this.#close(ctx, operation)
     operation.intent.settled(counters, earlier, groups)
     operation.requester?.settled?.()
+    this.rearrange(ctx, operation.behalf)
   }
 
   /** `restarted`: flows whose count lacks something now. */
@@ -178,7 +188,7 @@ export class Operations {
   #close(ctx: Context, operation: Operation): void {
     this.#pending.delete(operation.token)
     for (const object of operation.intent.touches) object.token = 0
-    if (operation.requester !== null) ctx.conns.count(operation.requester.conn, -1)
+    if (operation.behalf !== 0) ctx.conns.count(operation.behalf, -1)
   }
 }
 

@@ -163,6 +163,11 @@ export interface Pipeline {
   leftovers(): Plan | null
   /** The target holds what has been planned, and nothing else. */
   settled(): void
+  /**
+   * A plan of the pipeline's own, by which flows are found faster; null where there is nothing to do. The flows that it moves count
+   * from zero: the commit's result holds what they had counted.
+   */
+  rearrange(): Plan | null
 }
 
 export interface Counters { readonly packets: bigint; readonly bytes: bigint }

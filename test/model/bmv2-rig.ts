@@ -20,7 +20,7 @@ const MOST_UNDER_WAY = 24
 const NOTHING: Hint = { least: { frames: 0, packetIns: 0 }, most: { frames: 0, packetIns: 0 } }
 interface Played extends ModelPacket { readonly id: number; readonly hint: Hint }
 
-export async function startBmv2Rig(): Promise<ModelRig> {
+export async function startBmv2Rig(twinsFrom: number): Promise<ModelRig> {
   const bmv2 = await Bmv2.start()
   let next = 1
   const rig = await startRig({
@@ -44,7 +44,7 @@ export async function startBmv2Rig(): Promise<ModelRig> {
     },
     packetInCount: () => null,
     close: () => bmv2.stop(),
-  }).catch(async (error: unknown) => {
+  }, { twinsFrom }).catch(async (error: unknown) => {
     await bmv2.stop()
     throw error
   })

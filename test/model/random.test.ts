@@ -32,8 +32,9 @@ const SHRINK_MS = 10_000
 const whole = (wanted: ModelCase): ModelCase => wanted
 
 const subjects = [
-  { name: 'the switch on the embedded target', skip: false as const, start: startModelRig, count, part: whole },
-  { name: 'the switch on BMv2', skip: whyNoBmv2(), start: startBmv2Rig, count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1, part: whole },
+  { name: 'the switch on the embedded target', skip: false as const, start: () => startModelRig(), count, part: whole },
+  { name: 'the switch on the embedded target with twins', skip: false as const, start: () => startModelRig(1), count: single === undefined ? Math.ceil(count / 5) : 1, part: whole },
+  { name: 'the switch on BMv2 with twins', skip: whyNoBmv2(), start: () => startBmv2Rig(1), count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1, part: whole },
   { name: 'Open vSwitch', skip: whyNoOpenVSwitch(), start: startOvsRig, count: single === undefined ? number('OFSWITCHD_MODEL_OVS_CASES', 1000) : 1, part: forOpenVSwitch },
 ]
 

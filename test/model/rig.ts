@@ -71,7 +71,7 @@ export interface ModelRig {
   close(): Promise<void>
 }
 
-export const startModelRig = (): Promise<ModelRig> => startRig(embeddedTarget())
+export const startModelRig = (twinsFrom?: number): Promise<ModelRig> => startRig(embeddedTarget(), { ...(twinsFrom === undefined ? {} : { twinsFrom }) })
 
 export function embeddedTarget(): PlayedTarget {
   const target = createInProcessTarget()
@@ -96,7 +96,8 @@ export function embeddedTarget(): PlayedTarget {
   }
 }
 
-export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'): Promise<ModelRig> {
+/** `twinsFrom`: as in AgentOptions; 1 lets flows change tables all the time. */
+export async function startRig(target: PlayedTarget, { pipeline = 'p4/ofswitchd', twinsFrom }: { readonly pipeline?: string; readonly twinsFrom?: number } = {}): Promise<ModelRig> {
   const links = new Map<number, boolean>(PORTS.map((port) => [port, true]))
   const ports = PORTS.map((port) => ({ portNo: port, p4Port: port, name: `p${port}`, hwAddr: 0x0200_0000_0100n + BigInt(port) }))
   const config: Config = {
@@ -108,6 +109,7 @@ export async function startRig(target: PlayedTarget, pipeline = 'p4/ofswitchd'):
   }
   const monitor = await DriverPortMonitor.open(ports, { links: () => links, counters: () => null }, { intervalMs: 20, now: monotonicNow })
   const agent: Agent = await startAgent(config, silentLogger, {
+    ...(twinsFrom === undefined ? {} : { twinsFrom }),
     target: {
       connect: () => target.connect(), ports: [monitor], failed: new Promise(() => {}), embedded: null, changePorts: null,
       close: async () => {

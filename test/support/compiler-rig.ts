@@ -10,9 +10,9 @@ import { P4InfoIndex } from '../../src/p4info/index.js'
 
 export const PORTS = [1, 2, 3, 4, 5] as const
 
-export function compilerFor(pipeline: 'ofswitchd' | 'examples/l2'): Compiler {
+export function compilerFor(pipeline: 'ofswitchd' | 'examples/l2', twinsFrom: number | null = null): Compiler {
   const info = P4InfoIndex.parse(readFileSync(join(process.cwd(), 'p4', `${pipeline}.p4info.txtpb`), 'utf8'))
-  return new Compiler({ contract: readContract(info), targetPorts: new Map(PORTS.map((port) => [port, port])) })
+  return new Compiler({ contract: readContract(info), targetPorts: new Map(PORTS.map((port) => [port, port])), twinsFrom })
 }
 
 export const setPorts = (): Change => ({ op: 'set_ports', ports: PORTS.map((portNo) => ({ portNo, config: 0, linkUp: true })) })
@@ -68,6 +68,11 @@ export class StrictStore {
       if (op === 'delete') this.entries.delete(key)
       else this.entries.set(key, entity)
     }
+  }
+  copy(): StrictStore {
+    const copy = new StrictStore()
+    for (const [key, entity] of this.entries) copy.entries.set(key, entity)
+    return copy
   }
   snapshot(): readonly string[] {
     return [...this.entries].map(([key, entity]) => `${key} = ${entityText(entity)}`).sort()

@@ -94,6 +94,7 @@ export class FakePipeline implements Pipeline {
   found(): Found { return { flows: [], groups: [], meters: [], ports: new Map() } }
   holds(): boolean { return false }
   leftovers(): null { return null }
+  rearrange(): null { return null }
   settled(): void { /* nothing is held */ }
 
   reset(): void {
