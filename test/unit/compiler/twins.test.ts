@@ -63,7 +63,7 @@ function winner(flows: Iterable<FlowRecord>, packet: Packet): number | null {
   return best?.id ?? null
 }
 
-for (let seed = 1; seed <= 10; seed += 1) {
+for (let seed = 1; seed <= 8; seed += 1) {
   test(`flows change tables unseen, seed ${seed}`, () => {
     const random = new Random(seed)
     const from = 1 + random.below(4)
@@ -74,31 +74,35 @@ for (let seed = 1; seed <= 10; seed += 1) {
     assert.ok(table !== undefined && twins !== undefined && twins !== null)
     let store = new StrictStore()
     const flows = new Map<number, FlowRecord>()
-    const packets = Array.from({ length: 60 }, () => randomPacket(random))
+    const packets = Array.from({ length: 40 }, () => randomPacket(random))
     /** What the key fields of the pipeline read. */
     const keys = packets.map((packet) => new Map(Object.entries(packet).flatMap(([oxm, value]) => {
       const target = table.matches.get(oxm as OxmName)
       return target === undefined ? [] : [[target.field, value] as const]
     })))
     const twinKeys = packets.map((packet) => new Map(twins.fields.map(({ name, oxm }) => [name, oxm.map((each) => packet[each] ?? 0n).reduce((a, b) => a | b, 0n)])))
-    const entriesOf = (name: string): NamedTableEntry[] => [...store.entries.values()].filter((entity): entity is NamedTableEntry => entity.kind === 'table' && entity.table === name)
-    const ternary = (name: string, at: number): NamedTableEntry | null => entriesOf(name).filter(({ match }) =>
-      match.every((part) => part.kind === 'exact' || part.kind === 'ternary' && ((keys[at]?.get(part.field) ?? 0n) & part.mask) === part.value)).reduce<NamedTableEntry | null>((best, entry) => (entry.priority > (best?.priority ?? 0) ? entry : best), null)
-    const lookUp = (at: number): number | null => {
-      const [shape] = entriesOf(twins.shape.table)
+    /** What a packet meets, by its number; of the target as it is now. */
+    const lookUps = (): ((at: number) => number | null) => {
+      const entriesOf = (name: string): NamedTableEntry[] => [...store.entries.values()].filter((entity): entity is NamedTableEntry => entity.kind === 'table' && entity.table === name)
+      const [above, inTwin, rest, [shape]] = [entriesOf(table.table), entriesOf(twins.twin), entriesOf(twins.rest), entriesOf(twins.shape.table)]
       const masks = new Map(twins.fields.map(({ name, mask }) => [name, shape?.action?.params.find((param) => param.name === mask)?.value ?? 0n]))
-      const masked = (field: string): bigint => (twinKeys[at]?.get(field) ?? 0n) & (masks.get(field) ?? 0n)
-      const inTwin = (): NamedTableEntry | undefined => entriesOf(twins.twin).find(({ match }) => match.every((part) => part.kind === 'exact' && part.value === masked(part.field)))
-      return (ternary(table.table, at) ?? (shape === undefined ? undefined : inTwin()) ?? ternary(twins.rest, at))?.controllerMetadata ?? null
+      const ternary = (entries: readonly NamedTableEntry[], at: number): NamedTableEntry | null => entries.filter(({ match }) =>
+        match.every((part) => part.kind === 'exact' || part.kind === 'ternary' && ((keys[at]?.get(part.field) ?? 0n) & part.mask) === part.value)).reduce<NamedTableEntry | null>((best, entry) => (entry.priority > (best?.priority ?? 0) ? entry : best), null)
+      const masked = (field: string, at: number): bigint => (twinKeys[at]?.get(field) ?? 0n) & (masks.get(field) ?? 0n)
+      const exact = (at: number): NamedTableEntry | undefined => (shape === undefined ? undefined : inTwin.find(({ match }) => match.every((part) => part.kind === 'exact' && part.value === masked(part.field, at))))
+      return (at) => (ternary(above, at) ?? exact(at) ?? ternary(rest, at))?.controllerMetadata ?? null
     }
     const carryOut = (updates: readonly NamedUpdate[], before: Iterable<FlowRecord>, after: Iterable<FlowRecord>, isAll = true): void => {
       const [old, next] = [[...before], [...after]]
       const allowed = packets.map((packet) => [winner(old, packet), winner(next, packet)])
       for (const update of updates) {
         store.apply([update])
+        const lookUp = lookUps()
         packets.forEach((_, at) => assert.ok(allowed[at]?.includes(lookUp(at)), `packet ${at} meets ${lookUp(at)}, not ${allowed[at]?.join(' or ')}`))
       }
-      if (isAll) packets.forEach((_, at) => assert.equal(lookUp(at), allowed[at]?.[1]))
+      if (!isAll) return
+      const lookUp = lookUps()
+      packets.forEach((_, at) => assert.equal(lookUp(at), allowed[at]?.[1]))
     }
     /** On a copy of the target; `isQuiet`: nothing is under way. */
     const startAnew = (isQuiet: boolean): void => {
@@ -116,7 +120,9 @@ for (let seed = 1; seed <= 10; seed += 1) {
       carryOut(updates, flows.values(), flows.values())
       fresh.committed(whole)
       const left = fresh.leftovers()
-      if (isQuiet) assert.equal(left, null)
+      // A shape that nothing has is forgotten.
+      const others = (left?.updates ?? []).filter(({ update: { entity } }) => entity.kind !== 'table' || entity.table !== twins.shape.table)
+      if (isQuiet) assert.deepEqual(others, [])
       if (left !== null) carryOut(left.updates.map(({ update }) => update), flows.values(), flows.values())
       store = before
     }
@@ -166,7 +172,7 @@ for (let seed = 1; seed <= 10; seed += 1) {
     compiler.committed(start)
     const empty = store.snapshot()
 
-    for (let id = 1; id <= 300; id += 1) {
+    for (let id = 1; id <= 250; id += 1) {
       const known = random.pick([...flows.values(), null])
       // Phases in which flows become many and few, so that the twin fills and empties and another class has its turn.
       const isAdd = known === null || random.below(10) < (id % 100 < 60 ? 7 : 2)
@@ -188,6 +194,6 @@ for (let seed = 1; seed <= 10; seed += 1) {
     while (open.length > 0) answer(false)
     for (const record of [...flows.values()]) submit({ op: 'delete_flow', flow: record, wantCounters: false }, () => { flows.delete(record.id) }, () => { flows.set(record.id, record) })
     while (open.length > 0) answer(false)
-    if (flows.size === 0) assert.deepEqual(store.snapshot(), empty)
+    if (flows.size === 0) assert.deepEqual(store.snapshot().filter((text) => !text.startsWith(`${twins.shape.table} `)), empty)
   })
 }
