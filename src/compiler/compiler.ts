@@ -12,6 +12,7 @@ import { featuresOf } from './features.js'
 import { type CompiledFlow, FlowCompiler, FlowUpdate } from './flow.js'
 import type { FlowCells } from './flow-cells.js'
 import { GroupTables } from './groups.js'
+import { Halves } from './halves.js'
 import { release, type Handle } from './interned.js'
 import type { NamedAction, NamedEntity, NamedTableEntry, NamedUpdate } from './ir.js'
 import { Holding } from './holding.js'
@@ -46,6 +47,7 @@ export class Compiler implements Pipeline {
   readonly #emissions: Emissions
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
+  readonly #halves: Halves
   readonly #meters: MeterTables
   readonly #ports: PortTables
   readonly #hosts: HostTables
@@ -72,6 +74,7 @@ export class Compiler implements Pipeline {
     this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
     this.#meters = new MeterTables(contract, this.#state)
     this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions, this.#meters)
+    this.#halves = new Halves(contract, this.#state)
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
     this.#hosts = new HostTables(contract.normal, this.#state, this.#emissions)
@@ -85,6 +88,8 @@ export class Compiler implements Pipeline {
     dying.clear()
     try {
       this.#prepare(planning)
+      // Before anything else of the request is written.
+      if (changes[0]?.op === 'together') this.#halves.note(planning, changes, dying)
       if (changes.length > 1) this.#prepareTwins(planning, changes)
       // What ports say of misses is known before the ports are written, so that they are written once.
       for (const change of [...changes].sort((a, b) => Number(b.op === 'set_miss') - Number(a.op === 'set_miss'))) this.#change(planning, change, dying)
@@ -163,7 +168,7 @@ export class Compiler implements Pipeline {
     this.#prepared = false
   }
 
-  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map() } }
+  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map(), halves: [] } }
   holds(flow: number): boolean { return this.#state.holding?.holdsFlow(flow) === true }
 
   leftovers(): CompiledPlan | null {
@@ -212,6 +217,7 @@ export class Compiler implements Pipeline {
 
   #change(planning: Planning, change: Change, dying: Set<Handle>): void {
     switch (change.op) {
+      case 'together': return
       case 'add_flow': return this.#addFlow(planning, change.flow, dying)
       case 'modify_flow': {
         const old = change.wantCounters === true ? this.#flows.get(change.flow.id) : undefined

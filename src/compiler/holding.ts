@@ -3,7 +3,7 @@
  * and here each update is compared with what is there, so that only what is different is written. A shared thing (a program,
  * a replica …) that is there already keeps its number: its content is looked up before a number is chosen.
  */
-import type { Found, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
+import type { Found, FlowRecord, GroupRecord, Half, MeterRecord } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
 import { cellParameter } from './flow-cells.js'
 import { readHome, type Home } from './home.js'
@@ -34,6 +34,7 @@ export class Holding {
     const groups: GroupRecord[] = []
     const meters = new Map<number, MeterRecord>()
     const ports = new Map<number, number>()
+    const halves: Half[] = []
     for (const entity of entities) {
       this.#byKey.set(keyOf(entity), entity)
       const number = numberOf(entity)
@@ -54,12 +55,14 @@ export class Holding {
       } else if (home.kind === 'meter') {
         this.#meterSlots.set(home.meter.meterId, home.slot)
         meters.set(home.meter.meterId, home.meter)
+      } else if (home.kind === 'half') {
+        halves.push(home.half)
       } else if (home.kind === 'port') {
         const port = portOf.get(number ?? -1)
         if (port !== undefined) ports.set(port, home.config)
       }
     }
-    this.#found = { flows, groups, meters: [...meters.values()], ports }
+    this.#found = { flows, groups, meters: [...meters.values()], ports, halves }
   }
 
   get found(): Found { return this.#found }
@@ -120,12 +123,13 @@ export class Holding {
     }
   }
 
-  /** Flows first, those of low priority before those that hide them, then what they led to. */
+  /** Flows first, those of low priority before those that hide them, then what they led to, at last what says that there is something to be completed. */
   leftovers(contract: Contract): readonly NamedEntity[] {
     const flows = tablesOfFlows(contract)
     const rank = (entity: NamedEntity): number => {
       if (entity.kind === 'multicast') return 2
       if (entity.kind !== 'table') return 4
+      if (entity.table === contract.portIn.table) return 5
       return flows.has(entity.table) ? 0 : entity.table === contract.replica?.table ? 3 : entity.priority > 0 || entity.table === contract.group?.table ? 1 : 4
     }
     const left = [...this.#byKey].filter(([key, entity]) => !this.#wanted.has(key) && (entity.kind === 'table' || entity.kind === 'multicast' || entity.kind === 'meter'))

@@ -8,15 +8,17 @@
  *   group  created (8), cells of the bucket counter: how many (2), each (4), OFPT_GROUP_MOD
  *   meter  created (8), slot (4), OFPT_METER_MOD
  *   port   its flags, OFPPC_* (4); no message
+ *   half   of a request that changes many: modified (8), whether the cookie is another (4), flows that are modified, flows, groups and
+ *          meters that are gone: how many (4 each), their numbers (4 each), OFPT_FLOW_MOD with cookie and instructions of the modified
  *
  * The message is of the first version that can say it, so that the bytes mean the same to every release of the agent.
  */
 import { decodeMessage, encodeMessage, encodeWithin, frameOf, Group, NO_INSTRUCTIONS, SUPPORTED_VERSIONS, Unencodable, Version, WireError } from '../openflow/index.js'
 import type { FieldValue, FlowMod, GroupMod, Message, MeterMod } from '../openflow/model.js'
-import type { FlowLife, FlowRecord, GroupRecord, MeterRecord } from '../datapath/pipeline.js'
+import type { FlowLife, FlowRecord, GroupRecord, Half, MeterRecord } from '../datapath/pipeline.js'
 
 const FORM = 1
-const KIND = { flow: 1, group: 2, meter: 3, port: 4 } as const
+const KIND = { flow: 1, group: 2, meter: 3, port: 4, half: 5 } as const
 const HEAD = 2
 /** Of what stands before the flow-mod. */
 const FLOW = 32
@@ -33,6 +35,7 @@ export type Home =
   | { readonly kind: 'group'; readonly group: GroupRecord; readonly cells: readonly number[] }
   | { readonly kind: 'meter'; readonly meter: MeterRecord; readonly slot: number }
   | { readonly kind: 'port'; readonly config: number }
+  | { readonly kind: 'half'; readonly half: Half }
 
 /** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. */
 export function flowHome({ tableId, priority, match, instructions, cookie, idleTimeout, life }: FlowRecord): Uint8Array {
@@ -115,6 +118,37 @@ export function portHome(config: number): Uint8Array {
   return bytes
 }
 
+export function halfHome({ flows, groups, meters, modified }: Half): Uint8Array {
+  const lists = [modified?.flows ?? [], flows, groups, meters]
+  const numbers = lists.flat()
+  const message: FlowMod = {
+    type: 'flow_mod', command: 'modify', tableId: 0, priority: 0, match: [], instructions: modified?.instructions ?? NO_INSTRUCTIONS, cookie: modified?.cookie ?? 0n, cookieMask: 0n,
+    idleTimeout: 0, hardTimeout: 0, flags: 0, bufferId: NO_BUFFER, outPort: ANY, outGroup: ANY, importance: 0,
+  }
+  const bytes = withMessage(KIND.half, 12 + 4 * (lists.length + numbers.length), message)
+  if (bytes.length === 0) return bytes
+  const view = new DataView(bytes.buffer)
+  view.setFloat64(HEAD, modified?.modifiedAt ?? 0)
+  view.setUint32(HEAD + 8, modified?.cookie == null ? 0 : 1)
+  lists.forEach((list, index) => view.setUint32(HEAD + 12 + 4 * index, list.length))
+  numbers.forEach((number, index) => view.setUint32(HEAD + 12 + 4 * (lists.length + index), number))
+  return bytes
+}
+
+function readHalf(bytes: Uint8Array, view: DataView): Home | null {
+  let at = HEAD + 12 + 16
+  const lists = [0, 1, 2, 3].map((index) => Array.from({ length: view.getUint32(HEAD + 12 + 4 * index) }, () => {
+    at += 4
+    return view.getUint32(at - 4)
+  }))
+  const message = messageAt(bytes, at)
+  if (message?.type !== 'flow_mod') return null
+  const [changed = [], flows = [], groups = [], meters = []] = lists
+  const { instructions, cookie } = message
+  const modified = changed.length === 0 ? null : { flows: changed, instructions, modifiedAt: view.getFloat64(HEAD), cookie: view.getUint32(HEAD + 8) === 0 ? null : cookie }
+  return { kind: 'half', half: { flows, groups, meters, modified } }
+}
+
 /** null: not ours, or of a form that this release does not know. */
 export function readHome(bytes: Uint8Array): Home | null {
   if (bytes.length < HEAD || bytes[0] !== FORM) return null
@@ -145,6 +179,7 @@ export function readHome(bytes: Uint8Array): Home | null {
         const { meterId, flags, bands } = message
         return { kind: 'meter', meter: { meterId, flags, bands, createdAt: view.getFloat64(HEAD) }, slot: view.getUint32(HEAD + 8) }
       }
+      case KIND.half: return readHalf(bytes, view)
       case KIND.port: return { kind: 'port', config: view.getUint32(HEAD) }
       default: return null
     }

@@ -92,6 +92,8 @@ function set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
 
 export class Planning {
   // Made when they are needed: there is a plan for every flow-mod, and most have one update.
+  /** What is written before everything else, and after it. */
+  #around: { readonly first: PlannedUpdate; readonly last: PlannedUpdate } | null = null
   #creates: PlannedUpdate[] | null = null
   #mains: PlannedUpdate[] | null = null
   #deletes: PlannedUpdate[] | null = null
@@ -120,6 +122,13 @@ export class Planning {
   }
   mainly(planned: PlannedUpdate): void {
     (this.#mains ??= []).push(planned)
+  }
+  /** An entry that is there while the rest is being written, or taken back. */
+  around(entity: NamedUpdate['entity']): void {
+    const [insert, remove] = [{ op: 'insert', entity }, { op: 'delete', entity }] as const
+    this.#around = {
+      first: { update: insert, inverse: remove, subject: 'other', revocable: always }, last: { update: remove, inverse: insert, subject: 'other', revocable: always },
+    }
   }
   destroy(update: NamedUpdate, inverse: NamedUpdate | null): void {
     (this.#deletes ??= []).push({ update, inverse, subject: 'other', revocable: always })
@@ -193,9 +202,12 @@ export class Planning {
   /** `holding`: of a target that is not empty. */
   done(holding: Holding | null): CompiledPlan {
     const updates = this.#creates === null && this.#deletes === null ? this.#mains ?? NONE : [...this.#creates ?? NONE, ...this.#mains ?? NONE, ...this.#deletes ?? NONE]
-    const adapted = holding === null ? updates : updates.map((update) => holding.adapt(this, update)).filter((update) => update !== null)
+    const { first, last } = this.#around ?? {}
+    // The note is about flows, groups and meters; what they no longer need is found by itself, and may be destroyed later.
+    const all = first === undefined || last === undefined ? updates : [first, ...this.#creates ?? NONE, ...this.#mains ?? NONE, last, ...this.#deletes ?? NONE]
+    const adapted = holding === null ? all : all.map((update) => holding.adapt(this, update)).filter((update) => update !== null)
     // Whoever deletes a flow wants its packets no more; whoever changes it does.
-    if (holding === null && this.#deletes !== null && this.#mains?.some(({ update }) => update.op === 'modify') === true) this.changing = updates.length - this.#deletes.length
+    if (holding === null && this.#deletes !== null && this.#mains?.some(({ update }) => update.op === 'modify') === true) this.changing = all.length - this.#deletes.length
     return this.plan = new SinglePlan(this, adapted, this.#wanted ?? NONE, this.#counts ?? NONE, this.#groupCounts ?? NONE)
   }
 }

@@ -28,6 +28,7 @@ export class SharedState implements PoolOwner {
   readonly cells: Pool
   readonly flowCells: FlowCells
   readonly meterSlots: Pool
+  readonly halves: Pool
   readonly #contract: Contract
   #ports: readonly PortRecord[] = []
   #writers = 0
@@ -43,6 +44,7 @@ export class SharedState implements PoolOwner {
     this.multicasts = new Pool('multicast groups', numbers.multicasts, 'OFPFMFC_TABLE_FULL', this)
     this.cells = new Pool('bucket counters', numbers.cells, 'OFPGMFC_OUT_OF_BUCKETS', this, false)
     this.flowCells = new FlowCells(contract, this)
+    this.halves = new Pool('requests that change many', { first: contract.continuation?.firstPort ?? 1, last: contract.continuation?.lastPort ?? 0 }, 'OFPFMFC_UNKNOWN', this, false)
     this.meterSlots = new Pool('meters', numbers.meterSlots, 'OFPMMFC_OUT_OF_METERS', this, false)
   }
 
@@ -92,7 +94,7 @@ export class SharedState implements PoolOwner {
   }
 
   #pools(): readonly Pool[] {
-    return [this.continuations, this.replicas, this.multicasts, this.cells, this.flowCells.pool, this.meterSlots, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]
+    return [this.continuations, this.replicas, this.multicasts, this.cells, this.flowCells.pool, this.meterSlots, this.halves, ...this.#programs.values(), ...this.#writes.values(), ...this.#meters.values()]
   }
   settle(): void {
     this.holding = null

@@ -84,7 +84,7 @@ export class Operations {
     if (this.#transaction !== null) return this.#transaction.submit(ctx, intent, requester)
     if (this.target === 'syncing') return waitFor(SYNC_GATE)
     if (requester !== null && this.isFull) return fail(refusalOf(intent.family, []), 'the target is lost and too many changes wait for it')
-    const plan = ctx.pipeline.plan(intent.changes)
+    const plan = ctx.pipeline.plan(isMany(intent.changes) ? [{ op: 'together' }, ...intent.changes] : intent.changes)
     if (plan.refused) return plan.behind === null ? fail(inFamily(intent.family, plan.error), ...plan.reasons) : waitFor(this.tokenOf(plan.behind))
     intent.apply()
     this.#begin(ctx, plan, intent, requester)
@@ -191,6 +191,10 @@ export class Operations {
     if (operation.behalf !== 0) ctx.conns.count(operation.behalf, -1)
   }
 }
+
+/** Several objects are removed, or several flows changed; what is added goes with one object. */
+const isMany = (changes: readonly Change[]): boolean =>
+  changes.length > 1 && (changes.every(({ op }) => op === 'modify_flow') || changes.every(({ op }) => op === 'delete_flow' || op === 'delete_group' || op === 'delete_meter'))
 
 const describe = ({ subject, kind, message }: TargetFailure): string => {
   const what = subject === 'other' ? '' : 'flow' in subject ? `flow ${subject.flow}: ` : 'group' in subject ? `group ${subject.group}: ` : `meter ${subject.meter}: `

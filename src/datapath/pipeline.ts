@@ -94,6 +94,8 @@ export type Change =
   | { readonly op: 'set_host'; readonly host: HostRecord; readonly previous: HostRecord | null }
   | { readonly op: 'delete_host'; readonly host: HostRecord }
   /** The full list of ports, at start and whenever one changes. */
+  /** First of changes that are one request: whoever comes to a target that holds a part of them is to know the whole. */
+  | { readonly op: 'together' }
   | { readonly op: 'set_ports'; readonly ports: readonly PortRecord[] }
   /**
    * What happens to a packet that no flow matches: drop (1.3) or packet-in NO_MATCH (1.0, while a 1.0 controller is connected).
@@ -135,6 +137,15 @@ export interface Found {
   readonly meters: readonly MeterRecord[]
   /** PortConfig of ports whose flags are not all 0. */
   readonly ports: ReadonlyMap<number, number>
+  /** Requests that change many objects and of which only a part may be there. */
+  readonly halves: readonly Half[]
+}
+/** What such a request was to leave: these are gone, and these flows have these instructions. */
+export interface Half {
+  readonly flows: readonly FlowId[]
+  readonly groups: readonly number[]
+  readonly meters: readonly number[]
+  readonly modified: { readonly flows: readonly FlowId[]; readonly instructions: Instructions; readonly modifiedAt: number; /** null: each keeps its own. */ readonly cookie: bigint | null } | null
 }
 
 export interface Pipeline {

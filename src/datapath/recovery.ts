@@ -29,14 +29,19 @@ export function takeOver(ctx: Context, found: Found): void {
   ctx.flows.clear()
   ctx.groups.clear()
   ctx.meters.clear()
+  const { gone, asModified } = completed(found)
   for (const record of found.meters) {
+    if (gone.meters.has(record.meterId)) continue
     const counters = noMeterCounters(record.bands.length)
     ctx.meters.insert({ meterId: record.meterId, record, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0, base: counters, last: counters })
   }
   for (const record of found.groups) {
+    if (gone.groups.has(record.groupId)) continue
     ctx.groups.insert({ groupId: record.groupId, record, previous: null, deleting: false, createdAt: fromEpoch(ctx, record.createdAt ?? 0), token: 0, counts: NO_GROUP_COUNTS })
   }
-  for (const record of found.flows) {
+  for (const each of found.flows) {
+    if (gone.flows.has(each.id)) continue
+    const record = asModified(each)
     const { tableId, priority, match, instructions } = record
     const key = flowKey(priority, match)
     const meter = meterOf(instructions)
@@ -48,6 +53,20 @@ export function takeOver(ctx: Context, found: Found): void {
   }
   for (const [portNo, config] of found.ports) portFlagsFound(ctx, portNo, config)
   ctx.emit({ kind: 'log', level: 'info', text: 'took over what the target holds', detail: { flows: found.flows.length, groups: found.groups.length, meters: found.meters.length } })
+}
+
+/** A request of which a part may be there is completed: it was accepted, and nobody was told that it is done. */
+function completed({ halves }: Found): { readonly gone: { readonly flows: ReadonlySet<number>; readonly groups: ReadonlySet<number>; readonly meters: ReadonlySet<number> }; asModified(flow: FlowRecord): FlowRecord } {
+  const modified = new Map(halves.flatMap((half) => half.modified?.flows.map((id) => [id, half.modified] as const) ?? []))
+  return {
+    gone: { flows: new Set(halves.flatMap(({ flows }) => flows)), groups: new Set(halves.flatMap(({ groups }) => groups)), meters: new Set(halves.flatMap(({ meters }) => meters)) },
+    asModified: (flow) => {
+      const change = modified.get(flow.id)
+      if (change == null) return flow
+      const { instructions, cookie, modifiedAt } = change
+      return { ...flow, instructions, cookie: cookie ?? flow.cookie, ...(flow.life === undefined ? {} : { life: { ...flow.life, modifiedAt } }) }
+    },
+  }
 }
 
 function flowOf(ctx: Context, record: FlowRecord, key: string): Flow {

@@ -70,7 +70,7 @@ export class FakePipeline implements Pipeline {
     if (refused !== null) return refused
     this.planned++
     for (const change of changes) this.#apply(change)
-    return { refused: false, changes: [...changes], undone: false }
+    return { refused: false, changes: changes.filter(({ op }) => op !== 'together'), undone: false }
   }
 
   merge(plans: readonly Plan[], atomic: boolean): FakePlan {
@@ -91,7 +91,7 @@ export class FakePipeline implements Pipeline {
     for (const change of [...changes].reverse()) this.#revert(change)
   }
 
-  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map() } }
+  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map(), halves: [] } }
   holds(): boolean { return false }
   leftovers(): null { return null }
   rearrange(): null { return null }
@@ -108,6 +108,7 @@ export class FakePipeline implements Pipeline {
 
   #apply(change: Change): void {
     switch (change.op) {
+      case 'together': return
       case 'add_flow':
         assert.ok(!this.flows.has(change.flow.id), `flow ${change.flow.id} is added twice`)
         this.#checkReferences(change.flow)
@@ -164,6 +165,7 @@ export class FakePipeline implements Pipeline {
 
   #revert(change: Change): void {
     switch (change.op) {
+      case 'together': return
       case 'add_flow': assert.ok(this.flows.delete(change.flow.id)); return
       case 'modify_flow': this.flows.set(change.flow.id, change.previous); return
       case 'delete_flow': this.flows.set(change.flow.id, change.flow); return

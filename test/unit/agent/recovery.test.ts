@@ -45,6 +45,21 @@ const everything: readonly Message[] = [
   flowMod({ cookie: 4n, priority: 9, match: match({ eth_dst: 8 }), instructions: { ...apply(toGroup(3)), meter: 7 } }),
 ]
 
+const outputs = (rig: LoopRig): Set<string> => new Set(rig.loop.flows().map(({ record }) => JSON.stringify(record.instructions, bigints)))
+/** Requests that take several Writes, and what they leave of 230 flows with a group and a meter. */
+const many: readonly (readonly [string, Message, (rig: LoopRig) => void])[] = [
+  ['flows deleted', flowMod({ command: 'delete', tableId: 0xff }), (rig) => assert.deepEqual(rig.loop.flows(), [])],
+  ['flows modified', flowMod({ command: 'modify', tableId: 0, instructions: apply(setField('eth_src', 77), output(4)) }), (rig) => {
+    assert.deepEqual([...outputs(rig)].sort(), [JSON.stringify({ ...apply(output(2)), meter: 7 }, bigints), JSON.stringify(apply(setField('eth_src', 77), output(4)), bigints)].sort())
+    assert.equal(rig.loop.flows().length, 230)
+    assert.equal(new Set(rig.loop.flows().map(({ record }) => record.cookie)).size, 230)
+  }],
+  ['a meter deleted with its flows', { ...meter, command: 'delete' } as Message, (rig) => {
+    assert.deepEqual(rig.loop.flows(), [])
+    assert.equal(rig.loop.datapath.groups().length, 1)
+  }],
+]
+
 describe('an agent that starts anew', () => {
   it('knows everything and writes nothing', async () => {
     const fake = new FakeP4Runtime()
@@ -118,6 +133,54 @@ describe('an agent that starts anew', () => {
     const receiving = ({ lines }: TargetText): number => lines.filter((line) => line.includes('receive')).length
     assert.equal(receiving(second.text(fake)), receiving(text) + 1)
   })
+
+  for (const [what, request, left] of many) {
+    it(`completes a request that changes many, wherever its agent has died: ${what}`, async () => {
+      const setUp = async (rig: LoopRig): Promise<void> => {
+        rig.send(groupMod({ groupId: 1, buckets: [bucket({ actions: [output(3)] })] }))
+        rig.send(meter)
+        for (let n = 1; n <= 230; n++) rig.send(flowMod({ cookie: BigInt(n), tableId: n % 2, match: match({ eth_dst: n }), instructions: { ...apply(n % 2 === 0 ? toGroup(1) : output(2)), meter: 7 } }))
+        await rig.barrier()
+      }
+      const reference = new FakeP4Runtime()
+      const undisturbed = start(reference)
+      await setUp(undisturbed)
+      undisturbed.send(request)
+      await undisturbed.barrier()
+      const whole = undisturbed.text(reference)
+      let writes = 1
+      for (let allowed = 0; allowed < writes; allowed++) {
+        const fake = new FakeP4Runtime()
+        const first = start(fake)
+        await setUp(first)
+        assert.equal(first.loop.flows().length, 230)
+        const before = first.text(fake)
+        // Some Writes are carried out; of the next one the target has heard nothing when the agent dies.
+        let seen = 0
+        fake.before = (call) => call.method === 'write' && ++seen > allowed ? new Promise(() => {}) : undefined
+        first.send(request)
+        const deadline = Date.now() + 10_000
+        while (seen <= allowed && first.loop.pendingChanges > 0) {
+          assert.ok(Date.now() < deadline, `${seen} Writes`)
+          await turn()
+        }
+        if (seen > allowed) writes = allowed + 2
+        await kill(first, fake)
+        fake.before = null
+        const second = start(fake)
+        await second.answer(second.send({ type: 'stats_request', more: false, body: { kind: 'group_desc', groupId: 0xfffffffc } }))
+        await second.barrier()
+        if (allowed === 0) assert.deepEqual(second.text(fake), before, 'nothing of it')
+        else {
+          left(second)
+          assert.deepEqual(second.text(fake), whole)
+          assert.equal([...fake.entries.values()].filter(({ match: fields, metadata }) => fields?.length === 1 && metadata?.[1] === 5).length, 0, 'no note is left')
+        }
+        await second.stop()
+      }
+      assert.ok(writes > 2, `${writes} Writes`)
+    })
+  }
 
   it('takes out what no agent of ours has written', async () => {
     const fake = new FakeP4Runtime()
