@@ -261,7 +261,7 @@ describe('embedded target and BMv2', { skip }, () => {
 
   // What a seed's entries say differs a lot, so there are several of them.
   let framesSeen = 0
-  for (const seed of [21, 30, 33, 35, 36, 37]) test(`the OpenFlow pipeline with random entries and frames, seed ${seed}`, () => withPair('ofswitchd', async pair => {
+  for (const seed of [33, 36]) test(`the OpenFlow pipeline with random entries and frames, seed ${seed}`, () => withPair('ofswitchd', async pair => {
     const random = new Random(seed)
     const { index } = pair.ours.program
     /** Numbers that meet other entries; everything else is random. */
