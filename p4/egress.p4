@@ -74,7 +74,10 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
       again = true;     // a packet-out on its way to the tables or to a group
       m.emission.port = 0;
     }
-    bool to_controller = s.egress_port == CPU_PORT && !again && m.no_packet_in == 0;
+    bool to_controller = s.egress_port == CPU_PORT && !again;
+    if (to_controller && m.in_group == 1 && m.reason != REASON_INVALID_TTL) { m.reason = REASON_GROUP; }
+    // OFPPC_NO_PACKET_IN is about packets that no flow matches, or only the table-miss flow. OF 1.3.5 §7.2.1
+    if (m.no_packet_in == 1 && (m.reason == REASON_NO_MATCH || m.reason == REASON_TABLE_MISS)) { to_controller = false; }
     if (to_controller) {
       m.done = 0;
       m.meter = METER_CONTROLLER;
@@ -93,7 +96,6 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
         h.packet_in.setValid();
         h.packet_in.in_port = m.in_port;
         h.packet_in.reason = m.reason;
-        if (m.in_group == 1 && m.reason != REASON_INVALID_TTL) { h.packet_in.reason = REASON_GROUP; }
         h.packet_in.table_id = m.table_id;
         h.packet_in.max_len = m.emission.max_len;
         h.packet_in.flow_id = m.flow_id;

@@ -19,6 +19,7 @@
 #define REASON_INVALID_TTL 2
 #define REASON_ACTION_SET 3     // newer versions tell them apart; a table-miss is what the flow itself sends, OF 1.3.5 §5.4
 #define REASON_GROUP 4
+#define REASON_TABLE_MISS 5     // an action of the table-miss flow itself
 
 #define PACKET_OUT_PORT 0       // what a packet_out asks for
 #define PACKET_OUT_TABLE 1

@@ -8,7 +8,7 @@ import type { Input } from '../datapath/index.js'
 import { executeActions, type Execution } from '../packet/index.js'
 import type { Southbound, TargetPacketIn } from '../p4runtime/index.js'
 
-const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group']
+const reasons: readonly PacketInReason[] = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'no_match']
 /** What a packet_out header's `kind` asks for; p4/README.md. */
 export const Directive = { PORT: 0n, TABLE: 1n, GROUP: 2n, NORMAL: 3n } as const
 const WHOLE_PACKET = 0xffff

@@ -12,6 +12,10 @@ import { Session } from '../p4runtime/index.js'
 import { spawnTarget, type SpawnedTarget, type TraceStep } from '../target/index.js'
 import { describeSteps } from './trace-steps.js'
 
+/** Reasons of packet-ins; p4/README.md. */
+const ACTION = 1
+const TABLE_MISS = 5
+
 export interface TracerOptions {
   readonly compiler: Compiler
   readonly datapath: Pick<Datapath, 'flow'>
@@ -96,7 +100,8 @@ export class Tracer {
       if (step.kind === 'output') outputs.push({ kind: 'port', port: step.port, frame: step.frame })
       else if (step.kind === 'packet_in') {
         const field = (name: string): number => Number(step.fields[name] ?? 0n)
-        outputs.push({ kind: 'controller', reason: field('reason'), flow: flowOf(field('flow_id')), maxLen: field('max_len'), frame: step.frame })
+        // An action, as Open vSwitch shows it, also of the table-miss flow.
+        outputs.push({ kind: 'controller', reason: field('reason') === TABLE_MISS ? ACTION : field('reason'), flow: flowOf(field('flow_id')), maxLen: field('max_len'), frame: step.frame })
       } else if (step.kind === 'table') {
         const table = tables.find(({ table: name, twins }) => name === step.table || twins?.twin === step.table || twins?.rest === step.table)
         // Only the last of the tables that hold its flows says that there is none.

@@ -158,7 +158,7 @@ export class Emissions {
     if (target.kind === 'group' || target.kind === 'normal' || !this.#fits(leaf)) return this.#goOnAlone(planning, leaf, context, replicas)
     if (target.kind === 'controller') {
       wanted.set('max_len', BigInt(target.maxLen))
-      wanted.set('reason', 1n)
+      wanted.set('reason', target.reason)
       return this.#send(planning, leaf, [this.#contract.cpuPort], wanted, replicas)
     }
     const ports = this.#portsOf(planning, target)

@@ -118,7 +118,7 @@ export class Executions {
         const port = this.#emissions().targetPort(target.port)
         return port === null ? new Map() : new Map([['port', BigInt(port)]])
       }
-      case 'controller': return new Map([['port', BigInt(contract.cpuPort)], ['max_len', BigInt(target.maxLen)], ['reason', 1n]])
+      case 'controller': return new Map([['port', BigInt(contract.cpuPort)], ['max_len', BigInt(target.maxLen)], ['reason', target.reason]])
       case 'in_port': return new Map([['to_in_port', 1n]])
       case 'normal':
         requireNormal(contract)

@@ -2,7 +2,7 @@
  * Compiles one flow: its home entry in a flow table and everything shared that the entry refers to. OF 1.3.5 §5.9
  */
 import type { Action, Instructions } from '../openflow/model.js'
-import type { FlowRecord } from '../datapath/pipeline.js'
+import { isTableMiss, type FlowRecord } from '../datapath/pipeline.js'
 import type { Contract, FlowTable } from './contract.js'
 import { actionCall, chooseAction, missingRoles, type Defaults } from './entries.js'
 import type { Emissions } from './emission.js'
@@ -135,7 +135,9 @@ export class FlowCompiler {
     const table = this.#table(record.tableId)
     if (record.idleTimeout > 0 && !table.idleTimeout) throw new CannotPlan('OFPFMFC_BAD_TIMEOUT', `table ${table.number} has no idle timeouts`)
     checkMatch(record.match, table)
-    const known = this.#plain.get(record.instructions)?.get(table.number)
+    // Its packet-ins say that it is the table-miss flow, so it does not do the same as another flow with its instructions.
+    const isMiss = isTableMiss(record)
+    const known = isMiss ? undefined : this.#plain.get(record.instructions)?.get(table.number)
     if (known !== undefined) return new CompiledFlow(record, tier, known, cell)
     const uses: Handle[] = []
     const { roles, dependsOnWriters } = this.#roles(planning, record, table, uses)
@@ -144,7 +146,7 @@ export class FlowCompiler {
     const flowParam = action.roles.get('flow')?.name ?? null
     const doing: Doing = { table, action: without(flowParam, actionCall(action, roles, this.#defaults)), flowParam, cellParam: cellParameter(action), uses: uses.length === 0 ? NO_USES : uses, dependsOnWriters }
     const flow = new CompiledFlow(record, tier, doing, cell)
-    if (uses.length > 0 || dependsOnWriters) return flow
+    if (isMiss || uses.length > 0 || dependsOnWriters) return flow
     const byTable = this.#plain.get(record.instructions) ?? new Map<number, Doing>()
     this.#plain.set(record.instructions, byTable.set(table.number, doing))
     return flow
@@ -154,7 +156,7 @@ export class FlowCompiler {
     const { instructions } = record
     const context: ListContext = { inPort: inPortOf(record) }
     const { meter, apply } = meterFirst(instructions)
-    const list = stepsOf(apply)
+    const list = stepsOf(apply, isTableMiss(record))
     if (!list.ok) throw new CannotPlan(list.error, list.reason)
     const execution = this.#executions.compile(planning, list.steps, table.scope, this.#tail(instructions, table), context)
     uses.push(...execution.uses)

@@ -6,7 +6,7 @@ import { fullMask, type RewriteOp } from './rounds.js'
 
 export type Target =
   | { readonly kind: 'port'; readonly port: number }
-  | { readonly kind: 'controller'; readonly maxLen: number }
+  | { readonly kind: 'controller'; readonly maxLen: number; readonly reason: bigint }
   | { readonly kind: 'in_port' }
   | { readonly kind: 'all' }
   | { readonly kind: 'flood' }
@@ -17,16 +17,22 @@ export type Step = { readonly kind: 'rewrite'; readonly op: RewriteOp } | { read
 /** `unsupported` holds the first action that has no meaning here, with the error that says so. */
 export type Steps = { readonly ok: true; readonly steps: readonly Step[] } | { readonly ok: false; readonly error: 'OFPBAC_BAD_TYPE' | 'OFPBAC_BAD_OUT_PORT'; readonly reason: string }
 
-export function stepsOf(actions: readonly Action[]): Steps {
+/** Reasons of a packet-in that a list asks for; p4/README.md. */
+const ACTION = 1n
+const TABLE_MISS = 5n
+
+/** `isMiss`: what the list of a table-miss flow itself sends to the controller says so. OF 1.3.5 §5.4 */
+export function stepsOf(actions: readonly Action[], isMiss = false): Steps {
+  const reason = isMiss ? TABLE_MISS : ACTION
   const steps: Step[] = []
   let tagged = false  // a tag is certainly there, so that "add one if there is none" does nothing
   for (const action of actions) {
     if (action.type === 'output' || action.type === 'enqueue') {
-      const target = targetOf(action.port, action.type === 'output' ? action.maxLen : 0)
+      const target = targetOf(action.port, action.type === 'output' ? action.maxLen : 0, reason)
       if (target === null) return { ok: false, error: 'OFPBAC_BAD_OUT_PORT', reason: `output to port 0x${action.port.toString(16)} is not supported in flows` }
       steps.push({ kind: 'emit', target })
     } else if (action.type === 'controller') {
-      steps.push({ kind: 'emit', target: { kind: 'controller', maxLen: action.maxLen } })
+      steps.push({ kind: 'emit', target: { kind: 'controller', maxLen: action.maxLen, reason: ACTION } })
     } else if (action.type === 'group') {
       steps.push({ kind: 'emit', target: { kind: 'group', groupId: action.groupId } })
     } else {
@@ -43,9 +49,9 @@ export function stepsOf(actions: readonly Action[]): Steps {
 }
 
 /** Reserved ports that a flow may output to. OF 1.3.5 §4.5; TABLE is for packet-outs only. */
-function targetOf(port: number, maxLen: number): Target | null {
+function targetOf(port: number, maxLen: number, reason: bigint): Target | null {
   switch (port) {
-    case Port.CONTROLLER: return { kind: 'controller', maxLen }
+    case Port.CONTROLLER: return { kind: 'controller', maxLen, reason }
     case Port.IN_PORT: return { kind: 'in_port' }
     case Port.ALL: return { kind: 'all' }
     case Port.FLOOD: return { kind: 'flood' }

@@ -15,7 +15,6 @@ import { DONE, fail, waitFor } from './state.js'
 import type { Context, Outcome, Requester } from './state.js'
 import type { PacketView } from './validate-actions.js'
 import { checkActions } from './validate-actions.js'
-import { isTableMiss } from './validate-flow.js'
 
 /** The cookie of a packet-in that no flow sent, as Open vSwitch has it. */
 const NO_COOKIE = 0xffff_ffff_ffff_ffffn
@@ -30,8 +29,8 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const totalLen = input.totalLen ?? input.data.length
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
+  const explicitMiss = input.reason === 'no_match' && input.flowId !== 0
   const said = input.reason === 'action' && flow !== undefined ? controllerActionOf(flow.record) : null
-  const explicitMiss = input.reason === 'action' && flow !== undefined && said === null && isTableMiss(flow.record)
   let kept: number | null = null
   for (const conn of ctx.conns.all()) {
     // Without an action that names another, packets are for connections with the id 0 that all begin with.

@@ -27,6 +27,9 @@ export interface FlowRecord {
   /** Kept with the entry, for an agent that starts anew. */
   readonly life?: FlowLife
 }
+/** OF 1.3.5 §5.4: wildcards everything and has the lowest priority. */
+export const isTableMiss = ({ priority, match }: Pick<FlowRecord, 'priority' | 'match'>): boolean => priority === 0 && match.length === 0
+
 /** Times are in milliseconds since 1970. */
 export interface FlowLife {
   readonly flags: number

@@ -7,6 +7,7 @@ import type { FieldValue, FlowMod, Instructions, Match } from '../openflow/index
 import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
 import { meterOf } from './meter-table.js'
+import { isTableMiss } from './pipeline.js'
 import type { ActionProblem, PacketView } from './validate-actions.js'
 import { checkActions, viewOfMatch } from './validate-actions.js'
 import type { Context } from './state.js'
@@ -37,9 +38,6 @@ export function withoutPacketType<T extends { readonly match: Match }>(given: T)
   const isSaid = (field: FieldValue): boolean => field.field === 'packet_type' && field.value === 0n
   return given.match.some(isSaid) ? { ...given, match: given.match.filter((field) => !isSaid(field)) } : given
 }
-
-/** OF 1.3.5 §5.4: wildcards everything and has the lowest priority. */
-export const isTableMiss = ({ priority, match }: Pick<FlowMod, 'priority' | 'match'>): boolean => priority === 0 && match.length === 0
 
 /** A flow-mod that would add or change a flow. `tableId` exists. */
 export function checkInstructions(ctx: Context, flowMod: Pick<FlowMod, 'instructions' | 'tableId' | 'priority' | 'match'>, version: number): ActionProblem | null {

@@ -15,7 +15,7 @@ export const habits = {
   setNeedsOutput: 'an action set or bucket without output and group is not executed, also where a TTL would run out in it (the text is silent)',
   setOfFirstTable: 'a packet-in of the action set names the flow of the first table (OF 1.3.5 §7.4.1: of the table where it was sent)',
   noMissFromController: 'what a packet-out has sent to the tables is no table-miss there, but an action (OF 1.3.5 §5.4)',
-  saysAnyway: 'OFPPC_NO_PACKET_IN holds for packets that match no flow, not for what flows send (OF 1.3.5 §7.2.1: no packet-in)',
+  saysAnyway: 'OFPPC_NO_PACKET_IN holds for packets that match no flow, not for what a table-miss flow sends (OF 1.3.5 §7.2.1, §5.4: a table-miss all the same)',
   setAfterMiss: 'a packet that matches no flow has its action set executed (OF 1.3.5 §5.4: dropped)',
   setAfterTtl: 'the action set is executed where a TTL has run out (OF 1.3.5 §5.12: rejected; docs/adr/0015)',
   listEndsWithoutLabel: 'a list ends at dec_mpls_ttl of a frame without a label, as if the TTL had run out, without a packet-in',

@@ -256,8 +256,8 @@ class Run implements Outcome {
 
   #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, { tableId, cookie }: Origin): void {
     const port = this.#sw.ports.find((each) => each.portNo === this.#inPort)
-    // A packet-out says where its packet came from, but it did not come in there.
-    if (this.#packetOut === null && port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
+    // "Packets on that port that generate a table miss"; a packet-out says where its packet came from, but it did not come in there.
+    if (reason === 'no_match' && this.#packetOut === null && port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
     this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame })
   }
 
