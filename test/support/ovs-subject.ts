@@ -58,8 +58,9 @@ export const openVSwitchSubject: Subject = {
       rundir: folder,
       appctl: (args) => namespace.run('ovs-appctl', args, { env }),
       ofctl: (args, runOptions) => ofctl(namespace, listener, args, runOptions),
-      // Statistics live in the datapath's cache until the revalidator has collected them.
-      settle: async () => { await namespace.must('ovs-appctl', ['revalidator/purge'], { env }) },
+      // Statistics live in the datapath's cache until the revalidator has collected them; a port's configuration holds from
+      // the next turn of the main loop, and the second command is answered in a later turn than the first.
+      settle: async () => { for (let turn = 0; turn < 2; turn++) await namespace.must('ovs-appctl', ['revalidator/purge'], { env }) },
       log: () => daemon.log,
     }
   },

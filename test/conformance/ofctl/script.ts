@@ -55,12 +55,13 @@ async function runStep(step: string, version: string, folder: string, sw: Runnin
       return `[${done.code}]\n${done.stdout}${done.stderr}`.replaceAll(`${folder}/`, '@').trimEnd()
     }
     case 'send':
+      await sw.settle()
       wire.send(Number(words[0]), Buffer.from(words[1] ?? '', 'hex'))
       return ''
     case 'expect': {
       const frames: WireFrame[] = []
       const count = Number(words[0])
-      await until(`${count} frames to arrive`, () => { frames.push(...wire.take()); return frames.length >= count }, 2000, 10)
+      await until(`${count} frames to arrive`, () => { frames.push(...wire.take()); return frames.length >= count }, 10_000, 10)
         .catch(() => { /* the comparison shows what is missing */ })
       await sw.settle()
       return frames.map(({ port, frame }) => `port ${port}: ${frame.toString('hex')}`).sort().join('\n')
