@@ -2,12 +2,14 @@
 #ifndef CONTINUATION_P4
 #define CONTINUATION_P4
 #include "execute.p4"
+#include "copy.p4"
 
 #define RECIRCULATED 4    // instance_type of v1model on simple_switch
-#define MAX_PASSES 240    // a list needs one pass for each fork, or each header that a change uncovers; more is a fault and ends here
+#define MAX_PASSES 4096   // a list needs one pass for each fork, each copy, or each header that a change uncovers; more is a fault and ends here
 
 control Continuation(inout headers_t h, inout metadata_t m) {
   Execute() execute;
+  Copy() copy;
   @of_execute action output_one(P_PROGRAM, P_PORT) { DO_PROGRAM DO_PORT }
   @of_execute action output_many(P_PROGRAM, P_MULTICAST, P_NEXT) {
     DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table;
@@ -43,6 +45,7 @@ control Continuation(inout headers_t h, inout metadata_t m) {
       m.next_table = TABLE_NONE;
       continuation.apply();
       execute.apply(h, m);
+      if (m.stages[7:7] == 1) { copy.apply(h, m); }
     }
     m.resume = RESUME_TABLES;
     m.continuation = 0;

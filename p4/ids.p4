@@ -38,5 +38,5 @@
 
 typedef bit<9> port_t;
 typedef bit<16> program_t;
-typedef bit<8> stages_t;
+typedef bit<16> stages_t;
 #endif

@@ -86,7 +86,7 @@ struct metadata_t {
   @field_list(1) bit<8>  next_table;
   @field_list(1) bit<16> continuation;  // key of the continuation table, 0 = none
   @field_list(1) bit<2>  resume;        // RESUME_*
-  @field_list(1) bit<8>  passes;
+  @field_list(1) bit<16> passes;
   @field_list(1) bit<32> for_group;     // the next pass gives the packet to this group
   // what a packet-in says
   @field_list(1) bit<8>  table_id;

@@ -17,6 +17,10 @@ export interface StageAction {
   readonly name: string
   readonly ops: readonly string[]
   readonly sets: ReadonlyMap<OxmName, SetParameter>
+  /** Fields that it takes for a copy, with the parameter by which it shifts their bits down to bit 0. */
+  readonly copiesFrom: ReadonlyMap<OxmName, Parameter>
+  /** Fields that it gives a copy to: shifted up, and under a mask. */
+  readonly copiesTo: ReadonlyMap<OxmName, { readonly shift: Parameter; readonly mask: Parameter }>
   readonly roles: ReadonlyMap<string, Parameter>
   readonly paramCount: number
 }

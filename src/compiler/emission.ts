@@ -255,10 +255,11 @@ export class Emissions {
   #fits(leaf: Leaf): boolean {
     if (leaf.prefix.length === 0) return true
     const replica = this.#replicaTable()
-    const unsupported = leaf.prefix.find((op) => !isDecrement(op) && !supports(replica.scope, op))
+    const { continuation } = this.#contract
+    const unsupported = leaf.prefix.find((op) => !isDecrement(op) && !supports(replica.scope, op) && !(continuation !== null && supports(continuation.scope, op)))
     if (unsupported !== undefined) {
-      const what = unsupported.kind === 'set' ? `set ${unsupported.field}` : unsupported.op
-      throw new CannotPlan(unsupported.kind === 'set' ? 'OFPBAC_BAD_SET_TYPE' : 'OFPBAC_BAD_TYPE', `the pipeline cannot ${what} on a copy`)
+      const what = unsupported.kind === 'op' ? unsupported.op : unsupported.kind === 'set' ? `set ${unsupported.field}` : `copy to ${unsupported.dst}`
+      throw new CannotPlan(unsupported.kind !== 'op' ? 'OFPBAC_BAD_SET_TYPE' : 'OFPBAC_BAD_TYPE', `the pipeline cannot ${what} on a copy`)
     }
     return fitRound(leaf.prefix, replica.scope, true).used === leaf.prefix.length
   }

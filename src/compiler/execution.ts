@@ -129,8 +129,11 @@ export class Executions {
   }
 
   #requireSupport(ops: readonly RewriteOp[], scope: Scope): void {
-    const unsupported = ops.find((op) => !supports(scope, op))
+    const { continuation } = this.#contract
+    // What only a continuation can do ends the round.
+    const unsupported = ops.find((op) => !supports(scope, op) && !(continuation !== null && supports(continuation.scope, op)))
     if (unsupported === undefined) return
+    if (unsupported.kind === 'copy') throw new CannotPlan('OFPBAC_BAD_SET_TYPE', `the pipeline cannot copy ${unsupported.src ?? 'a value'} to ${unsupported.dst}`)
     if (unsupported.kind === 'set') throw new CannotPlan('OFPBAC_BAD_SET_TYPE', `the pipeline cannot set ${unsupported.field} in ${scope.name}`)
     throw new CannotPlan('OFPBAC_BAD_TYPE', `the pipeline has no ${unsupported.op} in ${scope.name}`)
   }

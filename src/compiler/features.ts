@@ -17,7 +17,11 @@ export function featuresOf(contract: Contract): PipelineFeatures {
   const tables = contract.tables.map((table) => tableFeatures(contract, table))
   const groups = groupFeatures(contract)
   const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
-  return { nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null, packetOutActions: packetOutActions(groups, settable) }
+  const copies = copiesOf(contract)
+  return {
+    nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null,
+    packetOutActions: packetOutActions(groups, settable, copies.to.length > 0), copyTargets: copies.to,
+  }
 }
 
 function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
@@ -35,6 +39,9 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   if (instructions.includes('meter')) applyActions.push('meter')
   const applySetField = settableIn(table.scope)
   if (applySetField.length > 0) applyActions.push('set_field')
+  const { from, to } = copiesOf(contract)
+  const copied = [...new Set([...from, ...to])]
+  if (to.length > 0 && roles.has('multicast')) applyActions.push('copy_field')
   const write = writeFeatures(contract, table)
   const metadata = roles.has('metadata') ? OXM.metadata.ones : 0n
   const fields = [...table.matches].map(([field, { kind }]) => ({ field, maskable: kind === 'ternary' || kind === 'lpm' }))
@@ -44,7 +51,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
     config: 0, maxEntries: table.size, command: 'replace', features: TableFeature.INGRESS_TABLE, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
     writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
     writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField, syncFrom: [],
-    writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: [], applyCopyFieldMiss: [], packetTypes: [],
+    writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: copied, applyCopyFieldMiss: copied, packetTypes: [],
   }
 }
 
@@ -71,6 +78,13 @@ function writeFeatures(contract: Contract, table: FlowTable): { actions: ActionN
   return { actions, fields }
 }
 
+/** Fields that can be copied from and to: in a continuation, where every copy is made. */
+function copiesOf({ continuation, replica }: Contract): { readonly from: readonly OxmName[]; readonly to: readonly OxmName[] } {
+  const actions = continuation === null || replica === null ? [] : continuation.scope.stages.flatMap((stage) => stage.actions)
+  const names = (of: 'copiesFrom' | 'copiesTo'): OxmName[] => [...new Set(actions.flatMap((action) => [...action[of].keys()]))]
+  return { from: names('copiesFrom'), to: names('copiesTo') }
+}
+
 const scopeDoes = (scope: Scope, name: string): boolean => scope.stages.some((stage) => stage.actions.some((action) => action.ops.includes(name)))
 const settableIn = (scope: Scope): OxmName[] => [...new Set(scope.stages.flatMap((stage) => stage.actions.flatMap((action) => [...action.sets.keys()])))]
 
@@ -89,6 +103,7 @@ function groupFeatures(contract: Contract): GroupFeatures {
   const alone = continuation?.actions.some((action) => action.roles.has('ttl_program')) === true
   actions.push(...rewriteActions.filter((name) => (name.startsWith('dec_') ? alone && scopeDoes(continuation.scope, name) : scopeDoes(replica.scope, name))))
   if (settableIn(replica.scope).length > 0) actions.push('set_field')
+  if (copiesOf(contract).to.length > 0) actions.push('copy_field')
   const count = Math.min(group.size, contract.multicastGroups)
   const types = supportedTypes(group)
   const forEach = <T>(value: T, otherwise: T): Record<GroupType, T> => {
@@ -112,9 +127,10 @@ function meterFeatures({ meters }: Contract): MeterFeatures {
 }
 
 /** A packet-out's list is carried out by the agent, so it can do all that the model has, groups included where there are any. */
-function packetOutActions(groups: GroupFeatures, settable: readonly OxmName[]): readonly ActionName[] {
+function packetOutActions(groups: GroupFeatures, settable: readonly OxmName[], copies: boolean): readonly ActionName[] {
   const actions: ActionName[] = ['output', 'set_queue', 'push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls', 'push_pbb', 'pop_pbb', 'set_mpls_ttl', 'dec_mpls_ttl', 'copy_ttl_in', 'copy_ttl_out', 'set_nw_ttl', 'dec_nw_ttl']
   if (groups.types.length > 0) actions.push('group')
   if (settable.length > 0) actions.push('set_field')
+  if (copies) actions.push('copy_field')
   return actions
 }

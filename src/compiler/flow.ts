@@ -14,7 +14,7 @@ import type { NamedAction, NamedMatch, NamedParam, NamedTableEntry, NamedUpdate 
 import { checkMatch, compileMatch, targetPriority } from './match.js'
 import { meterFirst } from './metered.js'
 import type { MeterTables } from './meters.js'
-import { stepsOf } from './operations.js'
+import { keepingMetadata, stepsOf } from './operations.js'
 import { CannotPlan, type PlannedUpdate, type Planning, type Subject } from './planning.js'
 import type { SharedState } from './shared-state.js'
 import { Tier, twinMatch } from './twins.js'
@@ -158,7 +158,8 @@ export class FlowCompiler {
     const { meter, apply } = meterFirst(instructions)
     const list = stepsOf(apply, isTableMiss(record))
     if (!list.ok) throw new CannotPlan(list.error, list.reason)
-    const execution = this.#executions.compile(planning, list.steps, table.scope, this.#tail(instructions, table), context)
+    const steps = keepingMetadata(list.steps, instructions.writeMetadata?.mask ?? 0n)
+    const execution = this.#executions.compile(planning, steps, table.scope, this.#tail(instructions, table), context)
     uses.push(...execution.uses)
     const roles = new Map(execution.roles)
     roles.set('flow', BigInt(record.id))

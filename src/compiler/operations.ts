@@ -2,6 +2,7 @@
  * From OpenFlow actions to what the compiler works on: rewrite operations and emissions, in list order. OF 1.3.5 §5.12
  */
 import { Port, type Action, type OxmName } from '../openflow/model.js'
+import { OXM } from '../openflow/index.js'
 import { fullMask, type RewriteOp } from './rounds.js'
 
 export type Target =
@@ -64,9 +65,31 @@ function targetOf(port: number, maxLen: number, reason: bigint): Target | null {
 const set = (field: OxmName, value: bigint): RewriteOp => ({ kind: 'set', field, value, mask: fullMask(field) })
 const op = (name: string, value: number | bigint = 0n): RewriteOp => ({ kind: 'op', op: name, value: BigInt(value) })
 
+const ALL_METADATA = OXM.metadata.ones
+/** A program has no value for each bit under a mask, but one shift: a load for each run of bits. */
+function loadsOfMetadata(value: bigint, mask: bigint): readonly RewriteOp[] {
+  const loads: RewriteOp[] = []
+  for (let first = 0, bits = 0; mask >> BigInt(first) !== 0n; first += bits + 1, bits = 0) {
+    while ((mask >> BigInt(first + bits) & 1n) === 1n) bits += 1
+    if (bits === 0) continue
+    const ones = (1n << BigInt(bits)) - 1n
+    loads.push({ kind: 'copy', src: null, value: value >> BigInt(first) & ones, srcOffset: 0, dst: 'metadata', dstOffset: first, bits, lasting: ALL_METADATA })
+  }
+  return loads
+}
+
+/** Before the list is done write-metadata, which follows it, has been: what it writes stays. OF 1.3.5 §5.9 */
+export const keepingMetadata = (steps: readonly Step[], written: bigint): readonly Step[] => written === 0n ? steps : steps.map((step): Step =>
+  step.kind === 'rewrite' && step.op.kind === 'copy' && step.op.dst === 'metadata' ? { kind: 'rewrite', op: { ...step.op, lasting: ALL_METADATA & ~written } } : step)
+
 function opsOf(action: Action): readonly RewriteOp[] | null {
   switch (action.type) {
+    case 'copy_field': {
+      const { src, srcOffset, dst, dstOffset, bits } = action
+      return [{ kind: 'copy', src, value: 0n, srcOffset, dst, dstOffset, bits, lasting: ALL_METADATA }]
+    }
     case 'set_field': {
+      if (action.field === 'metadata') return loadsOfMetadata(action.value, action.mask ?? ALL_METADATA)
       const all = fullMask(action.field)
       return [{ kind: 'set', field: action.field, value: action.value & (action.mask ?? all) & all, mask: (action.mask ?? all) & all }]
     }
@@ -86,17 +109,24 @@ const setOrder: readonly Action['type'][] = [
   'copy_ttl_in', 'pop_vlan', 'pop_mpls', 'pop_pbb', 'push_mpls', 'push_pbb', 'push_vlan', 'copy_ttl_out', 'dec_nw_ttl', 'dec_mpls_ttl',
   'set_nw_ttl', 'set_mpls_ttl', 'set_vlan_vid', 'set_vlan_pcp', 'set_field', 'set_queue', 'group', 'output', 'enqueue',
 ]
+/** A copy is a way to set a field, and its place is among those. */
+const rank = ({ type }: Action): number => setOrder.indexOf(type === 'copy_field' ? 'set_field' : type)
 
 /**
  * A bucket's or action set's actions as a list: the last of each type (of each field for set-field) wins, and with a group
- * there is no output. OF 1.3.5 §5.10
+ * there is no output. OF 1.3.5 §5.10. Where there are copies, fields are set in the order of the list, as Open vSwitch does, each as
+ * often as it says.
  */
 export function actionSetAsList(actions: readonly Action[]): readonly Action[] {
   const slots = new Map<string, Action>()
-  for (const action of actions) slots.set(action.type === 'set_field' ? `set_field:${action.field}` : action.type, action)
-  if (slots.has('group')) {
-    slots.delete('output')
-    slots.delete('enqueue')
+  const copies = actions.some(({ type }) => type === 'copy_field')
+  for (const [at, action] of actions.entries()) {
+    const isOf = action.type === 'copy_field' || copies && action.type === 'set_field' ? at : action.type === 'set_field' ? action.field : ''
+    slots.set(`${action.type}:${isOf}`, action)
   }
-  return [...slots.values()].sort((a, b) => setOrder.indexOf(a.type) - setOrder.indexOf(b.type))
+  if (slots.has('group:')) {
+    slots.delete('output:')
+    slots.delete('enqueue:')
+  }
+  return [...slots.values()].sort((a, b) => rank(a) - rank(b))
 }

@@ -299,8 +299,16 @@ function stageAction(ref: ActionRefInfo, gaps: string[]): StageAction {
       else sets.set(name, { value: set.value, mask: parameter(param) })
     }
   }
+  const named = (key: string): [OxmName, Parameter][] => ref.action.params.flatMap((param) => setNames(param, key, where, gaps).map((name): [OxmName, Parameter] => [name, parameter(param)]))
+  const masks = new Map(named('copy_mask'))
+  const copiesTo = new Map<OxmName, { shift: Parameter; mask: Parameter }>()
+  for (const [name, shift] of named('copy_to')) {
+    const mask = masks.get(name)
+    if (mask === undefined) gaps.push(`${where} copies to ${name} without a mask`)
+    else copiesTo.set(name, { shift, mask })
+  }
   return {
-    name: ref.action.name, ops: typeof ops === 'string' && ops !== '' ? ops.split(',') : [], sets,
+    name: ref.action.name, ops: typeof ops === 'string' && ops !== '' ? ops.split(',') : [], sets, copiesFrom: new Map(named('copy_from')), copiesTo,
     roles: rolesOf(ref.action.params), paramCount: ref.action.params.length,
   }
 }

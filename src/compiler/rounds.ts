@@ -11,6 +11,12 @@ import type { Scope, Stage, StageAction } from './contract.js'
 export type RewriteOp =
   | { readonly kind: 'op'; readonly op: string; readonly value: bigint }
   | { readonly kind: 'set'; readonly field: OxmName; readonly value: bigint; readonly mask: bigint }
+  | CopyOp
+/** `src` null: the bits of `value`. `lasting`: of metadata, what an instruction behind the list does not write. */
+export interface CopyOp {
+  readonly kind: 'copy'; readonly src: OxmName | null; readonly value: bigint; readonly srcOffset: number
+  readonly dst: OxmName; readonly dstOffset: number; readonly bits: number; readonly lasting: bigint
+}
 
 export interface StageEntry {
   readonly stage: Stage
@@ -26,8 +32,13 @@ export interface Round {
   readonly decrement: Decrement | null
 }
 
-interface StageState { readonly ops: readonly { readonly op: string; readonly value: bigint }[]; readonly sets: ReadonlyMap<OxmName, { readonly value: bigint; readonly mask: bigint }> }
-const EMPTY: StageState = { ops: [], sets: new Map() }
+interface StageState {
+  readonly ops: readonly { readonly op: string; readonly value: bigint }[]
+  readonly sets: ReadonlyMap<OxmName, { readonly value: bigint; readonly mask: bigint }>
+  /** A copy takes two stages. */
+  readonly copy: { readonly op: CopyOp; readonly part: 'source' | 'destination' } | null
+}
+const EMPTY: StageState = { ops: [], sets: new Map(), copy: null }
 
 export const fullMask = (field: OxmName): bigint => (1n << BigInt(setWidth(field))) - 1n
 /** Bits that set-field can write: of vlan_vid all but OFPVID_PRESENT. OF 1.3.5 §7.2.3.7 */
@@ -35,9 +46,19 @@ export const setWidth = (field: OxmName): number => (field === 'vlan_vid' ? 12 :
 
 /** True when some stage of the scope can carry out the operation at all. */
 export function supports(scope: Scope, op: RewriteOp): boolean {
+  if (op.kind === 'copy') return copyStages(scope, op) !== null
   return scope.stages.some((stage) => stage.actions.some((action) => handles(action, op)))
 }
-const handles = (action: StageAction, op: RewriteOp): boolean => (op.kind === 'set' ? action.sets.has(op.field) : action.ops.includes(op.op))
+const handles = (action: StageAction, op: Exclude<RewriteOp, CopyOp>): boolean => (op.kind === 'set' ? action.sets.has(op.field) : action.ops.includes(op.op))
+
+const takes = (action: StageAction, { src }: CopyOp): boolean => (src === null ? action.roles.has('value') : action.copiesFrom.has(src))
+const gives = (action: StageAction, { dst }: CopyOp): boolean => action.copiesTo.has(dst)
+/** The stage that takes the source, and the one that gives to the destination. */
+function copyStages(scope: Scope, op: CopyOp): readonly [Stage, Stage] | null {
+  const from = scope.stages.find(({ actions }) => actions.some((action) => takes(action, op)))
+  const to = scope.stages.find(({ index, actions }) => from !== undefined && index > from.index && actions.some((action) => gives(action, op)))
+  return from === undefined || to === undefined ? null : [from, to]
+}
 
 /**
  * The longest prefix of `ops` that one round carries out. `isCopy` in egress: nothing looks at the TTL before the round, so a
@@ -52,6 +73,14 @@ export function fitRound(ops: readonly RewriteOp[], scope: Scope, isCopy: boolea
     // The TTL is looked at before the round, so what puts another one in its place ends the round.
     if (isCopy && (isDecrement(op) || copiesTtl(op))) break
     if (isDecrement(op) && (decrement !== null || ops.slice(0, used).some(changesTtl))) break
+    if (op.kind === 'copy') {
+      const stages = copyStages(scope, op)
+      if (stages === null || stages.some((stage) => states.has(stage)) || scope.stages.some((later) => later.index > stages[0].index && conflicts(states.get(later), op))) break
+      const [from, to] = stages
+      states.set(from, { ...EMPTY, copy: { op, part: 'source' } }).set(to, { ...EMPTY, copy: { op, part: 'destination' } })
+      used += 1
+      continue
+    }
     const placed = place(states, scope, op)
     if (placed === null) break
     if (isDecrement(op)) decrement = { which: op.kind === 'op' && op.op === 'dec_mpls_ttl' ? 'mpls' : 'nw', before: entriesOf(states, scope) }
@@ -64,12 +93,16 @@ export function fitRound(ops: readonly RewriteOp[], scope: Scope, isCopy: boolea
 
 export const isDecrement = (op: RewriteOp): boolean => op.kind === 'op' && (op.op === 'dec_nw_ttl' || op.op === 'dec_mpls_ttl')
 /** Afterwards other headers can be seen, which only another pass through the parser finds. */
-export const uncovers = (op: RewriteOp): boolean => (op.kind === 'op' ? uncovering.has(op.op) : op.field === 'eth_type' || op.field === 'ip_proto')
+export const uncovers = (op: RewriteOp): boolean => {
+  if (op.kind === 'op') return uncovering.has(op.op)
+  const field = op.kind === 'copy' ? op.dst : op.field
+  return field === 'eth_type' || field === 'ip_proto'
+}
 const uncovering: ReadonlySet<string> = new Set(['pop_mpls', 'pop_pbb', 'push_pbb'])
 const copiesTtl = (op: RewriteOp): boolean => op.kind === 'op' && op.op.startsWith('copy_ttl_')
 const changesTtl = (op: RewriteOp): boolean => op.kind === 'op' && (copiesTtl(op) || /_mpls$|_pbb$/.test(op.op))
 
-function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: RewriteOp): { stage: Stage; state: StageState } | null {
+function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: Exclude<RewriteOp, CopyOp>): { stage: Stage; state: StageState } | null {
   for (const stage of scope.stages) {
     if (!stage.actions.some((action) => handles(action, op))) continue
     if (scope.stages.some((later) => later.index > stage.index && conflicts(states.get(later), op))) return null
@@ -79,18 +112,19 @@ function place(states: ReadonlyMap<Stage, StageState>, scope: Scope, op: Rewrite
   return null
 }
 
-function extend(state: StageState, op: RewriteOp): StageState {
-  if (op.kind === 'op') return { ops: [...state.ops, op], sets: state.sets }
+function extend(state: StageState, op: Exclude<RewriteOp, CopyOp>): StageState {
+  if (op.kind === 'op') return { ...state, ops: [...state.ops, op] }
   const old = state.sets.get(op.field)
   const sets = new Map(state.sets)
   sets.set(op.field, { value: ((old?.value ?? 0n) & ~op.mask) | op.value, mask: (old?.mask ?? 0n) | op.mask })
-  return { ops: state.ops, sets }
+  return { ...state, sets }
 }
 
 /** Whether what a later stage already does would be done to something else if `op` came before it. */
 function conflicts(state: StageState | undefined, op: RewriteOp): boolean {
   if (state === undefined) return false
   const touched = touches(op)
+  if (state.copy !== null && overlap(touched, touches(state.copy.op))) return true
   return [...state.sets].some(([field, set]) => overlap(touched, touches({ kind: 'set', field, ...set }))) || state.ops.some((other) => overlap(touched, touches({ kind: 'op', ...other })))
 }
 const vlanFields: ReadonlySet<string> = new Set(['vlan_vid', 'vlan_pcp'])
@@ -100,6 +134,7 @@ const frameFields: ReadonlySet<string> = new Set([...networkFields, ...vlanField
 const ttlFields: ReadonlySet<string> = new Set(['mpls_ttl', 'nw_ttl'])
 const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry))
 function touches(op: RewriteOp): ReadonlySet<string> {
+  if (op.kind === 'copy') return new Set(op.src === null ? [op.dst] : [op.src, op.dst])
   if (op.kind === 'set') return uncovers(op) ? networkFields : new Set([op.field])
   if (op.op.endsWith('_vlan')) return vlanFields
   if (op.op.endsWith('_pbb')) return frameFields
@@ -110,8 +145,11 @@ function touches(op: RewriteOp): ReadonlySet<string> {
 }
 
 function choose(stage: Stage, state: StageState): StageAction | null {
+  const { copy } = state
+  if (copy !== null) return stage.actions.find((action) => (copy.part === 'source' ? takes : gives)(action, copy.op)) ?? null
   let best: StageAction | null = null
   for (const action of stage.actions) {
+    if (action.copiesFrom.size > 0 || action.copiesTo.size > 0 || action.roles.has('value')) continue
     if (action.ops.length !== state.ops.length || action.ops.some((op, index) => op !== state.ops[index]?.op)) continue
     if ([...state.sets].some(([field, set]) => !canSet(action, field, set.mask))) continue
     // What has no mask is written whole, so it has to be wanted.
@@ -142,6 +180,7 @@ function entriesOf(states: ReadonlyMap<Stage, StageState>, scope: Scope): readon
 }
 
 function stageParams(action: StageAction, state: StageState): StageEntry['params'] {
+  if (state.copy !== null) return copyParams(action, state.copy.op, state.copy.part)
   const params = new Map<string, bigint>()
   for (const set of action.sets.values()) {
     params.set(set.value.name, 0n)
@@ -155,6 +194,21 @@ function stageParams(action: StageAction, state: StageState): StageEntry['params
   }
   for (const [name, parameter] of action.roles) params.set(parameter.name, state.ops.find(({ op }) => operandRole(op) === name)?.value ?? 0n)
   return [...params].map(([name, value]) => ({ name, value }))
+}
+function copyParams(action: StageAction, op: CopyOp, part: 'source' | 'destination'): StageEntry['params'] {
+  const params: { name: string; value: bigint }[] = []
+  const add = (parameter: { readonly name: string } | undefined, value: bigint): void => { if (parameter !== undefined) params.push({ name: parameter.name, value }) }
+  if (part === 'source') {
+    if (op.src === null) add(action.roles.get('value'), op.value)
+    else add(action.copiesFrom.get(op.src), BigInt(op.srcOffset))
+    return params
+  }
+  const to = action.copiesTo.get(op.dst)
+  const mask = (1n << BigInt(op.bits)) - 1n << BigInt(op.dstOffset)
+  add(to?.shift, BigInt(op.dstOffset))
+  add(to?.mask, mask)
+  add(action.roles.get('lasting'), mask & op.lasting)
+  return params
 }
 export const hasOperand = (op: string): boolean => operandRole(op) !== null
 /** The role of the parameter that holds an operation's operand. */

@@ -63,9 +63,10 @@ function choose(table: WriteTable, steps: readonly Step[], ops: readonly Rewrite
   const impossible = ops.find((op) => !table.actions.some((action) => canWrite(action, op)))
   throw new CannotPlan(impossible?.kind === 'set' ? 'OFPBAC_BAD_SET_TYPE' : 'OFPBAC_BAD_TYPE', `the action set has no place for ${[...lacking].join(', ')}`)
 }
-const nameOf = (op: RewriteOp): string => (op.kind === 'set' ? op.field : op.op)
+const nameOf = (op: RewriteOp): string => (op.kind === 'set' ? op.field : op.kind === 'copy' ? `a copy to ${op.dst}` : op.op)
 const canWrite = (action: StageAction, op: RewriteOp): boolean => {
   if (op.kind === 'set') return action.sets.has(op.field)
+  if (op.kind === 'copy') return false
   return op.op.startsWith('set_') ? action.roles.has(`write_${op.op}`) : action.ops.includes(op.op)
 }
 
@@ -81,7 +82,8 @@ function paramsOf(action: StageAction, roles: Map<string, bigint>, ops: readonly
       if (set === undefined) continue
       params.set(set.value.name, op.value)
       if (set.mask !== null) params.set(set.mask.name, op.mask)
-    } else if (op.op.startsWith('set_')) roles.set(`write_${op.op}`, op.value).set(`write_${op.op}_mask`, 0xffn)
+    } else if (op.kind === 'copy') continue
+    else if (op.op.startsWith('set_')) roles.set(`write_${op.op}`, op.value).set(`write_${op.op}_mask`, 0xffn)
     else roles.set(`write_${op.op}`, hasOperand(op.op) ? op.value : 1n)
   }
   for (const [role, parameter] of action.roles) params.set(parameter.name, roles.get(role) ?? 0n)

@@ -2,11 +2,11 @@
  * A traced packet told as OpenFlow: which flow, which actions, what they do to it. Which flows and buckets were taken is what the
  * pipeline has done; the actions' effects are followed here so that the trace can say them.
  */
-import { formatAction, formatActions, formatMatch } from '../openflow/text.js'
+import { formatAction, formatActions, formatFieldValue, formatMatch, formatPart } from '../openflow/text.js'
 import { type Action, Port, PortConfig, type PortDesc } from '../openflow/model.js'
 import type { HostView } from '../datapath/hosts.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
-import { executeActions, parseFrame } from '../packet/index.js'
+import { executeActions, parseFrame, readFieldOf } from '../packet/index.js'
 import { type Lesson, normalSteps } from './trace-normal.js'
 import { add, type TraceNode } from './trace-tree.js'
 import type { BucketChoice, TableVisit, TracedPacket } from './traced-packet.js'
@@ -19,7 +19,7 @@ export interface WalkSwitch {
   groups(): readonly GroupRecord[]
   hosts(): readonly HostView[] | null
 }
-interface State { frame: Uint8Array; metadata: bigint }
+interface State { frame: Uint8Array; metadata: bigint; tunnelId: bigint }
 
 export class TraceWalk {
   readonly #switch: WalkSwitch
@@ -42,7 +42,7 @@ export class TraceWalk {
     this.#learns = learns
     this.#visits = [...traced.visits]
     this.#choices = [...traced.choices]
-    this.#state = { frame, metadata }
+    this.#state = { frame, metadata, tunnelId: 0n }
   }
 
   /** The packet as the last action has left it. */
@@ -144,8 +144,9 @@ export class TraceWalk {
   #edit(below: TraceNode[], action: Action, state: State): void {
     const before = parseFrame(state.frame)
     if (action.type === 'dec_nw_ttl' && before.l3At >= 0) this.#ttl ??= state.frame[before.l3At + (before.l3 === 'ipv6' ? 7 : 8)] ?? null
-    const { frame, ended } = executeActions(state.frame, [action], { inPort: this.#inPort, metadata: state.metadata })
-    state.frame = frame
+    const { frame, ended, metadata, tunnelId } = executeActions(state.frame, [action], { inPort: this.#inPort, metadata: state.metadata, tunnelId: state.tunnelId })
+    Object.assign(state, { frame, metadata, tunnelId } satisfies State)
+    if (action.type === 'copy_field') add(below, 'detail', `-> ${copied(action, state)}`)
     if (ended === null) return
     const what = action.type === 'dec_mpls_ttl' ? 'MPLS' : before.l3 === 'ipv6' ? 'IPv6' : 'IPv4'
     add(below, 'warn', `${what} decrement TTL exception`)
@@ -188,6 +189,14 @@ export class TraceWalk {
       this.#ended = false
     }
   }
+}
+
+/** What the destination reads as afterwards. */
+function copied({ dst, dstOffset, bits }: Extract<Action, { type: 'copy_field' }>, { frame, metadata, tunnelId }: State): string {
+  const all = dst === 'metadata' ? metadata : dst === 'tunnel_id' ? tunnelId : readFieldOf(frame, dst) ?? 0n
+  const part = formatPart(dst, dstOffset, bits)
+  const value = all >> BigInt(dstOffset) & (1n << BigInt(bits)) - 1n
+  return `${part} is now ${part.endsWith('[]') ? formatFieldValue(dst, value) : `0x${value.toString(16)}`}`
 }
 
 /** One action of each kind, set-field by field; a group comes before an output, in the order of execution. OF 1.3.5 §5.10 */

@@ -7,7 +7,13 @@ import type { ActionName, GroupType, InstructionName, OxmName, TableFeatures } f
 import type { PipelineFeatures } from './pipeline.js'
 
 /** What a list of actions may hold. */
-export interface ActionRules { readonly actions: ReadonlySet<ActionName>; readonly setFields: ReadonlySet<OxmName> }
+export interface ActionRules {
+  readonly actions: ReadonlySet<ActionName>
+  readonly setFields: ReadonlySet<OxmName>
+  /** Fields that a copy may be from or to, and those that it may be to. */
+  readonly copyFields: ReadonlySet<OxmName>
+  readonly copyTargets: ReadonlySet<OxmName>
+}
 
 export interface TableCapabilities {
   /** field → whether it may be masked */
@@ -29,20 +35,23 @@ export class Capabilities {
   readonly #tables: TableCapabilities[]
   readonly #misses: TableCapabilities[]
   readonly #described: TableFeatures[]
+  readonly #copyTargets: ReadonlySet<OxmName>
   readonly packetOut: ActionRules
   readonly #buckets: Readonly<Record<GroupType, ActionRules>>
 
   constructor(features: PipelineFeatures) {
     this.features = features
     this.#described = Array.from({ length: features.nTables }, (_, tableId) => describedIn(features, tableId))
-    this.#tables = this.#described.map(capabilitiesOf)
-    this.#misses = this.#described.map((table) => capabilitiesOf(ofMisses(table)))
+    this.#copyTargets = new Set(features.copyTargets)
+    this.#tables = this.#described.map((table) => capabilitiesOf(table, this.#copyTargets))
+    this.#misses = this.#described.map((table) => capabilitiesOf(ofMisses(table), this.#copyTargets))
     const settable = new Set<OxmName>()
     for (const table of features.tables) {
       for (const field of [...table.applySetField, ...table.writeSetField]) settable.add(field)
     }
-    this.packetOut = { actions: new Set(features.packetOutActions), setFields: settable }
-    const rules = (type: GroupType): ActionRules => ({ actions: new Set(features.groups.actions[type]), setFields: settable })
+    const copies = { copyFields: new Set(features.tables.flatMap((table) => table.applyCopyField)), copyTargets: this.#copyTargets }
+    this.packetOut = { actions: new Set(features.packetOutActions), setFields: settable, ...copies }
+    const rules = (type: GroupType): ActionRules => ({ actions: new Set(features.groups.actions[type]), setFields: settable, ...copies })
     this.#buckets = { all: rules('all'), select: rules('select'), indirect: rules('indirect'), ff: rules('ff') }
   }
 
@@ -62,8 +71,8 @@ export class Capabilities {
 
   #set(table: TableFeatures): void {
     this.#described[table.tableId] = table
-    this.#tables[table.tableId] = capabilitiesOf(table)
-    this.#misses[table.tableId] = capabilitiesOf(ofMisses(table))
+    this.#tables[table.tableId] = capabilitiesOf(table, this.#copyTargets)
+    this.#misses[table.tableId] = capabilitiesOf(ofMisses(table), this.#copyTargets)
   }
 }
 
@@ -75,18 +84,18 @@ function describedIn(features: PipelineFeatures, tableId: number): TableFeatures
 
 const ofMisses = (table: TableFeatures): TableFeatures => ({
   ...table, instructions: table.instructionsMiss, nextTables: table.nextTablesMiss, applyActions: table.applyActionsMiss, writeActions: table.writeActionsMiss,
-  applySetField: table.applySetFieldMiss, writeSetField: table.writeSetFieldMiss,
+  applySetField: table.applySetFieldMiss, writeSetField: table.writeSetFieldMiss, applyCopyField: table.applyCopyFieldMiss, writeCopyField: table.writeCopyFieldMiss,
 })
 
-function capabilitiesOf(table: TableFeatures): TableCapabilities {
+function capabilitiesOf(table: TableFeatures, copyTargets: ReadonlySet<OxmName>): TableCapabilities {
   const wildcards = new Set(table.wildcards)
   return {
     match: new Map(table.match.map(({ field, maskable }) => [field, maskable])),
     required: table.match.filter(({ field }) => !wildcards.has(field)).map(({ field }) => field),
     instructions: new Set(table.instructions),
     nextTables: new Set(table.nextTables),
-    apply: { actions: new Set(table.applyActions), setFields: new Set(table.applySetField) },
-    write: { actions: new Set(table.writeActions), setFields: new Set(table.writeSetField) },
+    apply: { actions: new Set(table.applyActions), setFields: new Set(table.applySetField), copyFields: new Set(table.applyCopyField), copyTargets },
+    write: { actions: new Set(table.writeActions), setFields: new Set(table.writeSetField), copyFields: new Set(table.writeCopyField), copyTargets },
     metadataMatch: table.metadataMatch,
     metadataWrite: table.metadataWrite,
     maxEntries: table.maxEntries,

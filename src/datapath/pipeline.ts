@@ -8,7 +8,7 @@
  * Nothing here knows P4: the names in a Refusal's reasons are for people.
  */
 import type {
-  ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, MeterBand, MeterFeatures, TableFeatures,
+  ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, MeterBand, MeterFeatures, OxmName, TableFeatures,
 } from '../openflow/model.js'
 
 /** Unique for the life of the process, 1 … 2^32-1; carried in the target entry so that counters and events find their flow. */
@@ -129,6 +129,8 @@ export interface PipelineFeatures {
   readonly normal: boolean
   /** Actions that may appear in a packet-out. */
   readonly packetOutActions: readonly ActionName[]
+  /** Fields that bits can be copied to; what they can be copied from is in the features of the tables, with these. */
+  readonly copyTargets: readonly OxmName[]
 }
 
 /** What a target holds, as its southbound has read it; opaque to the datapath. */

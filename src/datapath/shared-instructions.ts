@@ -41,7 +41,7 @@ function listKey(actions: readonly Action[] | null): string | null {
     switch (action.type) {
       case 'output': key += `o${action.port}.${action.maxLen};`; break
       case 'group': key += `g${action.groupId};`; break
-      case 'set_field': key += `f${action.field}=${action.value}/${action.mask};`; break
+      case 'set_field': key += `f${action.field}=${action.value}/${action.mask}${action.load === true ? 'l' : ''};`; break
       case 'experimenter': return null
       default:
         key += action.type

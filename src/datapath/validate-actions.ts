@@ -23,6 +23,8 @@ export interface ActionCheck {
   readonly strict: boolean
   /** null: nothing is known about the packet and nothing is checked against it (buckets, OF 1.0). */
   readonly view: PacketView | null
+  /** OF 1.0 leaves it to the packet whether its actions apply; Open vSwitch's own of copies and loads want the headers there. */
+  readonly onlyExtensions?: boolean
   groupExists(groupId: number): boolean
   /** LOCAL is optional; a switch without one never gets it. OF 1.3.5 §4.5 */
   readonly hasLocal: boolean
@@ -94,7 +96,16 @@ function unsupported(action: Action, { rules, packetOut, strict, view }: ActionC
       const field = action.type === 'set_vlan_vid' ? 'vlan_vid' : 'vlan_pcp'
       return rules.actions.has('push_vlan') && rules.setFields.has(field) ? null : problem('OFPBAC_BAD_TYPE', `no ${action.type}`)
     }
+    case 'copy_field': {
+      if (!rules.actions.has('copy_field')) return problem('OFPBAC_BAD_TYPE', 'the pipeline has no copy_field here')
+      const { src, dst } = action
+      if (!rules.copyFields.has(src)) return problem('OFPBAC_BAD_SET_TYPE', `the pipeline does not copy from ${src}`)
+      if (dst !== 'metadata' && !isWritable(dst)) return problem('OFPBAC_BAD_SET_ARGUMENT', `${dst} cannot be set`)
+      return rules.copyFields.has(dst) && rules.copyTargets.has(dst) ? null : problem('OFPBAC_BAD_SET_TYPE', `the pipeline does not copy to ${dst}`)
+    }
     case 'set_field': {
+      // Metadata is for write-metadata to set; but Open vSwitch loads it too.
+      if (action.field === 'metadata' && action.load === true && rules.actions.has('copy_field') && rules.copyTargets.has('metadata')) return null
       if (!rules.actions.has('set_field')) return problem('OFPBAC_BAD_TYPE', 'no set_field')
       if (rules.setFields.has(action.field)) return null
       return !isWritable(action.field)
@@ -143,14 +154,25 @@ function badFieldValue({ field, value, mask }: Extract<Action, { type: 'set_fiel
   return null
 }
 
-function inconsistent(action: Action, { view, strict }: ActionCheck): ActionProblem | null {
+function inconsistent(action: Action, check: ActionCheck): ActionProblem | null {
+  const { view, strict, onlyExtensions = false } = check
   if (view === null) return null
+  const found = inconsistency(action, view, strict)
+  return onlyExtensions && action.type !== 'copy_field' && !(action.type === 'set_field' && action.load === true) ? null : found
+}
+
+function inconsistency(action: Action, view: PacketView, strict: boolean): ActionProblem | null {
   const unless = (holds: boolean, needed: string): ActionProblem | null =>
     holds ? null : problem('OFPBAC_MATCH_INCONSISTENT', `${action.type} needs ${needed}, which match and earlier actions do not establish`)
   const ip = (): boolean => view.ethType === IPV4 || view.ethType === IPV6
   const mpls = (): boolean => view.ethType === MPLS || view.ethType === MPLS_MULTICAST
   let found: ActionProblem | null = null
   switch (action.type) {
+    case 'copy_field': {
+      // A tag's id reads as 0 where there is no tag; it is not written there.
+      const isReadable = action.src === 'vlan_vid' || prerequisitesHold(action.src, view)
+      return unless(isReadable && prerequisitesHold(action.dst, view), `the prerequisites of ${action.src} and ${action.dst}`)
+    }
     case 'set_field': return unless(prerequisitesHold(action.field, view), `the prerequisites of ${action.field}`)
     case 'set_vlan_vid': case 'set_vlan_pcp': case 'push_vlan':
       view.tagged = true

@@ -8,7 +8,7 @@ import type { ActionRules, TableCapabilities } from './capabilities.js'
 import { OF10, OF12, OF13 } from './connections.js'
 import { meterOf } from './meter-table.js'
 import { isTableMiss } from './pipeline.js'
-import type { ActionProblem, PacketView } from './validate-actions.js'
+import type { ActionCheck, ActionProblem } from './validate-actions.js'
 import { checkActions, viewOfMatch } from './validate-actions.js'
 import type { Context } from './state.js'
 
@@ -44,21 +44,22 @@ export function checkInstructions(ctx: Context, flowMod: Pick<FlowMod, 'instruct
   const { instructions, tableId } = flowMod
   const table = isTableMiss(flowMod) ? ctx.capabilities.missOf(tableId) : ctx.capabilities.table(tableId)
   if (table === undefined) return bad('OFPFMFC_BAD_TABLE_ID', `no table ${tableId}`)
-  const view = version > OF10 ? viewOfMatch(flowMod.match) : null
+  const view = viewOfMatch(flowMod.match)
+  const onlyExtensions = version <= OF10
   return unsupportedInstruction(instructions, table)
     ?? badMeter(ctx, instructions)
-    ?? checkList(ctx, instructions.apply, table.apply, view, true)
+    ?? checkList(ctx, instructions.apply, table.apply, { view, onlyExtensions, strict: true })
     ?? badController(instructions)
     // The set is executed in its own order, so only prerequisites of set-fields are checked. As Open vSwitch does it.
-    ?? checkList(ctx, instructions.write, table.write, view, false)
+    ?? checkList(ctx, instructions.write, table.write, { view, onlyExtensions, strict: false })
     ?? badMetadata(instructions, table)
     ?? badGoto(ctx, instructions, tableId, table)
 }
 
-function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRules, view: PacketView | null, strict: boolean): ActionProblem | null {
+function checkList(ctx: Context, actions: Instructions['apply'], rules: ActionRules, how: Pick<ActionCheck, 'view' | 'onlyExtensions' | 'strict'>): ActionProblem | null {
   if (actions === null) return null
   const groupExists = (groupId: number): boolean => ctx.groups.get(groupId) !== undefined
-  return checkActions(actions, { rules, packetOut: false, strict, view, groupExists, hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal })
+  return checkActions(actions, { rules, packetOut: false, ...how, groupExists, hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal })
 }
 
 function unsupportedInstruction(instructions: Instructions, { instructions: can }: TableCapabilities): ActionProblem | null {

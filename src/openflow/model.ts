@@ -58,7 +58,8 @@ export type Action =
   | { readonly type: 'set_queue'; readonly queueId: number }
   /** OF 1.0's OFPAT_ENQUEUE: output through one queue of a port, without changing the queue of later outputs. */
   | { readonly type: 'enqueue'; readonly port: number; readonly queueId: number }
-  | { readonly type: 'set_field'; readonly field: OxmName; readonly value: bigint; readonly mask: bigint | null }
+  /** `load`: said as Open vSwitch's NXAST_REG_LOAD, and so told again. */
+  | { readonly type: 'set_field'; readonly field: OxmName; readonly value: bigint; readonly mask: bigint | null; readonly load?: true }
   | { readonly type: 'push_vlan'; readonly ethertype: number }
   | { readonly type: 'pop_vlan' }
   /** OF 1.0's SET_VLAN_VID / SET_VLAN_PCP: adds an 802.1Q tag where there is none. OF 1.0 §5.2.4. */
@@ -76,8 +77,11 @@ export type Action =
   | { readonly type: 'copy_ttl_in' }
   /** Since 1.5; an instruction in 1.3 and 1.4. */
   | { readonly type: 'meter'; readonly meterId: number }
-  /** Since 1.5: copies `bits` bits from bit `srcOffset` of one field to bit `dstOffset` of another. OF 1.5.1 §7.2.6.12 */
-  | { readonly type: 'copy_field'; readonly bits: number; readonly srcOffset: number; readonly dstOffset: number; readonly src: OxmName; readonly dst: OxmName }
+  /**
+   * Copies `bits` bits from bit `srcOffset` of one field to bit `dstOffset` of another. OF 1.5.1 §7.2.6.12; before 1.5 Open
+   * vSwitch's NXAST_REG_MOVE, or in 1.3 the extension EXT-320 of the ONF (`onf`).
+   */
+  | { readonly type: 'copy_field'; readonly bits: number; readonly srcOffset: number; readonly dstOffset: number; readonly src: OxmName; readonly dst: OxmName; readonly onf?: true }
   /** Open vSwitch's NXAST_CONTROLLER: an output to the connections with this id, for this reason; with 0 and `action` it is an output. */
   | { readonly type: 'controller'; readonly maxLen: number; readonly controllerId: number; readonly reason: PacketInReason }
   /** Open vSwitch's NXAST_NOTE: kept and shown, and nothing else. */

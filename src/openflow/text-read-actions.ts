@@ -1,5 +1,6 @@
 /** Actions and instructions of the flow syntax, in Open vSwitch's notation. */
 import { CONTROLLER_MAX_LEN_NO_BUFFER, Group, NO_INSTRUCTIONS, Port, type Action, type Instructions, type Match, type OxmName } from './model.js'
+import { fieldOfNxmName } from './schema/nicira-match.js'
 import { OXM } from './schema/oxm.js'
 import { fieldNamed, readValue } from './text-read-fields.js'
 import { FlowTextError, readIpv4, readMac, readNumber, readPort, reservedPort, splitTop, type PortNumbers } from './text-read-values.js'
@@ -61,6 +62,7 @@ function readAction(part: string, match: Match | null, ports: PortNumbers, befor
     }
     case 'set_field': return [readSetField(argument, match, ports)]
     case 'move': return [readMove(argument, match)]
+    case 'load': return [readLoad(argument, match)]
     case 'push_vlan': case 'push_mpls': case 'push_pbb': case 'pop_mpls': return [{ type: name, ethertype: number(0xffff) }]
     case 'pop_vlan': case 'strip_vlan': return [{ type: 'pop_vlan' }]
     case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in': case 'dec_mpls_ttl': return [{ type: name }]
@@ -129,16 +131,33 @@ function readSetField(argument: string, match: Match | null, ports: PortNumbers)
   return { type: 'set_field', field: row.name, ...readValue(row, text, ports) }
 }
 
+interface Part { readonly name: OxmName; readonly from: number; readonly bits: number }
+
+/** `field[first..last]`, `field[bit]` or `field[]` for all of it. */
+function readPart(text: string, match: Match | null): Part {
+  const [, name = '', first = '', last] = /^(\w+)\[(?:(\d+)(?:\.\.(\d+))?)?\]$/.exec(text) ?? []
+  if (name === '') throw new FlowTextError(`${text}: expected field[first..last]`)
+  const row = OXM[fieldOfNxmName(name) ?? fieldNamed(name, match ?? []).name]
+  const width = row.name === 'vlan_vid' ? 12 : row.bits
+  const from = first === '' ? 0 : Number(first)
+  const bits = first === '' ? width : Number(last ?? first) - from + 1
+  if (bits < 1 || from + bits > row.bits) throw new FlowTextError(`${text}: ${row.name} has ${row.bits} bits`)
+  return { name: row.name, from, bits }
+}
+
 function readMove(argument: string, match: Match | null): Action {
-  const side = (text: string): { readonly name: OxmName; readonly from: number; readonly bits: number } => {
-    const [, name = '', first = '', last] = /^(\w+)\[(?:(\d+)(?:\.\.(\d+))?)?\]$/.exec(text) ?? []
-    if (name === '') throw new FlowTextError(`${text}: expected field[first..last]`)
-    const row = fieldNamed(name, match ?? [])
-    const from = first === '' ? 0 : Number(first)
-    return { name: row.name, from, bits: first === '' ? row.bits : Number(last ?? first) - from + 1 }
-  }
-  const [src, dst] = argument.split('->').map(side)
+  const [src, dst] = argument.split('->').map((text) => readPart(text, match))
   if (src === undefined || dst === undefined) throw new FlowTextError(`move:${argument}: missing "->field"`)
   if (src.bits !== dst.bits) throw new FlowTextError(`move:${argument}: ${src.bits} bits do not fit in ${dst.bits}`)
   return { type: 'copy_field', bits: src.bits, srcOffset: src.from, dstOffset: dst.from, src: src.name, dst: dst.name }
+}
+
+function readLoad(argument: string, match: Match | null): Action {
+  const [text = '', place] = argument.split('->')
+  if (place === undefined) throw new FlowTextError(`load:${argument}: missing "->field"`)
+  const { name, from, bits } = readPart(place, match)
+  const tag = name === 'vlan_vid' ? 0x1000n : 0n
+  const value = readNumber('load', text, (1n << BigInt(Math.min(bits, 64))) - 1n)
+  const mask = (1n << BigInt(bits)) - 1n << BigInt(from) | tag
+  return { type: 'set_field', field: name, value: value << BigInt(from) | tag, mask: mask === OXM[name].ones ? null : mask, ...(bits > 64 ? {} : { load: true as const }) }
 }

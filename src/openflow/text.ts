@@ -5,6 +5,7 @@
 import { fieldOf } from './match.js'
 import type { Action, Duration, FieldValue, FlowCounts, Instructions, Match, OxmName } from './model.js'
 import { Port } from './model.js'
+import { nxmName } from './schema/nicira-match.js'
 import { OXM, type TextForm } from './schema/oxm.js'
 
 const RESERVED = new Map<number, string>([
@@ -109,7 +110,24 @@ const SET_NAMES: Readonly<Partial<Record<OxmName, string>>> = {
   icmpv6_type: 'icmpv6_type', icmpv6_code: 'icmpv6_code',
 }
 
+/** One value of a field, without its name. */
+export const formatFieldValue = (field: OxmName, value: bigint): string => formatValue(OXM[field].form, value)
+
+/** Some bits of a field, in Open vSwitch's notation. */
+export function formatPart(field: OxmName, first: number, bits: number): string {
+  const width = field === 'vlan_vid' ? 12 : OXM[field].bits
+  return `${nxmName(field)}${first === 0 && bits === width ? '[]' : bits === 1 ? `[${first}]` : `[${first}..${first + bits - 1}]`}`
+}
+
+function formatLoad({ field, value, mask }: Extract<Action, { type: 'set_field' }>): string {
+  const bits = (mask ?? OXM[field].ones) & (field === 'vlan_vid' ? 0xfffn : OXM[field].ones)
+  const text = bits.toString(2)
+  const first = text.length - 1 - text.lastIndexOf('1')
+  return `load:${hex((value & bits) >> BigInt(first))}->${formatPart(field, first, text.length - first)}`
+}
+
 function formatSet(action: Extract<Action, { type: 'set_field' }>): string {
+  if (action.load === true) return formatLoad(action)
   const name = SET_NAMES[action.field] ?? OXM[action.field].text
   const value = action.field === 'vlan_vid' && action.mask === null ? action.value.toString() : formatMasked(action)
   return `set_field:${value}->${name}`
@@ -133,7 +151,7 @@ export function formatAction(action: Action): string {
     case 'meter': return `meter:${action.meterId}`
     case 'copy_field': {
       const { bits, src, srcOffset, dst, dstOffset } = action
-      return `move:${OXM[src].text}[${srcOffset}..${srcOffset + bits - 1}]->${OXM[dst].text}[${dstOffset}..${dstOffset + bits - 1}]`
+      return `move:${formatPart(src, srcOffset, bits)}->${formatPart(dst, dstOffset, bits)}`
     }
     case 'controller': {
       const { reason, maxLen, controllerId } = action

@@ -10,7 +10,7 @@
 import type { OxmName } from '../openflow/model.js'
 import { get16, get32, put16, put32 } from './bytes.js'
 import { crc32c, updateChecksum } from './checksum.js'
-import { type FieldPlace, locate, ones, writeField } from './fields.js'
+import { type FieldPlace, locate, ones, readField, tagControl, writeField } from './fields.js'
 import { type ParsedFrame, parseFrame } from './parse.js'
 import { EtherType, IpProto } from './types.js'
 
@@ -27,6 +27,9 @@ const isTunnel = (p: ParsedFrame): boolean =>
   (p.ipProto === IpProto.IPV4 || p.ipProto === IpProto.IPV6) && p.fragment !== 'later' && !p.chainBroken
 const l4ChecksumOffset = { tcp: 16, udp: 6, icmpv4: 2, icmpv6: 2 } as const
 
+/** One field as a match sees it; null where the frame has none. */
+export const readFieldOf = (frame: Uint8Array, field: OxmName): bigint | null => new FrameEditor(frame).readField(field)
+
 export class FrameEditor {
   #frame: Uint8Array
   /** Somebody else holds #frame: copy before the next change. */
@@ -41,6 +44,21 @@ export class FrameEditor {
   snapshot(): Uint8Array {
     this.#shared = true
     return this.#frame
+  }
+
+  /** As a match sees it; null where there is none. */
+  readField(field: OxmName): bigint | null {
+    const p = this.#headers()
+    if (!p.ethernet) return null
+    switch (field) {
+      case 'eth_type': return BigInt(p.ethType)
+      case 'vlan_vid': return p.tags.length === 0 ? 0n : BigInt(tagControl(this.#frame, p) & 0xfff | 0x1000)
+      case 'ipv6_exthdr': return p.l3 === 'ipv6' ? BigInt(p.extHdr) : null
+      default: {
+        const where = locate(this.#frame, p, field)
+        return where === null ? null : readField(this.#frame, where)
+      }
+    }
   }
 
   setField(field: OxmName, value: bigint, mask: bigint | null): void {

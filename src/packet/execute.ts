@@ -2,7 +2,7 @@
  * An OpenFlow action list run on a frame by the agent: packet-outs. Pure; groups and reserved ports are handed back to
  * the caller, in list order, each with the frame as it was at that point. OF 1.3.5 §5.11 (apply-actions), §7.3.7.
  */
-import { type Action, Port } from '../openflow/model.js'
+import { type Action, type OxmName, Port } from '../openflow/model.js'
 import { FrameEditor } from './edit.js'
 import { ones } from './fields.js'
 
@@ -26,6 +26,7 @@ export interface ExecuteResult {
   readonly ended: 'invalid_ttl' | null
   readonly frame: Uint8Array
   readonly tunnelId: bigint
+  readonly metadata: bigint
 }
 
 export function executeActions(frame: Uint8Array, actions: readonly Action[], context: ExecuteContext): ExecuteResult {
@@ -41,6 +42,17 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
   const step = (queue: number | null): Step =>
     ({ frame: editor.snapshot(), queueId: queue, tunnelId: pipeline.tunnel_id, metadata: pipeline.metadata })
 
+  const isPipeline = (field: OxmName): field is keyof typeof pipeline => field === 'tunnel_id' || field === 'metadata'
+  /** Nothing is done where one of the fields is not there, as in Open vSwitch. */
+  const copyBits = ({ bits, src, srcOffset, dst, dstOffset }: Extract<Action, { type: 'copy_field' }>): void => {
+    const from = isPipeline(src) ? pipeline[src] : src === 'in_port' || src === 'in_phy_port' ? BigInt(context.inPort) : editor.readField(src)
+    if (from === null) return
+    const mask = ones(bits) << BigInt(dstOffset)
+    const value = (from >> BigInt(srcOffset) << BigInt(dstOffset)) & mask
+    if (isPipeline(dst)) pipeline[dst] = (pipeline[dst] & ~mask) | value
+    else editor.setField(dst, value, mask)
+  }
+
   for (const action of actions) {
     switch (action.type) {
       case 'output': output(action.port, action.maxLen, queueId); break
@@ -53,6 +65,7 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
           pipeline[action.field] = (pipeline[action.field] & ~mask) | (action.value & mask)
         } else editor.setField(action.field, action.value, action.mask)
         break
+      case 'copy_field': copyBits(action); break
       case 'push_vlan': editor.pushVlan(action.ethertype); break
       case 'pop_vlan': editor.popVlan(); break
       case 'set_vlan_vid': editor.setVlanVid(action.vid); break
@@ -66,10 +79,10 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
       case 'copy_ttl_out': editor.copyTtlOut(); break
       case 'copy_ttl_in': editor.copyTtlIn(); break
       case 'dec_nw_ttl':
-        if (!editor.decNwTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
+        if (!editor.decNwTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id, metadata: pipeline.metadata }
         break
       case 'dec_mpls_ttl':
-        if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
+        if (!editor.decMplsTtl()) return { steps, ended: 'invalid_ttl', frame: editor.snapshot(), tunnelId: pipeline.tunnel_id, metadata: pipeline.metadata }
         break
       case 'note': break
       case 'controller': output(Port.CONTROLLER, action.maxLen, queueId); break
@@ -77,7 +90,7 @@ export function executeActions(frame: Uint8Array, actions: readonly Action[], co
         throw new Error(`bug: experimenter action 0x${action.experimenter.toString(16)} reached execution; it is to be refused before`)
     }
   }
-  return { steps, ended: null, frame: editor.snapshot(), tunnelId: pipeline.tunnel_id }
+  return { steps, ended: null, frame: editor.snapshot(), tunnelId: pipeline.tunnel_id, metadata: pipeline.metadata }
 }
 
 /** A port that is the ingress port gets nothing unless named IN_PORT; IN_PORT of a packet from nowhere goes nowhere. OF 1.3.5 §4.5, §7.2.5 */

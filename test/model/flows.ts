@@ -241,8 +241,36 @@ export class FlowGenerator {
     if (view.ethType === 0x0800) choices.push(set('ipv4_src', ...addresses.ipv4), set('ipv4_dst', ...addresses.ipv4))
     if (view.ethType === 0x86dd) choices.push(set('ipv6_src', ...addresses.ipv6), set('ipv6_dst', ...addresses.ipv6), set('ipv6_flabel', 0, 0x12345))
     if (view.ethType === 0x0806) choices.push(set('arp_op', 1, 2), set('arp_spa', ...addresses.ipv4), set('arp_tpa', ...addresses.ipv4), set('arp_sha', ...addresses.mac), set('arp_tha', ...addresses.mac))
+    if (features.has('copies')) choices.push(() => [this.#copy(view)], () => [this.#copy(view)])
     if (features.has('structural set')) choices.push(set('eth_type', 0x0800, 0x86dd, 0x9000))
     return random.pick(choices)()
+  }
+
+  /** Any bits of what the view has, or of what is beside the frame. */
+  #copy(view: View): Action {
+    const random = this.#random
+    const fields = [...this.#headerFields(view), ...this.#features.has('tunnel') ? ['tunnel_id'] as const : [], ...this.#features.has('metadata') ? ['metadata'] as const : []]
+    const src = random.pick([...fields, 'in_port', 'eth_type', 'vlan_vid'] as const)
+    const dst = random.pick(fields)
+    const width = (field: OxmName): number => (field === 'vlan_vid' ? 12 : OXM[field].bits)
+    const most = Math.min(width(src), width(dst))
+    const bits = random.chance(0.5) ? most : random.int(1, most)
+    return { type: 'copy_field', bits, src, srcOffset: random.int(0, width(src) - bits), dst, dstOffset: random.int(0, width(dst) - bits) }
+  }
+
+  #headerFields(view: View): OxmName[] {
+    const fields: OxmName[] = ['eth_dst', 'eth_src', ...view.tagged ? ['vlan_vid', 'vlan_pcp'] as const : []]
+    const set = (field: OxmName) => (): Action[] => {
+      fields.push(field)
+      return []
+    }
+    for (const add of this.#transport(view, set)) add()
+    if (view.ethType === 0x0800) fields.push('ipv4_src', 'ipv4_dst', 'ip_dscp', 'ip_ecn')
+    if (view.ethType === 0x86dd) fields.push('ipv6_src', 'ipv6_dst', 'ipv6_flabel', 'ip_dscp', 'ip_ecn')
+    if (view.ethType === 0x0806) fields.push('arp_op', 'arp_spa', 'arp_tpa', 'arp_sha', 'arp_tha')
+    if (view.ethType === 0x8847 || view.ethType === 0x8848) fields.push('mpls_label', 'mpls_tc')
+    if (view.ethType === 0x88e7) fields.push('pbb_isid')
+    return fields
   }
 
   #transport(view: View, set: (field: OxmName, ...values: readonly (bigint | number)[]) => () => Action[]): (() => Action[])[] {
@@ -263,7 +291,8 @@ export class FlowGenerator {
 
   /** At most one action of each kind, and of each field. OF 1.3.5 §5.10 */
   #actionSet(view: View, pushes: number): Action[] {
-    const rewrites = this.#distinct(view, this.#random.int(0, 4), Math.min(1, pushes))
+    // No copy: the switch has none in a set.
+    const rewrites = this.#distinct(view, this.#random.int(0, 4), Math.min(1, pushes)).filter(({ type }) => type !== 'copy_field')
     return [...rewrites, ...this.#random.chance(0.8) ? [this.#output(true)] : []]
   }
 

@@ -10,6 +10,7 @@ import type { Random } from '../e2e/differential/random.js'
 export const featureNames = [
   'vlan', 'mpls', 'pbb', 'snap', 'options', 'fragments', 'extensions', 'ttl expiry', 'broken', 'action set', 'groups', 'select', 'fast failover',
   'metadata', 'tunnel', 'queues', 'copy ttl', 'structural set', 'long lists', 'port flags', 'packet-outs',
+  'copies',
 ] as const
 export type Feature = (typeof featureNames)[number]
 export type Features = ReadonlySet<Feature>

@@ -6,7 +6,7 @@
  * permissible outcomes: `outcomes` gives them all.
  */
 import { Group, Port, PortConfig, type Action, type Bucket, type GroupType, type Instructions, type Match, type PacketInReason } from '../../src/openflow/model.js'
-import { type PipelineFields, valueOf } from './fields.js'
+import { placeOf, type PipelineFields, readBits, valueOf } from './fields.js'
 import { isFollowed, isSeenByOpenVSwitch, NO_HABITS, type Habits } from './habits.js'
 import { parse } from './headers.js'
 import { appliedBand, raisedPrecedence, type ModelMeter } from './meters.js'
@@ -80,9 +80,9 @@ const isTableMiss = ({ priority, match }: ModelFlow): boolean => priority === 0 
 /** The order in which an action set is executed, whatever the order it was written in. OF 1.3.5 §5.10 */
 const setOrder: readonly (readonly Action['type'][])[] = [
   ['copy_ttl_in'], ['pop_vlan'], ['pop_mpls'], ['pop_pbb'], ['push_mpls'], ['push_pbb'], ['push_vlan'], ['copy_ttl_out'],
-  ['dec_nw_ttl'], ['dec_mpls_ttl'], ['set_nw_ttl', 'set_mpls_ttl', 'set_field'], ['set_queue'], ['group'], ['output'],
+  ['dec_nw_ttl'], ['dec_mpls_ttl'], ['set_nw_ttl', 'set_mpls_ttl', 'set_field', 'copy_field'], ['set_queue'], ['group'], ['output'],
 ]
-const slotOf = (action: Action): string => (action.type === 'set_field' ? `set_field ${action.field}` : action.type)
+const slotOf = (action: Action): string => (action.type === 'set_field' ? `set_field ${action.field}` : action.type === 'copy_field' ? `copy_field ${action.src} ${action.dst}` : action.type)
 
 class Run implements Outcome {
   readonly sent: SentFrame[] = []
@@ -206,6 +206,7 @@ class Run implements Outcome {
           if (action.field === 'tunnel_id') packet.tunnelId = action.mask === null ? action.value : (packet.tunnelId & ~action.mask) | action.value
           else packet.frame = rewrite.setField(packet.frame, action.field, action.value, action.mask, this.#habits)
           break
+        case 'copy_field': this.#copy(packet, action); break
         case 'push_vlan': packet.frame = rewrite.pushVlan(packet.frame, action.ethertype, this.#habits); break
         case 'pop_vlan': packet.frame = rewrite.popVlan(packet.frame); break
         case 'push_mpls': packet.frame = rewrite.pushMpls(packet.frame, action.ethertype, this.#habits); break
@@ -231,6 +232,23 @@ class Run implements Outcome {
     }
     this.#look(packet)
     return true
+  }
+
+  /** Nothing where one of the fields is not there. OF 1.5.1 §5.8 leaves it open; Open vSwitch does so. */
+  #copy(packet: Packet, { bits, src, srcOffset, dst, dstOffset }: Extract<Action, { type: 'copy_field' }>): void {
+    const h = parse(packet.frame)
+    const pipeline: PipelineFields = { inPort: this.#inPort, metadata: packet.metadata, tunnelId: packet.tunnelId }
+    const isBeside = ['in_port', 'in_phy_port', 'metadata', 'tunnel_id'].includes(src) || src === 'ipv6_exthdr' && h.ipv6At >= 0 || (src === 'vlan_vid' || src === 'eth_type') && h.typeAt >= 0
+    const place = placeOf(h, src)
+    if (!isBeside && place === null) return
+    const value = isBeside || place === null ? valueOf(packet.frame, h, pipeline, src) : readBits(packet.frame, place)
+    const ones = (1n << BigInt(bits)) - 1n
+    const mask = ones << BigInt(dstOffset)
+    const moved = (value >> BigInt(srcOffset) & ones) << BigInt(dstOffset)
+    if (dst === 'metadata') packet.metadata = (packet.metadata & ~mask) | moved
+    else if (dst === 'tunnel_id') packet.tunnelId = (packet.tunnelId & ~mask) | moved
+    // A tag is written to, not made.
+    else packet.frame = rewrite.setField(packet.frame, dst, moved, mask)
   }
 
   /** OF 1.3.5 §4.5; never back through the ingress port unless OFPP_IN_PORT says so. */

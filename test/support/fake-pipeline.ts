@@ -43,6 +43,7 @@ export function fakeFeatures(nTables = 4): PipelineFeatures {
     controllerMeter: true,
     normal: true,
     packetOutActions: allActions,
+    copyTargets: [],
   }
 }
 

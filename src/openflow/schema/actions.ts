@@ -8,14 +8,14 @@ import { compile } from '../compile.js'
 import { Fault, Unencodable } from '../fault.js'
 import type { Layout, Part } from '../layout.js'
 import { f, layout, pad, port, u16, u32, u8 } from '../layout.js'
-import type { Action, ActionName, ErrorName, OxmName } from '../model.js'
+import type { Action, ActionName, ErrorName } from '../model.js'
 import { Port } from '../model.js'
-import { fieldOfHeader, readOxm, writeOxm } from '../oxm-codec.js'
+import { readOxm, writeOxm } from '../oxm-codec.js'
 import type { Ranges } from '../versions.js'
 import { pick } from '../versions.js'
 import { lowerActions, protocolFields, setNwTtlLoad, type LegacySet, legacySets } from './lift-actions.js'
-import { readNiciraAction, REG_LOAD2 } from './nicira-actions.js'
-import { writeOxmId } from './oxm-ids.js'
+import { copyField, isOnfCopy, readOnfCopy, writeOnfCopy } from './copy-field.js'
+import { readNiciraAction, REG_LOAD, REG_LOAD2, writeLoad } from './nicira-actions.js'
 import { OXM } from './oxm.js'
 
 export const NICIRA = 0x00002320
@@ -24,7 +24,7 @@ const HEADER = 4
 const NICIRA_HEADER = 10
 
 type Code = number | { readonly nicira: number }
-interface ActionRow {
+export interface ActionRow {
   /** The action's type, or `set_field:` and the field where each field has an action of its own. */
   readonly key: string
   readonly codes: Ranges<Code>
@@ -108,39 +108,6 @@ const setField: ActionRow = {
     writeOxm(w, action)
   },
 }
-
-/** Two OXM ids at the end, source before destination. OF 1.5.1 §7.2.6.12 */
-const copyField: ActionRow = {
-  key: 'copy_field', codes: { '1.5+': 28 },
-  decode(r, at, end, out) {
-    if (end - at < COPY_HEADER) throw new Fault(LENGTH, `${end - at} bytes are too few for a copy_field`)
-    const { view } = r
-    const ids = (start: number): OxmName => {
-      const row = start + 4 <= end ? fieldOfHeader(view.getUint32(start), r.version) : undefined
-      if (row === undefined || (view.getUint32(start) & 0xff) !== row.bytes) throw new Fault('OFPBAC_BAD_SET_TYPE', 'a field of copy_field')
-      return row.name
-    }
-    const [bits, srcOffset, dstOffset] = [view.getUint16(at), view.getUint16(at + 2), view.getUint16(at + 4)]
-    const [src, dst] = [ids(at + COPY_HEADER), ids(at + COPY_HEADER + 4)]
-    if (end - (at + COPY_HEADER + 8) >= 8) throw new Fault(LENGTH, 'more than two fields in a copy_field')
-    if (bits === 0 || srcOffset + bits > OXM[src].bits || dstOffset + bits > OXM[dst].bits) {
-      throw new Fault('OFPBAC_BAD_SET_ARGUMENT', `${bits} bits from ${src}[${srcOffset}] to ${dst}[${dstOffset}]`)
-    }
-    if (!OXM[dst].writable) throw new Fault('OFPBAC_BAD_SET_TYPE', `${dst} cannot be set`)
-    r.at = end
-    out.push({ type: 'copy_field', bits, srcOffset, dstOffset, src, dst })
-  },
-  encode(w, action) {
-    if (action.type !== 'copy_field') return
-    const at = w.reserve(COPY_HEADER)
-    w.view.setUint16(at, action.bits)
-    w.view.setUint16(at + 2, action.srcOffset)
-    w.view.setUint16(at + 4, action.dstOffset)
-    writeOxmId(w, action.src)
-    writeOxmId(w, action.dst)
-  },
-}
-const COPY_HEADER = 8
 
 const REASONS = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'packet_out'] as const
 
@@ -254,6 +221,10 @@ export const actions: Codec<readonly Action[]> = {
 
 function decodeExperimenter(r: Reader, table: ActionTable, at: number, end: number, out: Action[]): void {
   const experimenter = r.view.getUint32(at + HEADER)
+  if (isOnfCopy(r, experimenter, at, end)) {
+    out.push(readOnfCopy(r, at + HEADER, end))
+    return
+  }
   if (experimenter === NICIRA && end - at >= 16) {
     const row = table.byNicira.get(r.view.getUint16(at + 8))
     if (row !== undefined) {
@@ -273,11 +244,16 @@ function decodeExperimenter(r: Reader, table: ActionTable, at: number, end: numb
   out.push({ type: 'experimenter', experimenter, body: r.bytes.slice(at + 8, end) })
 }
 
+const OF13 = 4, OF15 = 6
+const loadField: Pick<ActionRow, 'encode'> = { encode: (w, action) => { if (action.type === 'set_field') writeLoad(w, action) } }
 const setFieldInPart: Pick<ActionRow, 'encode'> = { encode: (w, action) => { if (action.type === 'set_field') writeOxm(w, action) } }
 
 function encodeAction(w: Writer, table: ActionTable, action: Action): void {
   const start = w.reserve(HEADER)
-  if (action.type === 'experimenter') {
+  if (action.type === 'copy_field' && action.onf === true && w.version === OF13) {
+    w.view.setUint16(start, EXPERIMENTER)
+    writeOnfCopy(w, action)
+  } else if (action.type === 'experimenter') {
     const at = w.reserve(4)
     w.view.setUint16(start, EXPERIMENTER)
     w.view.setUint32(at, action.experimenter)
@@ -285,7 +261,8 @@ function encodeAction(w: Writer, table: ActionTable, action: Action): void {
   } else {
     // Versions that set fields only whole are told of the others in Open vSwitch's words.
     const inPart = action.type === 'set_field' && action.mask !== null && w.version !== 1 && w.version < 6
-    const placed = inPart ? { row: setFieldInPart, code: { nicira: REG_LOAD2 } } : (action.type === 'set_field' && action.mask === null ? table.byKey.get(`set_field:${action.field}`) : undefined) ?? table.byKey.get(action.type)
+    const placed = action.type === 'set_field' && action.load === true && w.version < OF15 ? { row: loadField, code: { nicira: REG_LOAD } }
+      : inPart ? { row: setFieldInPart, code: { nicira: REG_LOAD2 } } : (action.type === 'set_field' && action.mask === null ? table.byKey.get(`set_field:${action.field}`) : undefined) ?? table.byKey.get(action.type)
     if (placed === undefined) throw new Unencodable('actions', action.type, w.version, 'the version has no such action')
     if (typeof placed.code === 'number') w.view.setUint16(start, placed.code)
     else {

@@ -108,11 +108,12 @@ function lowerTo10(list: readonly Action[], w: Writer): readonly Action[] {
   for (const action of list) {
     const last = out.at(-1)
     switch (action.type) {
-      case 'meter': case 'copy_field': case 'push_vlan': case 'push_pbb': case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in':
+      case 'meter': case 'push_vlan': case 'push_pbb': case 'pop_pbb': case 'copy_ttl_out': case 'copy_ttl_in':
         if (!w.lossy) throw new Unencodable('actions', action.type, w.version, 'the version has no such action')
         break
       case 'set_field':
-        if (action.mask === null && action.field === 'vlan_vid') out.push({ type: 'set_vlan_vid', vid: Number(action.value & 0xfffn) })
+        if (action.load === true) out.push(action)
+        else if (action.mask === null && action.field === 'vlan_vid') out.push({ type: 'set_vlan_vid', vid: Number(action.value & 0xfffn) })
         else if (action.mask === null && action.field === 'vlan_pcp') out.push({ type: 'set_vlan_pcp', pcp: Number(action.value) })
         else if (!(last?.type === 'set_field' && last.value === action.value && isOtherProtocol(last.field, action.field))) out.push(action)
         break
@@ -159,7 +160,7 @@ function lowerTo11(all: readonly Action[], w: Writer): readonly Action[] {
 
 const OF11 = 2
 /** Since which version there is such an action at all; the other actions are in every version since 1.1. */
-const SINCE: Readonly<Partial<Record<Action['type'], '1.3+' | '1.5+'>>> = { push_pbb: '1.3+', pop_pbb: '1.3+', meter: '1.5+', copy_field: '1.5+' }
+const SINCE: Readonly<Partial<Record<Action['type'], '1.3+' | '1.5+'>>> = { push_pbb: '1.3+', pop_pbb: '1.3+', meter: '1.5+' }
 
 function sayable(list: readonly Action[], w: Writer): readonly Action[] {
   const out: Action[] = []

@@ -3,14 +3,15 @@
  * part, the tunnel's id, a TTL counted down. Whatever else there is
  * (registers, resubmit in the middle of a list, learn, …) stays an opaque action, which the switch refuses.
  */
-import type { Reader } from '../buffer.js'
+import type { Reader, Writer } from '../buffer.js'
 import { Fault } from '../fault.js'
 import type { Action, OxmName } from '../model.js'
-import { fieldOfHeader, readOxm } from '../oxm-codec.js'
-import { fieldOfNxm } from './nicira-match.js'
+import { readOxm } from '../oxm-codec.js'
+import { copiedBits, readRegMove } from './copy-field.js'
+import { fieldOfNxm, nxmHeader } from './nicira-match.js'
 import { OXM } from './oxm.js'
 
-const SUBTYPE = { SET_TUNNEL: 2, REG_LOAD: 7, SET_TUNNEL64: 9, DEC_TTL_CNT_IDS: 21, REG_LOAD2: 33 } as const
+const SUBTYPE = { SET_TUNNEL: 2, REG_MOVE: 6, REG_LOAD: 7, SET_TUNNEL64: 9, DEC_TTL_CNT_IDS: 21, REG_LOAD2: 33 } as const
 /** NXM_OF_IP_TOS, of which the DSCP is the upper six bits, and NXM_NX_IP_TTL. */
 const NXM_IP_TOS = 0x00000a01
 const NXM_IP_TTL = 0x00013a01
@@ -24,6 +25,8 @@ export function readNiciraAction(r: Reader, subtype: number, at: number, end: nu
   switch (subtype) {
     case SUBTYPE.SET_TUNNEL: return size === 6 ? { type: 'set_field', field: 'tunnel_id', value: BigInt(view.getUint32(at + 2)), mask: null } : null
     case SUBTYPE.SET_TUNNEL64: return size === 14 ? { type: 'set_field', field: 'tunnel_id', value: view.getBigUint64(at + 6), mask: null } : null
+    // In 1.5 too, beside the standard's own.
+    case SUBTYPE.REG_MOVE: return readRegMove(r, at, end)
     case SUBTYPE.REG_LOAD: return size === 14 ? load(r, at) : null
     case SUBTYPE.REG_LOAD2: return r.version === 1 ? null : load2(r, at, end)
     case SUBTYPE.DEC_TTL_CNT_IDS:
@@ -41,12 +44,25 @@ function load(r: Reader, at: number): Action | null {
   if (value >> BigInt(bits) !== 0n) throw new Fault('OFPBAC_BAD_ARGUMENT', `0x${value.toString(16)} in ${bits} bits`)
   if (header === NXM_IP_TTL && first === 0 && bits === 8) return { type: 'set_nw_ttl', ttl: Number(value) }
   if (header === NXM_IP_TOS) return first === 2 && bits === 6 ? { type: 'set_field', field: 'ip_dscp', value, mask: null } : null
-  const field = fieldOfNxm(header) ?? fieldOfHeader(header, r.version)?.name ?? null
-  if (field === null || !isSettable(field)) return null
-  const row = OXM[field]
-  if (first + bits > row.bits) throw new Fault('OFPBAC_BAD_ARGUMENT', `${row.name} has ${row.bits} bits`)
-  const mask = (1n << BigInt(bits)) - 1n << BigInt(first)
-  return { type: 'set_field', field, value: value << BigInt(first), mask: mask === row.ones ? null : mask }
+  const field = fieldOfNxm(header)
+  if (field === null || !OXM[field].writable && field !== 'metadata') return null
+  if (first + bits > copiedBits(field, true)) throw new Fault('OFPBAC_BAD_SET_LEN', `${field} has ${copiedBits(field, true)} bits`)
+  const mask = (1n << BigInt(bits)) - 1n << BigInt(first) | isTag(field)
+  return { type: 'set_field', field, value: value << BigInt(first) | isTag(field), mask: mask === OXM[field].ones ? null : mask, load: true }
+}
+/** OFPVID_PRESENT, which OXM sets along with a VID. */
+const isTag = (field: OxmName): bigint => field === 'vlan_vid' ? 0x1000n : 0n
+
+/** The bits under a mask without gaps. */
+export function writeLoad(w: Writer, { field, value, mask }: Extract<Action, { type: 'set_field' }>): void {
+  const bits = (mask ?? OXM[field].ones) & ~isTag(field)
+  const text = bits.toString(2)
+  const first = text.length - 1 - text.lastIndexOf('1')
+  const count = text.length - first
+  const at = w.reserve(14)
+  w.view.setUint16(at, first << 6 | count - 1)
+  w.view.setUint32(at + 2, nxmHeader(field, 1))
+  w.view.setBigUint64(at + 6, (value & bits) >> BigInt(first))
 }
 
 function load2(r: Reader, at: number, end: number): Action | null {
@@ -61,4 +77,4 @@ function load2(r: Reader, at: number, end: number): Action | null {
   return mask === 0n ? null : { type: 'set_field', field: given.field, value: given.value, mask }
 }
 
-export const REG_LOAD2 = SUBTYPE.REG_LOAD2
+export const { REG_LOAD, REG_LOAD2 } = SUBTYPE

@@ -6,7 +6,7 @@ import type { Codec, Reader, Writer } from '../buffer.js'
 import { Fault, Unencodable } from '../fault.js'
 import { canonicalMatch, orderFault } from '../match.js'
 import type { FieldValue, Match, OxmName } from '../model.js'
-import { protocolOf, readOxm, readValue, writeOxm, writeValue } from '../oxm-codec.js'
+import { fieldOfHeader, protocolOf, readOxm, readValue, writeOxm, writeValue } from '../oxm-codec.js'
 import { OXM } from './oxm.js'
 
 /** What a 1.0 peer can select flows by. */
@@ -36,13 +36,39 @@ for (const [field, name] of Object.entries(NXM_NX)) ids.set(name, 128 + Number(f
 /** Ports have 16 bits in 1.0, and so in NXM. */
 const bytesOf = (field: OxmName): number => field === 'in_port' ? 2 : OXM[field].bytes
 
-/** The field of an NXM or OXM header, for actions; null: not one that can be said in the model. */
+/** The field of an NXM or OXM header, for actions of any version; null: not one that can be said in the model. */
 export function fieldOfNxm(header: number): OxmName | null {
   const nxmClass = header >>> 16
+  if (nxmClass === OXM_CLASS) {
+    const row = fieldOfHeader(header, 1)
+    return row !== undefined && (header & 0x1ff) === row.bytes ? row.name : null
+  }
   if (nxmClass > 1) return null
   const field = named(nxmClass << 7 | header >>> 9 & 0x7f)
   return field !== undefined && (header & 0xff) === bytesOf(field) ? field : null
 }
+
+/** The header by which an extension action names a field: NXM in 1.0 where it has the whole field, otherwise OXM. */
+export function nxmHeader(field: OxmName, version: number): number {
+  const id = version === 1 && field !== 'in_port' ? ids.get(field) : undefined
+  const { number, bytes } = OXM[field]
+  return ((id === undefined ? OXM_CLASS << 16 | number << 9 : id >> 7 << 16 | (id & 0x7f) << 9) | bytes) >>> 0
+}
+
+/** The name of a field in Open vSwitch's notation of a part of it. */
+export function nxmName(field: OxmName): string {
+  const id = ids.get(field)
+  if (id === undefined || field === 'in_port') return `OXM_OF_${field.toUpperCase()}`
+  const name = NXM_WORDS[field] ?? field.toUpperCase()
+  return `${id >= 128 ? 'NXM_NX' : 'NXM_OF'}_${name}`
+}
+const NXM_WORDS: Readonly<Partial<Record<OxmName, string>>> = {
+  ipv4_src: 'IP_SRC', ipv4_dst: 'IP_DST', icmpv4_type: 'ICMP_TYPE', icmpv4_code: 'ICMP_CODE', tunnel_id: 'TUN_ID', ipv6_nd_target: 'ND_TARGET',
+  ipv6_nd_sll: 'ND_SLL', ipv6_nd_tll: 'ND_TLL', ipv6_flabel: 'IPV6_LABEL',
+}
+const byName = new Map<string, OxmName>()
+for (const { name } of Object.values(OXM)) byName.set(nxmName(name), name).set(`OXM_OF_${name.toUpperCase()}`, name)
+export const fieldOfNxmName = (name: string): OxmName | null => byName.get(name) ?? null
 
 /** The TLVs between `at` and `end`, which must be all of them. */
 export function readNxMatch(r: Reader, at: number, end: number): NxMatch {

@@ -107,11 +107,15 @@ export const actions: readonly { readonly name: string; readonly action: Action;
   { name: 'PUSH_PBB', action: { type: 'push_pbb', ethertype: 0x88e7 }, match: EMPTY_MATCH },
   { name: 'POP_PBB', action: { type: 'pop_pbb' }, match: prerequisitesOf('pbb_isid') },
   { name: 'NXAST_CONTROLLER', action: { type: 'controller', maxLen: 128, controllerId: 7, reason: 'no_match' }, match: EMPTY_MATCH },
+  { name: 'NXAST_REG_MOVE; COPY_FIELD in 1.5', action: { type: 'copy_field', bits: 16, src: 'eth_src', srcOffset: 0, dst: 'eth_dst', dstOffset: 32 }, match: EMPTY_MATCH },
+  { name: 'NXAST_REG_MOVE, a field that may not be there', action: { type: 'copy_field', bits: 16, src: 'tcp_src', srcOffset: 0, dst: 'eth_dst', dstOffset: 32 }, match: EMPTY_MATCH },
+  { name: 'NXAST_REG_LOAD of metadata', action: { type: 'set_field', field: 'metadata', value: 7n, mask: 0xffn, load: true }, match: EMPTY_MATCH },
   { name: 'NXAST_NOTE', action: { type: 'note', data: new Uint8Array(6) }, match: EMPTY_MATCH },
-  ...([['REG_MOVE', 6], ['REG_LOAD of a register', 7], ['RESUBMIT_TABLE in the middle', 14], ['OUTPUT_REG', 15], ['LEARN', 16], ['FIN_TIMEOUT', 19]] as const).map(([name, subtype]) => {
+  ...([['REG_MOVE of a register', 6], ['REG_LOAD of a register', 7], ['RESUBMIT_TABLE in the middle', 14], ['OUTPUT_REG', 15], ['LEARN', 16], ['FIN_TIMEOUT', 19]] as const).map(([name, subtype]) => {
     const body = new Uint8Array(24)
     body.set([subtype >> 8, subtype])
     // A register of Open vSwitch's, where a field is named.
+    if (subtype === 6) body.set([0, 0x10, 0, 0, 0, 0, 0, 0, 0x04, 0x06, 0, 0x01, 0, 0x04], 2)
     if (subtype === 7) body.set([0x00, 0x1f, 0x00, 0x01, 0x00, 0x04], 2)
     return { name: `NXAST_${name}`, action: { type: 'experimenter', experimenter: 0x2320, body } as const, match: EMPTY_MATCH }
   }),

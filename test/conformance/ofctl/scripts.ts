@@ -9,6 +9,7 @@ import type { Script } from './script.js'
 const every = ['OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
 const since11 = every.slice(1)
 const since13 = every.slice(3)
+const since15 = ['OpenFlow15']
 
 const dump = 'ofctl --no-stats --sort dump-flows TARGET'
 /** 60 bytes: an ARP request, and a TCP segment to port 80 from 10.0.0.1. */
@@ -279,6 +280,28 @@ export const scripts: readonly Script[] = [
       'ofctl add-flow TARGET in_port=2,actions=controller(id=5,reason=invalid_ttl,max_len=64),output:3', `send 2 ${arpFrame}`, 'expect 1',
       'ofctl add-flow TARGET in_port=3,actions=controller(max_len=64)', 'ofctl add-flow TARGET in_port=4,actions=controller(reason=no_match)',
       'ofctl --sort dump-flows TARGET',
+    ],
+  },
+  {
+    name: 'bits copied and loaded', versions: every,
+    steps: [
+      'ofctl add-flow TARGET in_port=1,arp,actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],load:0x5->NXM_OF_ARP_TPA[0..7],output:2,move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],output:3', `send 1 ${arpFrame}`, 'expect 2',
+      'ofctl add-flow TARGET in_port=2,tcp,actions=move:NXM_OF_TCP_SRC[0..7]->NXM_OF_TCP_DST[8..15],move:NXM_OF_IP_SRC[]->NXM_OF_IP_DST[],load:0x22->NXM_OF_TCP_SRC[],move:NXM_NX_IP_ECN[0]->OXM_OF_IP_DSCP[5],output:1', `send 2 ${tcpFrame}`, 'expect 1',
+      'ofctl add-flow TARGET in_port=3,actions=move:OXM_OF_IN_PORT[0..15]->OXM_OF_METADATA[16..31],move:OXM_OF_METADATA[0..31]->NXM_OF_ETH_DST[0..31],output:4', `send 3 ${arpFrame}`, 'expect 1',
+      'ofctl add-flow TARGET in_port=4,actions=move:NXM_OF_TCP_SRC[]->NXM_OF_TCP_DST[],output:1', 'ofctl add-flow TARGET in_port=4,tcp,actions=move:NXM_OF_TCP_SRC[]->NXM_OF_ETH_TYPE[],output:1',
+      'ofctl --sort dump-flows TARGET', `ofctl packet-out TARGET in_port=1,packet=${arpFrame},actions=move:NXM_OF_ETH_SRC[0..15]->NXM_OF_ARP_OP[],output:2`, 'expect 1',
+    ],
+  },
+  {
+    name: 'metadata loaded', versions: every.filter((version) => version !== 'OpenFlow15'),
+    steps: [
+      'ofctl add-flow TARGET in_port=3,actions=load:0x7->OXM_OF_METADATA[0..15],move:OXM_OF_METADATA[0..15]->NXM_OF_ETH_DST[0..15],output:4', `send 3 ${arpFrame}`, 'expect 1', 'ofctl dump-flows TARGET',
+    ],
+  },
+  {
+    name: 'bits set', versions: since15,
+    steps: [
+      'ofctl add-flow TARGET in_port=1,arp,actions=set_field:02:00:00:00:00:09/00:00:00:00:ff:ff->eth_dst,set_field:0x3/0xf->arp_op,output:2', `send 1 ${arpFrame}`, 'expect 1', 'ofctl --sort dump-flows TARGET',
     ],
   },
   {

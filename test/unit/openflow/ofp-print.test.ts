@@ -51,7 +51,7 @@ const isKnown = (file: string): boolean => {
 /** The same in other words, which are those of 1.0 or name no field. */
 const OTHER_WORDS = [
   'of10/flow-mod.add__all-actions', 'of10/flow-mod.add__exact', 'of10/flow-mod.add__ipv6-udp', 'of10/flow-mod.add__nicira-actions',
-  'of10/flow-mod.add__vlan-pcp-only', 'of15/flow-mod.add__copy-field', 'of10/flow-mod.add__vlan-none', 'of11/flow-mod.add__no-tag', 'of10/stats-reply.flow',
+  'of10/flow-mod.add__vlan-pcp-only', 'of10/flow-mod.add__vlan-none', 'of11/flow-mod.add__no-tag', 'of10/stats-reply.flow',
   'of15/flow-mod.add__egress', 'of15/flow-mod.add__new-fields',
 ]
 
