@@ -26,6 +26,8 @@ export interface Contender {
   memory(): number[]
   /** CPU time of each of its processes so far, milliseconds. */
   cpu(): number[]
+  /** Kills a process and starts it again, where the target has one of its own. */
+  readonly restart?: { agent(): Promise<void>; target(): Promise<void> }
 }
 
 const subjects: Readonly<Record<Exclude<ContenderName, 'bare'>, Subject>> = {
@@ -47,7 +49,7 @@ export async function startContender(sandbox: Sandbox, name: ContenderName, opti
   for (const port of ports) {
     await sandbox.cable({ namespace, name: `p${port}`, mac: portMac(port) }, { namespace: wire, name: `w${port}`, mac: hostMac(port) })
   }
-  const { load, pids } = name === 'bare' ? await startBare(sandbox, namespace, ports) : await startSwitch(sandbox, namespace, name, ports, extra)
+  const { load, pids, restart } = name === 'bare' ? await startBare(sandbox, namespace, ports) : await startSwitch(sandbox, namespace, name, ports, extra)
   let traffic: Promise<WorkerClient> | null = null
   return {
     name, load,
@@ -55,22 +57,29 @@ export async function startContender(sandbox: Sandbox, name: ContenderName, opti
       traffic ??= WorkerClient.start(sandbox, wire, 'traffic', ...ports)
       return await (await traffic).ask('run', task) as { pps: number; lost: number }
     },
-    memory: () => pids.map(residentBytes),
-    cpu: () => pids.map(cpuMillis),
+    memory: () => pids().map(residentBytes),
+    cpu: () => pids().map(cpuMillis),
+    ...(restart === undefined ? {} : { restart }),
   }
 }
 
-async function startSwitch(sandbox: Sandbox, namespace: Namespace, name: Exclude<ContenderName, 'bare'>, ports: readonly number[], extra: readonly string[]) {
+interface Started { readonly load: WorkerClient; pids(): number[]; readonly restart?: Contender['restart'] }
+
+async function startSwitch(sandbox: Sandbox, namespace: Namespace, name: Exclude<ContenderName, 'bare'>, ports: readonly number[], extra: readonly string[]): Promise<Started> {
   const running = await subjects[name].start(sandbox, namespace, { ports, agentArguments: extra })
   const load = await WorkerClient.start(sandbox, namespace, 'openflow', LISTEN_PORT)
-  const pids = running.processes.map(({ child }) => child.pid ?? 0)
-  return { load, pids: name === 'Open vSwitch' ? pids.reverse() : pids }
+  const { restartAgent, restartTarget } = running
+  const pids = (): number[] => {
+    const all = running.processes.map(({ child }) => child.pid ?? 0)
+    return name === 'Open vSwitch' ? all.reverse() : all
+  }
+  return { load, pids, ...(restartAgent === undefined || restartTarget === undefined ? {} : { restart: { agent: () => restartAgent(), target: () => restartTarget() } }) }
 }
 
-async function startBare(sandbox: Sandbox, namespace: Namespace, ports: readonly number[]) {
+async function startBare(sandbox: Sandbox, namespace: Namespace, ports: readonly number[]): Promise<Started> {
   const target = startBmv2(namespace, ports)
   await listening(namespace, target, TARGET_PORT)
-  return { load: await WorkerClient.start(sandbox, namespace, 'p4runtime', TARGET_PORT, ...ports), pids: [target.child.pid ?? 0] }
+  return { load: await WorkerClient.start(sandbox, namespace, 'p4runtime', TARGET_PORT, ...ports), pids: () => [target.child.pid ?? 0] }
 }
 
 const residentBytes = (pid: number): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024

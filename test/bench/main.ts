@@ -11,9 +11,10 @@ import { forwarding } from './forwarding.js'
 import { table } from './measure.js'
 import { dump, echo, flowMods, packets, single } from './parts.js'
 import type { Part } from './parts.js'
+import { restore } from './restore.js'
 import { million, scale } from './scale.js'
 
-const parts: Readonly<Record<string, Part>> = { 'flow-mods': flowMods, 'barrier': single, 'packets': packets, 'echo': echo, 'dump-flows': dump, 'scale': scale, 'million': million, 'forwarding': forwarding }
+const parts: Readonly<Record<string, Part>> = { 'flow-mods': flowMods, 'barrier': single, 'packets': packets, 'echo': echo, 'dump-flows': dump, 'scale': scale, 'restore': restore, 'million': million, 'forwarding': forwarding }
 const page = join(process.cwd(), 'docs/benchmarks.md')
 /** What people have written about the numbers; new sections go before it. */
 const COMMENT = '## Where the time goes'

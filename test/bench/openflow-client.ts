@@ -12,12 +12,18 @@ export class OpenFlowClient {
   onFrame: (frame: Frame) => void = () => undefined
   readonly #socket: Socket
   readonly #framer = new Framer()
-  readonly #waiting = new Map<number, (frame: Frame) => void>()
+  readonly #waiting = new Map<number, { resolve(frame: Frame): void; reject(error: Error): void }>()
   #xid = 1
   #error: string | null = null
 
   private constructor(socket: Socket) {
     this.#socket = socket
+    socket.on('error', ({ message }) => { this.#error ??= message })
+    // The switch's process may be killed on purpose.
+    socket.on('close', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('the switch has closed the connection'))
+      this.#waiting.clear()
+    })
     socket.on('data', (chunk: Uint8Array) => {
       this.#framer.push(chunk)
       for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) this.#onFrame(frame)
@@ -46,7 +52,7 @@ export class OpenFlowClient {
     this.write(bytesOf(message, xid))
     return answer
   }
-  answer(xid: number): Promise<Frame> { return new Promise((resolve) => { this.#waiting.set(xid, resolve) }) }
+  answer(xid: number): Promise<Frame> { return new Promise((resolve, reject) => { this.#waiting.set(xid, { resolve, reject }) }) }
 
   /** Throws when the switch has refused anything since the last call. */
   check(): void {
@@ -54,7 +60,10 @@ export class OpenFlowClient {
     this.#error = null
     if (error !== null) throw new Error(error)
   }
-  close(): void { this.#socket.destroy() }
+  close(): void {
+    this.#waiting.clear()
+    this.#socket.destroy()
+  }
 
   #onFrame(frame: Frame): void {
     if (frame.type === Type.ECHO_REQUEST) {
@@ -65,7 +74,7 @@ export class OpenFlowClient {
     const waiting = this.#waiting.get(frame.xid)
     if (waiting !== undefined && frame.xid !== 0) {
       this.#waiting.delete(frame.xid)
-      waiting(frame)
+      waiting.resolve(frame)
     } else {
       this.onFrame(frame)
     }

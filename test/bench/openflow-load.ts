@@ -1,12 +1,15 @@
 /** What the load generator does to an OpenFlow switch. Times are milliseconds. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { NO_BUFFER, Port, Table } from '../../src/openflow/index.js'
 import type { FlowMod, Frame, Message } from '../../src/openflow/index.js'
 import { addFlow, apply, bytesOf, deleteAll, frameTo, MISS_PRIORITY, output, plainFlow, toAddress } from './flows.js'
 import { OpenFlowClient, Type } from './openflow-client.js'
 import type { Load } from './load.js'
+import { flowsHeldAt } from './p4runtime-load.js'
+import { TARGET_PORT } from '../support/subject-ofswitchd.js'
 
 export class OpenFlowLoad implements Load {
-  readonly #client: OpenFlowClient
+  #client: OpenFlowClient
   readonly #port: number
 
   private constructor(client: OpenFlowClient, port: number) {
@@ -99,7 +102,7 @@ export class OpenFlowLoad implements Load {
   /** Statistics of all flows, to the last part of the reply. */
   async dump({ expected }: { expected: number }): Promise<number> {
     const xid = this.#client.nextXid()
-    const body = { kind: 'flow' as const, tableId: Table.ALL, outPort: Port.ANY, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] }
+    const body = { kind: 'flow' as const, ...everyFlow }
     let flows = 0
     const done = new Promise<void>((resolve) => {
       this.#client.onFrame = (frame) => {
@@ -117,6 +120,37 @@ export class OpenFlowLoad implements Load {
     if (flows !== expected) throw new Error(`${flows} flows in the statistics, ${expected} expected`)
     return ms
   }
+
+  /** When a switch that is just starting has told that it has so many flows, in ms since 1970. */
+  async counted({ count }: { count: number }): Promise<number> {
+    this.#client.close()
+    const ask = async (): Promise<Uint8Array> => {
+      try {
+        this.#client = await OpenFlowClient.connect(this.#port)
+        return (await this.#client.request({ type: 'stats_request', more: false, body: { kind: 'aggregate', ...everyFlow } })).bytes
+      } catch {
+        await delay(5)
+        return ask()
+      }
+    }
+    const bytes = await ask()
+    const at = Date.now()
+    const told = Buffer.from(bytes).readUInt32BE(32)
+    if (told !== count) throw new Error(`the switch tells of ${told} flows, and not of ${count}`)
+    return at
+  }
+  /** When a switch whose target is just starting has answered for a flow that comes and goes behind the others, in ms since 1970. */
+  async writable(): Promise<number> {
+    const passing = plainFlow(-1, 1)
+    this.#client.send(passing)
+    await this.#barrier()
+    const at = Date.now()
+    this.#client.send({ ...passing, command: 'delete_strict' })
+    await this.#barrier()
+    return at
+  }
+  /** How many flows the target itself has. */
+  held(): Promise<number> { return flowsHeldAt(TARGET_PORT) }
 
   close(): void { this.#client.close() }
 
@@ -145,6 +179,8 @@ export class OpenFlowLoad implements Load {
     })
   }
 }
+
+const everyFlow = { tableId: Table.ALL, outPort: Port.ANY, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] } as const
 
 export const packetOut = (port: number, inPort: number, data: Uint8Array): Message =>
   ({ type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions: [output(port)], data })

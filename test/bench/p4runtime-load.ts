@@ -16,6 +16,7 @@ import { pipelineConfig } from '../../src/p4runtime/pipeline-config.js'
 import type { PipelineConfig } from '../../src/p4runtime/pipeline-config.js'
 import { UpdateChunks } from '../../src/p4proto/encoded-write.js'
 import { p4 } from '../../src/p4proto/generated.js'
+import { toUint64 } from '../../src/p4proto/int64.js'
 import { addFlow, apply, frameTo, MISS_PRIORITY, output, plainFlow, toAddress } from './flows.js'
 import type { Load } from './load.js'
 
@@ -166,5 +167,18 @@ export class P4RuntimeLoad implements Load {
       const { updates }: p4.v1.WriteRequest = p4.v1.WriteRequest.decode(chunk.slice(start, end))
       return updates
     })
+  }
+}
+
+/** The number of entries in the flow tables of a target with our pipeline. */
+export async function flowsHeldAt(port: number): Promise<number> {
+  const { index } = pipelineConfig(readFileSync(join(folder, 'ofswitchd.p4info.txtpb'), 'utf8'), readFileSync(join(folder, 'ofswitchd.json')))
+  const names = readContract(index).tables.flatMap(({ table, twins }) => (twins === null ? [table] : [table, twins.twin, twins.rest]))
+  const tables = names.map((table) => ({ tableEntry: { tableId: index.tables.get(table)?.id ?? 0 } }))
+  const service = new GrpcService(`127.0.0.1:${port}`)
+  try {
+    return (await service.read({ deviceId: toUint64(1n), entities: tables })).length
+  } finally {
+    await service.close()
   }
 }
