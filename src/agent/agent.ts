@@ -13,7 +13,7 @@ import { Compiler, type Contract, ContractError, contractOf, readContract } from
 import { switchesOf, type Config } from '../config/index.js'
 import { openControlPoint, type ControlPoint } from '../control/index.js'
 import type { HostView } from '../datapath/index.js'
-import { P4InfoError, P4InfoIndex } from '../p4info/index.js'
+import { P4InfoError, type ParsedP4Info, parseP4Info } from '../p4info/index.js'
 import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
@@ -91,7 +91,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     for (const [index, one] of wanted.entries()) {
       switches.push(await openSwitch({
         config: one, compiler: compilers[index]!, southbound: southbounds[index]!, ports: target.ports[index]!, targetPorts: maps[index]!,
-        session, embedded: target.embedded, program: { p4info, deviceConfig }, log: wanted.length === 1 ? log : log.child({ bridge: one.bridge }),
+        session, embedded: target.embedded, program: { p4info: p4info.text, deviceConfig }, log: wanted.length === 1 ? log : log.child({ bridge: one.bridge }),
         onSpeaking: () => { if (speaking.add(index).size === wanted.length) tellReady() },
       }))
     }
@@ -142,17 +142,18 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   }
 }
 
-async function loadPipeline(config: Config, switches: number): Promise<{ p4info: string; deviceConfig: Uint8Array; contract: Contract }> {
+async function loadPipeline(config: Config, switches: number): Promise<{ p4info: ParsedP4Info; deviceConfig: Uint8Array; contract: Contract }> {
   const { pipeline } = config
-  const [p4info, deviceConfig] = await Promise.all([read(pipeline.p4info), read(pipeline.json)])
+  const [text, deviceConfig] = await Promise.all([read(pipeline.p4info), read(pipeline.json)])
   try {
-    const contract = readContract(P4InfoIndex.parse(p4info.toString('utf8')))
+    const p4info = parseP4Info(text.toString('utf8'))
+    const contract = readContract(p4info.index)
     if (contract.cpuPort !== config.cpuPort) {
       throw new SwitchError('config.pipeline', `${pipeline.p4info}: the pipeline's CPU port is ${contract.cpuPort}, the configuration says ${config.cpuPort}`)
     }
     refuseVirtualPorts(config, contract)
     if (switches > contract.instances) throw new SwitchError('config.instances', `${pipeline.p4info}: the pipeline has room for ${contract.instances} switch${contract.instances === 1 ? '' : 'es'}, the configuration asks for ${switches}`)
-    return { p4info: p4info.toString('utf8'), deviceConfig, contract }
+    return { p4info, deviceConfig, contract }
   } catch (error) {
     if (error instanceof ContractError || error instanceof P4InfoError) throw new SwitchError('config.pipeline', `${pipeline.p4info}: ${error.message}`, { cause: error })
     throw error

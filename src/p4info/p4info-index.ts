@@ -59,6 +59,15 @@ export class P4InfoIndex implements P4InfoParts {
   }
 }
 
+/** A P4Info in all its forms: parsing the text takes as long as reading some ten thousand entries. */
+export interface ParsedP4Info { readonly text: string; readonly message: p4.config.v1.P4Info; readonly index: P4InfoIndex }
+
+/** Throws P4InfoError. */
+export function parseP4Info(text: string): ParsedP4Info {
+  const message = parseMessage(text)
+  return { text, message, index: P4InfoIndex.of(message) }
+}
+
 /** The P4Info message of a *.p4info.txtpb. Throws P4InfoError. For the layers that know the generated types. */
 export function parseMessage(text: string): p4.config.v1.P4Info {
   try {

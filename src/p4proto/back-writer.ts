@@ -54,9 +54,12 @@ export class BackWriter {
 
   /** The big-endian bytes of an unsigned value, as few as hold it; returns how many bits it has. */
   value(value: bigint): number {
-    if (value > 0xffff_ffff_ffffn) return this.#long(value)
+    return value > 0xffff_ffff_ffffn ? this.#long(value) : this.short(Number(value))
+  }
+  /** The same of a value of at most 48 bits. */
+  short(value: number): number {
     if (this.at < 8) this.#grow(8)
-    let rest = Number(value)
+    let rest = value
     let bits = 0
     for (; rest >= 0x100; bits += 8) {
       this.bytes[--this.at] = rest % 0x100

@@ -7,7 +7,6 @@ import { p4 } from './generated.js'
 /** One update: a field `updates` of a WriteRequest, in a chunk with others. */
 export interface EncodedUpdate { readonly chunk: Uint8Array; readonly start: number; readonly end: number }
 
-
 const ATOMICITY_TAG = 5 << 3
 /** Of `updates` in WriteRequest. */
 export const UPDATES_FIELD = 4
@@ -38,6 +37,9 @@ export class EncodedWrite implements p4.v1.IWriteRequest {
     }
     if (atomicity !== 0) bytes.set([ATOMICITY_TAG, atomicity], at)
   }
+
+  /** As it has come from a client, of which nothing has been looked at yet. */
+  static received(bytes: Uint8Array): EncodedWrite { return new EncodedWrite(bytes, [], 0) }
 
   get deviceId(): p4.v1.WriteRequest['deviceId'] { return this.#request.deviceId }
   get roleId(): p4.v1.WriteRequest['roleId'] { return this.#request.roleId }

@@ -36,6 +36,8 @@ export interface P4RuntimeService {
   capabilities(): Promise<string>
   write(request: p4.v1.IWriteRequest): Promise<void>
   read(request: p4.v1.IReadRequest): Promise<p4.v1.IEntity[]>
+  /** What read() answers, as the bytes of ReadResponses, of services that have them at less cost. */
+  readEncoded?(request: p4.v1.IReadRequest): Promise<readonly Uint8Array[]>
   /**
    * What read() of a whole table with counter_data says of its counters, by controller_metadata, for services that can tell
    * it at less cost than all of its entries. Entries without a controller_metadata, or with one above 2^32-1, are left out.

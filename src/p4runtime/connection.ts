@@ -109,6 +109,12 @@ export class Connection {
     return this.#service.read({ deviceId: this.#deviceId, entities })
   }
 
+  /** What read() resolves with, as the bytes of ReadResponses. */
+  async readEncoded(entities: p4.v1.IEntity[]): Promise<readonly Uint8Array[]> {
+    const request = { deviceId: this.#deviceId, entities }
+    return await this.#service.readEncoded?.(request) ?? [p4.v1.ReadResponse.encode({ entities: await this.#service.read(request) }).finish()]
+  }
+
   /** Null where the service has no shorter way than a read. */
   readCounters(tableId: number): Promise<CounterColumns> | null {
     return this.#service.readCounters?.(this.#options.deviceId, tableId) ?? null

@@ -66,10 +66,12 @@ function implementation(service: P4RuntimeService): UntypedServiceImplementation
   const unary = <Req, Res>(run: (request: Req) => Promise<Res>): handleUnaryCall<Req, Res> => (call, answer) => {
     run(call.request).then((response) => answer(null, response), (error: unknown) => answer(toStatus(error)))
   }
-  const read: handleServerStreamingCall<p4.v1.IReadRequest, p4.v1.IReadResponse> = (call) => {
-    service.read(call.request).then(
-      (entities) => {
-        call.write({ entities })
+  const answers = async (request: p4.v1.IReadRequest): Promise<readonly (p4.v1.IReadResponse | Uint8Array)[]> =>
+    await service.readEncoded?.(request) ?? [{ entities: await service.read(request) }]
+  const read: handleServerStreamingCall<p4.v1.IReadRequest, p4.v1.IReadResponse | Uint8Array> = (call) => {
+    answers(call.request).then(
+      (responses) => {
+        for (const response of responses) call.write(response)
         call.end()
       },
       (error: unknown) => call.emit('error', toStatus(error)))

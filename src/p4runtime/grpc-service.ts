@@ -62,6 +62,10 @@ export class GrpcService implements P4RuntimeService {
     })
   }
 
+  readEncoded(request: p4.v1.IReadRequest): Promise<readonly Uint8Array[]> {
+    return this.#read<Uint8Array>(request, (bytes) => [bytes])
+  }
+
   async readCounters(deviceId: bigint, tableId: number): Promise<CounterColumns> {
     const counters = new CounterColumnsBuilder()
     await this.#read<never>({ deviceId: toUint64(deviceId), entities: [{ tableEntry: { tableId, counterData: {} } }] }, (bytes) => {

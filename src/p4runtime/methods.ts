@@ -29,10 +29,14 @@ const method = <ReqI, Req, ResI, Res>(name: string, request: Codec<Req, ReqI>, r
 const encodeWrite = (request: p4.v1.IWriteRequest): { finish(): Uint8Array } =>
   request instanceof EncodedWrite ? { finish: () => request.bytes } : p4.v1.WriteRequest.encode(request)
 
+/** A server may have the bytes of an answer. */
+const encodeRead = (response: p4.v1.IReadResponse | Uint8Array): { finish(): Uint8Array } =>
+  response instanceof Uint8Array ? { finish: () => response } : p4.v1.ReadResponse.encode(response)
+
 export const methods = {
   capabilities: method('Capabilities', p4.v1.CapabilitiesRequest, p4.v1.CapabilitiesResponse),
-  write: method('Write', { encode: encodeWrite, decode: (bytes) => p4.v1.WriteRequest.decode(bytes) }, p4.v1.WriteResponse),
-  read: method('Read', p4.v1.ReadRequest, p4.v1.ReadResponse),
+  write: method('Write', { encode: encodeWrite, decode: (bytes): p4.v1.IWriteRequest => EncodedWrite.received(bytes) }, p4.v1.WriteResponse),
+  read: method('Read', p4.v1.ReadRequest, { encode: encodeRead, decode: (bytes) => p4.v1.ReadResponse.decode(bytes) }),
   setForwardingPipelineConfig: method(
     'SetForwardingPipelineConfig', p4.v1.SetForwardingPipelineConfigRequest, p4.v1.SetForwardingPipelineConfigResponse),
   getForwardingPipelineConfig: method(

@@ -1,11 +1,9 @@
 /**
  * The pipeline that a session wants in the target, and its cookie: the first 64 bits of SHA-256 over both parts, and over how the
- * agent divides it among several switches, so that a
- * session knows its pipeline again in a target that it meets. P4RT 1.4 §7
+ * agent divides it among several switches, so that a session knows its pipeline again in a target that it meets. P4RT 1.4 §7
  */
 import { createHash } from 'node:crypto'
-import { P4InfoIndex } from '../p4info/index.js'
-import { parseMessage } from '../p4info/p4info-index.js'
+import { type P4InfoIndex, type ParsedP4Info, parseP4Info } from '../p4info/index.js'
 import type { p4 } from '../p4proto/generated.js'
 
 export interface PipelineConfig {
@@ -16,9 +14,9 @@ export interface PipelineConfig {
 }
 
 /** Throws P4InfoError. */
-export function pipelineConfig(p4infoText: string, deviceConfig: Uint8Array, layout = ''): PipelineConfig {
-  const p4info = parseMessage(p4infoText)
-  return { index: P4InfoIndex.of(p4info), p4info, deviceConfig, cookie: cookieOf(p4infoText, deviceConfig, layout) }
+export function pipelineConfig(given: string | ParsedP4Info, deviceConfig: Uint8Array, layout = ''): PipelineConfig {
+  const { text, message, index } = typeof given === 'string' ? parseP4Info(given) : given
+  return { index, p4info: message, deviceConfig, cookie: cookieOf(text, deviceConfig, layout) }
 }
 
 export function cookieOf(p4infoText: string, deviceConfig: Uint8Array, layout = ''): bigint {

@@ -15,7 +15,7 @@ import { CounterColumns } from '../base/counter-columns.js'
 import { SwitchError } from '../base/errors.js'
 import { limitRepeats, silentLogger } from '../base/logger.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
-import type { P4InfoIndex } from '../p4info/index.js'
+import type { P4InfoIndex, ParsedP4Info } from '../p4info/index.js'
 import { UpdateChunks } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
 import { RpcError } from '../p4proto/service.js'
@@ -42,7 +42,7 @@ export interface SessionOptions {
   readonly connect: () => P4RuntimeService
   readonly deviceId: number | bigint
   /** The text that p4c writes. The constructor throws P4InfoError if it cannot be used. */
-  readonly p4info: string
+  readonly p4info: string | ParsedP4Info
   /** What the target loads: for BMv2 and the embedded target the JSON that p4c writes. */
   readonly deviceConfig: Uint8Array
   /** How the agent divides the target; what is in one that was divided in another way is of no use. */
@@ -365,7 +365,7 @@ export class Session implements Southbound {
     const found = await connection.cookie()
     if (found === cookie && term === this.#term) {
       try {
-        const contents = await readContents((entities) => connection.read(entities), index)
+        const contents = await readContents((entities) => connection.readEncoded(entities), index)
         this.#logger.info({ entries: contents.entities.length }, 'attached to a P4Runtime target that has our pipeline')
         return contents
       } catch (error) {
@@ -407,11 +407,7 @@ export class Session implements Southbound {
   }
 
   #enterReady(connection: Connection, { contents, atomic }: Prepared): void {
-    const occupancy = new Occupancy(this.#pipeline.index)
-    for (const { tableEntry, packetReplicationEngineEntry } of contents?.read ?? []) {
-      if (!tableEntry?.isDefaultAction) occupancy.record({ type: p4.v1.Update.Type.INSERT, tableId: tableEntry?.tableId ?? 0, isGroup: Boolean(packetReplicationEngineEntry?.multicastGroupEntry) })
-    }
-    const queue = new OperationQueue(connection, occupancy, (reason) => void connection.end(reason))
+    const queue = new OperationQueue(connection, contents?.occupancy ?? new Occupancy(this.#pipeline.index), (reason) => void connection.end(reason))
     this.#ready = { connection, queue }
     this.#failuresInARow = 0
     this.#heartbeat(connection)

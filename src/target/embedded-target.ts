@@ -18,6 +18,7 @@ import { Arbitration, electionNumber } from './service/arbitration.js'
 import { applyAtomically } from './service/atomic.js'
 import { ClientStream } from './service/client-stream.js'
 import { Digests } from './service/digests.js'
+import { tableBytes } from './service/entry-bytes.js'
 import { sweepIdle } from './service/idle.js'
 import { codes, refuse } from './service/refuse.js'
 import type { Code } from './service/refuse.js'
@@ -192,6 +193,15 @@ export class EmbeddedTarget implements P4RuntimeService {
     })
   }
 
+  readEncoded(request: p4.v1.IReadRequest): Promise<readonly Uint8Array[]> {
+    return answering(() => {
+      this.checkDevice(request.deviceId, request.role, null)
+      const entities = this.entities()
+      return (request.entities ?? []).map((query) => (query.tableEntry ? tableBytes(entities.pipeline, query.tableEntry) : null)
+        ?? p4.v1.ReadResponse.encode({ entities: readEntity(entities, query, this.options.now()) }).finish())
+    })
+  }
+
   setForwardingPipelineConfig(request: p4.v1.ISetForwardingPipelineConfigRequest): Promise<void> {
     return answering(() => {
       this.checkDevice(request.deviceId, request.role, request.roleId)
@@ -272,6 +282,7 @@ export class EmbeddedTarget implements P4RuntimeService {
       capabilities: () => this.capabilities(),
       write: request => this.write(request),
       read: request => this.read(request),
+      readEncoded: request => this.readEncoded(request),
       setForwardingPipelineConfig: request => this.setForwardingPipelineConfig(request),
       getForwardingPipelineConfig: request => this.getForwardingPipelineConfig(request),
       streamChannel: listener => {

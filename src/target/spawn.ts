@@ -62,9 +62,7 @@ export const spawnTarget = async (options: SpawnTargetOptions): Promise<SpawnedT
   if (local !== null) await local.start((port, frame) => link.frame(port, frame))
   const main = link.connect()
   return {
-    capabilities: () => main.capabilities(), write: request => main.write(request), read: request => main.read(request),
-    setForwardingPipelineConfig: request => main.setForwardingPipelineConfig(request),
-    getForwardingPipelineConfig: request => main.getForwardingPipelineConfig(request), streamChannel: listener => main.streamChannel(listener),
+    ...main,
     connect: () => link.connect(),
     driver: {
       links: () => local === null ? link.ask({ what: 'links' }) : Promise.resolve(local.links()),
@@ -124,11 +122,13 @@ class WorkerLink {
 
   connect(): P4RuntimeService {
     const opened = new Set<P4RuntimeStream>()
+    const read = (request: p4.v1.IReadRequest): Promise<Uint8Array> => this.call('read', own(p4.v1.ReadRequest.encode(request).finish()))
     return {
       // What the server says of itself does not depend on the device; the thread need not be asked.
       capabilities: () => Promise.resolve('1.4.0'),
       write: async request => { await this.call('write', request instanceof EncodedWrite ? request.bytes : own(p4.v1.WriteRequest.encode(request).finish())) },
-      read: async request => p4.v1.ReadResponse.decode(await this.call('read', own(p4.v1.ReadRequest.encode(request).finish()))).entities,
+      read: async request => p4.v1.ReadResponse.decode(await read(request)).entities,
+      readEncoded: async request => [await read(request)],
       readCounters: async (deviceId, tableId) => {
         if (deviceId !== this.deviceId) throw new RpcError(notFound, `there is no device ${deviceId} here`)
         const words = await this.ask({ what: 'entryCounters', tableId })

@@ -97,7 +97,8 @@ const start = async (): Promise<void> => {
       case 'write':
         await target.write(p4.v1.WriteRequest.decode(bytes))
         return null
-      case 'read': return p4.v1.ReadResponse.encode({ entities: await target.read(p4.v1.ReadRequest.decode(bytes)) }).finish()
+      // One message after another is one that has the entities of all.
+      case 'read': return Buffer.concat(await target.readEncoded(p4.v1.ReadRequest.decode(bytes)))
       case 'setForwardingPipelineConfig':
         await target.setForwardingPipelineConfig(p4.v1.SetForwardingPipelineConfigRequest.decode(bytes))
         return null

@@ -9,7 +9,8 @@ import type { NamedEntity } from '../../src/compiler/ir.js'
 import { checkConfig, noSource } from '../../src/config/index.js'
 import type { Message, PortDesc } from '../../src/openflow/index.js'
 import { P4InfoIndex } from '../../src/p4info/index.js'
-import { decodeEntity } from '../../src/p4runtime/decode.js'
+import { p4 } from '../../src/p4proto/generated.js'
+import { Decoder } from '../../src/p4runtime/decode.js'
 import { Session } from '../../src/p4runtime/index.js'
 import type { P4RuntimeService } from '../../src/p4runtime/index.js'
 import type { FakeP4Runtime } from './fake-p4runtime.js'
@@ -94,8 +95,13 @@ export function smallP4Info(tables: number, sizes: Readonly<Record<string, numbe
   }).join('')
 }
 
-export const contents = (fake: FakeP4Runtime, index: P4InfoIndex): NamedEntity[] => [
-  ...[...fake.entries.values()].map((tableEntry) => decodeEntity({ tableEntry }, index)),
-  ...[...fake.groups.values()].map((multicastGroupEntry) => decodeEntity({ packetReplicationEngineEntry: { multicastGroupEntry } }, index)),
-  ...[...fake.meters.values()].map((meterEntry) => decodeEntity({ meterEntry }, index)),
-].filter((entity) => entity !== null)
+export const contents = (fake: FakeP4Runtime, index: P4InfoIndex): NamedEntity[] => {
+  const entities = [
+    ...[...fake.entries.values()].map((tableEntry) => ({ tableEntry })),
+    ...[...fake.groups.values()].map((multicastGroupEntry) => ({ packetReplicationEngineEntry: { multicastGroupEntry } })),
+    ...[...fake.meters.values()].map((meterEntry) => ({ meterEntry })),
+  ]
+  const named: NamedEntity[] = []
+  new Decoder(index, { entry: () => {}, group: () => {} }).add(p4.v1.ReadResponse.encode({ entities }).finish(), named)
+  return named
+}

@@ -9,6 +9,7 @@ import { readContract, type Contract } from '../../src/compiler/index.js'
 import type { NamedEntity } from '../../src/compiler/ir.js'
 import type { Message } from '../../src/openflow/index.js'
 import { P4InfoIndex } from '../../src/p4info/index.js'
+import { p4 } from '../../src/p4proto/generated.js'
 import { toUint64 } from '../../src/p4proto/int64.js'
 import type { P4RuntimeService } from '../../src/p4runtime/index.js'
 import { readContents } from '../../src/p4runtime/contents.js'
@@ -31,7 +32,7 @@ export interface TargetDescription {
 export async function describeTarget(service: P4RuntimeService, index: P4InfoIndex = P4InfoIndex.parse(pipelineText())): Promise<TargetDescription> {
   const contract = readContract(index)
   const read = (entities: Parameters<P4RuntimeService['read']>[0]['entities']): ReturnType<P4RuntimeService['read']> => service.read({ deviceId: toUint64(1n), entities: entities ?? [] })
-  const { entities } = await readContents(read, index)
+  const { entities } = await readContents(async (wanted) => [p4.v1.ReadResponse.encode({ entities: await read(wanted) }).finish()], index)
   const tables = [...index.tables.values()].filter(({ isConst }) => !isConst)
   const defaults = await read(tables.map(({ id }) => ({ tableEntry: { tableId: id, isDefaultAction: true } })))
   const { lines, unused } = targetText(entities, contract)

@@ -32,6 +32,16 @@ export class EntryKey<E = unknown> {
   }
 }
 
+/** A field of which bits count under a tuple's masks, other than a range. */
+export interface KeyPlace {
+  readonly field: number
+  /** Where in a key's words the field's are, the lowest first; -1: none of its bits count, and it is 0. */
+  readonly from: readonly number[]
+  readonly mask: bigint
+  /** How many bits count. */
+  readonly bits: number
+}
+
 /** The next step of the hash of a key; the lookup takes the same steps. */
 export const hashStep = (hash: number, word: number): number => {
   const mixed = Math.imul(hash ^ word, 0x9e3779b1)
@@ -46,6 +56,7 @@ export class KeyBuilder<E> {
   private readonly masks: Int32Array
   private readonly tupleOf: (masks: Int32Array) => Tuple<E>
   private ranges: RangeCheck[] | null = null
+  private readonly places = new WeakMap<Tuple<E>, readonly KeyPlace[]>()
   private readonly prefixField: number
 
   /** `tupleOf` gets the mask of each word of the key, 0 where nothing counts. */
@@ -149,6 +160,21 @@ export class KeyBuilder<E> {
       if (field.match === 'lpm') return { kind: 'lpm', value, length: bitsIn(masks, at, width) }
       return { kind: 'ternary', value, mask: joined(masks, at, width) }
     })
+  }
+
+  /** The fields that count in keys with these masks, in their order. An exact field always does. */
+  placesOf(tuple: Tuple<E>): readonly KeyPlace[] {
+    const known = this.places.get(tuple)
+    if (known !== undefined) return known
+    const made = this.fields.flatMap(({ match, width }, field): KeyPlace[] => {
+      const at = this.offsets[field] as number
+      const from = Array.from({ length: wordsFor(width) }, (_, word) => tuple.active.indexOf(at + word))
+      if (match === 'range' || match !== 'exact' && from.every((index) => index === -1)) return []
+      const masks = from.map((index) => (index === -1 ? 0 : tuple.masks[index] as number))
+      return [{ field, from, mask: joined(masks, 0, width), bits: masks.reduce((bits, mask) => bits + ones(mask), 0) }]
+    })
+    this.places.set(tuple, made)
+    return made
   }
 
   /** Bits of the longest-prefix field that count; 0 where the table has none. */
