@@ -6,9 +6,10 @@
 import type { Found, FlowRecord, GroupRecord, Half, MeterRecord } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
 import { cellParameter } from './flow-cells.js'
+import { HeldFlows } from './held-flows.js'
 import { readHome, type Home } from './home.js'
 import type { Planning, PlannedUpdate } from './planning.js'
-import type { NamedAction, NamedEntity, NamedMatch, NamedTableEntry, NamedUpdate } from './ir.js'
+import type { NamedAction, NamedEntity, NamedMatch, NamedParam, NamedTableEntry, NamedUpdate } from './ir.js'
 
 export class Holding {
   readonly #byKey = new Map<string, NamedEntity>()
@@ -19,11 +20,8 @@ export class Holding {
   readonly #groupCells = new Map<number, readonly number[]>()
   readonly #meterSlots = new Map<number, number>()
   readonly #highest = new Map<string, number>()
-  /** Cells of the flows, 0 for those without. */
-  readonly #flowCells = new Map<number, number>()
-  /** Tables that a flow is in: one, or two where it was being moved. */
-  readonly #tablesOf = new Map<number, string[]>()
-  readonly #flowsIn = new Map<string, FlowRecord[]>()
+  /** What is not among the other entries yet. */
+  readonly #flows = new HeldFlows()
   readonly #found: Found
 
   constructor(entities: readonly NamedEntity[], contract: Contract, portOf: ReadonlyMap<number, number>) {
@@ -36,20 +34,22 @@ export class Holding {
     const ports = new Map<number, number>()
     const halves: Half[] = []
     for (const entity of entities) {
+      const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
+      if (home?.kind === 'flow' && entity.kind === 'table' && flowTables.has(entity.table)) {
+        const cell = cellParameters.get(entity.action?.name ?? '') ?? null
+        const { tableId, priority, match, instructions, cookie, idleTimeout, life } = home.flow
+        const flow: FlowRecord = { id: entity.controllerMetadata, tableId, priority, match, instructions, cookie, idleTimeout, life }
+        if (this.#flows.add(entity, flow, cell === null ? 0 : Number(entity.action?.params.find(({ name }) => name === cell)?.value ?? 0n))) {
+          flows.push(flow)
+          continue
+        }
+      }
       this.#byKey.set(keyOf(entity), entity)
       const number = numberOf(entity)
       if (number !== null) this.#remember(contentOf(entity), number)
       else if (entity.kind === 'table' && !flowTables.has(entity.table)) this.#notePriority(entity)
-      const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
       if (entity.kind !== 'table' || home === null) continue
-      if (home.kind === 'flow' && flowTables.has(entity.table)) {
-        const cell = cellParameters.get(entity.action?.name ?? '') ?? null
-        this.#flowCells.set(entity.controllerMetadata, cell === null ? 0 : Number(entity.action?.params.find(({ name }) => name === cell)?.value ?? 0n))
-        const flow = { id: entity.controllerMetadata, ...home.flow }
-        flows.push(flow)
-        push(this.#tablesOf, flow.id, entity.table)
-        push(this.#flowsIn, entity.table, flow)
-      } else if (home.kind === 'group') {
+      if (home.kind === 'group') {
         this.#groupCells.set(home.group.groupId, home.cells)
         groups.push(home.group)
       } else if (home.kind === 'meter') {
@@ -66,12 +66,17 @@ export class Holding {
   }
 
   get found(): Found { return this.#found }
-  holdsFlow(id: number): boolean { return this.#flowCells.has(id) }
+  holdsFlow(id: number): boolean { return this.#flows.has(id) }
   /** The cell in which a flow is counted, 0 where it has none; undefined: the target does not hold the flow. */
-  flowCell(id: number): number | undefined { return this.#flowCells.get(id) }
-  get usedFlowCells(): readonly number[] { return [...this.#flowCells.values()].filter((cell) => cell !== 0) }
-  tablesOf(flowId: number): readonly string[] { return this.#tablesOf.get(flowId) ?? [] }
-  flowsIn(table: string): readonly FlowRecord[] { return this.#flowsIn.get(table) ?? [] }
+  flowCell(id: number): number | undefined { return this.#flows.cellOf(id) }
+  get usedFlowCells(): readonly number[] {
+    const cells: number[] = []
+    for (const { cell } of this.#flows.all()) if (cell !== 0) cells.push(cell)
+    return cells
+  }
+  /** Tables that a flow is in: one, or two where it was being moved. */
+  tablesOf(flowId: number): readonly string[] { return this.#flows.tablesOf(flowId) }
+  flowsIn(table: string): readonly FlowRecord[] { return this.#flows.flowsIn(table) }
   cellsOf(groupId: number): readonly number[] { return this.#groupCells.get(groupId) ?? [] }
   get usedCells(): readonly number[] { return [...this.#groupCells.values()].flat() }
   slotOf(meterId: number): number | null { return this.#meterSlots.get(meterId) ?? null }
@@ -106,6 +111,17 @@ export class Holding {
     const { update } = planned
     const { op, entity } = update
     if (entity.kind === 'default' || entity.kind === 'counter_reset') return planned
+    if (entity.kind === 'table' && entity.controllerMetadata !== 0 && !this.#flows.haveGoneOver) {
+      const flow = this.#flows.in(entity.table, entity.controllerMetadata)
+      const held = flow?.entity ?? null
+      if (flow !== null && held !== null && hasSameKey(held, entity)) {
+        this.#flows.claim(planning, flow)
+        if (op !== 'delete' && isSameEntry(held, entity)) return null
+        this.#flows.replace(planning, flow, op === 'delete' ? null : entity)
+        return op === 'delete' ? planned : modification(planned, held, entity)
+      }
+      this.#flows.goOver({ keyOf, entities: this.#byKey, wanted: this.#wanted })
+    }
     const key = keyOf(entity)
     const held = this.#byKey.get(key)
     planning.put(this.#byKey, key, op === 'delete' ? undefined : entity)
@@ -115,12 +131,7 @@ export class Holding {
     }
     if (held === undefined || op === 'delete') return planned
     if (isSame(held, entity)) return null
-    const inverse = { op: 'modify', entity: held } as const
-    const isOther = entity.kind === 'table' && held.kind === 'table' && held.controllerMetadata !== entity.controllerMetadata
-    return {
-      update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse, subject: planned.subject,
-      revocable: () => planned.revocable(),
-    }
+    return modification(planned, held, entity)
   }
 
   /** Flows first, those of low priority before those that hide them, then what they led to, at last what says that there is something to be completed. */
@@ -132,8 +143,10 @@ export class Holding {
       if (entity.table === contract.portIn.table) return 5
       return flows.has(entity.table) ? 0 : entity.table === contract.replica?.table ? 3 : entity.priority > 0 || entity.table === contract.group?.table ? 1 : 4
     }
-    const left = [...this.#byKey].filter(([key, entity]) => !this.#wanted.has(key) && (entity.kind === 'table' || entity.kind === 'multicast' || entity.kind === 'meter'))
-    return left.map(([, entity]) => entity).sort((a, b) => rank(a) - rank(b) || priorityOf(a) - priorityOf(b))
+    const left: NamedEntity[] = []
+    if (!this.#flows.haveGoneOver) for (const { entity, isWanted } of this.#flows.all()) if (entity !== null && !isWanted) left.push(entity)
+    for (const [key, entity] of this.#byKey) if (!this.#wanted.has(key) && (entity.kind === 'table' || entity.kind === 'multicast' || entity.kind === 'meter')) left.push(entity)
+    return left.sort((a, b) => rank(a) - rank(b) || priorityOf(a) - priorityOf(b))
   }
 
   #notePriority({ table, match, priority }: NamedTableEntry): void {
@@ -153,10 +166,14 @@ export class Holding {
 const tablesOfFlows = (contract: Contract): ReadonlySet<string> =>
   new Set(contract.tables.flatMap(({ table, twins }) => (twins === null ? [table] : [table, twins.twin, twins.rest])))
 const priorityOf = (entity: NamedEntity): number => (entity.kind === 'table' ? entity.priority : 0)
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key)
-  if (list === undefined) map.set(key, [value])
-  else list.push(value)
+
+/** In the place of an insert. What was there is another's where the number differs, and so is what it has counted. */
+function modification(planned: PlannedUpdate, held: NamedEntity, entity: NamedEntity): PlannedUpdate {
+  const isOther = entity.kind === 'table' && held.kind === 'table' && held.controllerMetadata !== entity.controllerMetadata
+  return {
+    update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse: { op: 'modify', entity: held }, subject: planned.subject,
+    revocable: () => planned.revocable(),
+  }
 }
 
 /** The same thing under another number. */
@@ -211,6 +228,39 @@ function isSame(a: NamedEntity, b: NamedEntity): boolean {
   return a.kind === 'meter' && b.kind === 'meter' && a.config?.rate === b.config?.rate && a.config?.burst === b.config?.burst
 }
 const isSameEntry = (a: NamedTableEntry, b: NamedTableEntry): boolean => a.idleTimeout === b.idleTimeout && a.controllerMetadata === b.controllerMetadata
-  && actionText(a.action) === actionText(b.action) && sameBytes(a.metadata, b.metadata)
+  && isSameAction(a.action, b.action) && sameBytes(a.metadata, b.metadata)
 /** Takes values: the metadata of a flow's entry is made anew each time that it is asked for. */
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index])
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
+}
+
+/** No name is twice in a list. */
+function isSameAction(a: NamedAction | null, b: NamedAction | null): boolean {
+  if (a === null || b === null) return a === b
+  const count = ({ params, own }: NamedAction): number => params.length + (own === undefined ? 0 : 1)
+  return a.name === b.name && count(a) === count(b) && a.params.every((param) => hasParam(b, param)) && (a.own === undefined || hasParam(b, a.own))
+}
+function hasParam({ params, own }: NamedAction, { name, value }: NamedParam): boolean {
+  if (own?.name === name) return own.value === value
+  for (const param of params) if (param.name === name) return param.value === value
+  return false
+}
+
+function hasSameKey(a: NamedTableEntry, b: NamedTableEntry): boolean {
+  if (a.table !== b.table || a.priority !== b.priority || a.match.length !== b.match.length) return false
+  for (const part of a.match) {
+    const other = b.match.find(({ field }) => field === part.field)
+    if (other === undefined || !isSamePart(part, other)) return false
+  }
+  return true
+}
+function isSamePart(a: NamedMatch, b: NamedMatch): boolean {
+  switch (a.kind) {
+    case 'ternary': return b.kind === 'ternary' && a.mask === b.mask && (a.value & a.mask) === (b.value & b.mask)
+    case 'lpm': return b.kind === 'lpm' && a.value === b.value && a.prefixLength === b.prefixLength
+    case 'range': return b.kind === 'range' && a.low === b.low && a.high === b.high
+    default: return (b.kind === 'exact' || b.kind === 'optional') && a.value === b.value
+  }
+}
