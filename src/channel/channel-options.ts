@@ -62,7 +62,7 @@ export interface OpenConnection {
 /** Events may be followed by calls of any method, from inside the handler too. */
 export interface ChannelSetEvents {
   onOpen(connection: OpenConnection): void
-  /** `raw` is the whole message and does not change any more. */
+  /** `raw` is the beginning of the message, at most 64 bytes, and does not change any more. */
   onMessage(id: number, xid: number, message: Message, raw: Uint8Array): void
   /** A message that could not be decoded; the owner answers it, in order with its other replies. */
   onRefused(id: number, xid: number, error: ErrorName, reason: string, raw: Uint8Array): void

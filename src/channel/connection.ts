@@ -65,8 +65,11 @@ const ECHO_REPLY = 3
 const asynchronous: ReadonlySet<Message['type']> = new Set(['flow_removed', 'nx_flow_removed', 'port_status', 'table_status', 'requestforward'])
 /** Of the system's read buffer half: more is likely to follow at once. */
 const LARGE_CHUNK = 32 * 1024
-/** A message is copied out of a chunk that is larger by this. */
-const COPY_FACTOR = 4
+/**
+ * Of a message that is kept until it is answered, as much as an error tells: a copy, which does not keep the whole chunk alive,
+ * and is small enough for V8 to have it in its own heap.
+ */
+const RAW_BYTES = 64
 /** For the last bytes to leave after an orderly close. */
 const LINGER_MS = 500
 
@@ -304,8 +307,7 @@ export class Connection {
 
   #deliverOne(frame: Frame): void {
     const decoded = decodeMessage(frame, this.#version)
-    // Whoever keeps a small message must not keep a whole chunk alive with it.
-    const raw = frame.chunk.length > COPY_FACTOR * frame.length ? frame.bytes.slice() : frame.bytes
+    const raw = frame.chunk.slice(frame.offset, frame.offset + Math.min(frame.length, RAW_BYTES))
     if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, raw)
     else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, raw)
   }

@@ -37,7 +37,7 @@ export type Home =
   | { readonly kind: 'port'; readonly config: number }
   | { readonly kind: 'half'; readonly half: Half }
 
-/** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. */
+/** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. To be used soon, see base/slab.ts. */
 export function flowHome({ tableId, priority, match, instructions, cookie, idleTimeout, life }: FlowRecord): Uint8Array {
   if (life === undefined) return NOTHING
   const message = {
@@ -46,7 +46,7 @@ export function flowHome({ tableId, priority, match, instructions, cookie, idleT
   } satisfies FlowMod
   const bytes = withShared(message) ?? withMessage(KIND.flow, FLOW, message)
   if (bytes.length === 0) return bytes
-  const view = new DataView(bytes.buffer)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
   view.setFloat64(HEAD, life.createdAt)
   view.setFloat64(HEAD + 8, life.modifiedAt)
   view.setBigUint64(HEAD + 16, life.packets)

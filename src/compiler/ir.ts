@@ -30,7 +30,7 @@ export interface NamedTableEntry {
   readonly idleTimeout: number
   /** Carried in the entry and returned by reads, idle notifications and counters: the FlowId of a flow, else 0. */
   readonly controllerMetadata: number
-  /** Opaque bytes kept with the entry (what the P4 side does not say of the OpenFlow object). */
+  /** Opaque bytes kept with the entry (what the P4 side does not say of the OpenFlow object). Made for who asks, who uses them soon. */
   readonly metadata: Uint8Array
   /** In a modify: the direct counter starts again at 0. */
   readonly resetCounters: boolean

@@ -64,6 +64,9 @@ export interface Connection {
   readonly nicira: { flowFormat: number; packetInFormat: number; flowModTableId: boolean; controllerId: number }
 }
 
+/** Of the whole message, which its header tells; a request from inside may have none. OF 1.3.5 §7.1 */
+const sizeOf = ({ raw }: Pending): number => Math.max(raw.length, ((raw[2] ?? 0) << 8) | (raw[3] ?? 0))
+
 /** First in, first out, in constant time. */
 export class Queue {
   #items: Pending[] = []
@@ -75,10 +78,11 @@ export class Queue {
   peek(): Pending | undefined { return this.#items[this.#head] }
   push(item: Pending): void {
     this.#items.push(item)
-    this.#bytes += item.raw.length
+    this.#bytes += sizeOf(item)
   }
   shift(): void {
-    this.#bytes -= this.peek()?.raw.length ?? 0
+    const first = this.peek()
+    this.#bytes -= first === undefined ? 0 : sizeOf(first)
     this.#head++
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)

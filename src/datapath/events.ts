@@ -12,7 +12,8 @@
  * - Every `commit` is answered by exactly one `committed` or `rejected`, every `read_…` by one `counters`, in any order,
  *   unless the target is lost first (see target_lost).
  * - `rejected` means that nothing of the plan is left in the target: what had already been written was taken back.
- * - The bytes of `raw` must not change afterwards (no buffer reuse): they are kept until the request is acknowledged.
+ * - `raw` is the beginning of the message, 64 bytes where it has so many. They must not change afterwards (no buffer reuse): they are
+ *   kept until the request is acknowledged.
  */
 import type { Millis } from '../base/clock.js'
 import type { CounterColumns } from '../base/counter-columns.js'

@@ -2,6 +2,7 @@
  * Messages ↔ bytes: the common header, the choice of the declaration by type and version, statistics with their
  * splitting, and the turning of decoding faults into returned refusals. OF 1.3.5 §7.1, §7.3.5.
  */
+import { shortLived } from '../base/slab.js'
 import { Reader, Writer } from './buffer.js'
 import { Fault, Unencodable } from './fault.js'
 import { type Frame, HEADER_SIZE } from './framer.js'
@@ -147,8 +148,8 @@ export function encodeMessage(message: Message, version: number, xid: number): U
 }
 
 /**
- * One message in a larger whole: behind room for `before` bytes, and with a part of it, its last bytes, given. Throws
- * Unencodable.
+ * One message in a larger whole: behind room for `before` bytes, and with a part of it, its last bytes, given. What is returned
+ * is to be used soon, see base/slab.ts. Throws Unencodable.
  */
 export function encodeWithin(before: number, message: Exclude<Message, StatsRequest | StatsReply>, version: number, last: Uint8Array): Uint8Array {
   writer.reset(version)
@@ -158,7 +159,7 @@ export function encodeWithin(before: number, message: Exclude<Message, StatsRequ
   const code = encodeBody(writer, tableFor(version), message)
   writer.append(last)
   header(message.type, code, 0, before)
-  return writer.bytes.slice(0, writer.at)
+  return shortLived(writer.bytes, 0, writer.at)
 }
 
 /** Everything behind the header; gives the type that belongs into it. */

@@ -38,13 +38,19 @@ export class TableEntry {
   /** When the idle period began anew although no packet came: at a report, or a change. */
   notified = 0
   controllerMetadata = 0n
-  metadata = NO_BYTES
+  private packedMetadata = ''
 
   constructor(key: EntryKey<TableEntry>, rank: number, slot: number, now: number) {
     this.key = key
     this.rank = rank
     this.slot = slot
     this.lastHit = now
+  }
+
+  /** Kept as a string of a character for each byte: there may be a million, and a small array of bytes takes three times as much. */
+  get metadata(): Uint8Array { return this.packedMetadata === '' ? NO_BYTES : new Uint8Array(Buffer.from(this.packedMetadata, 'latin1')) }
+  set metadata(bytes: Uint8Array) {
+    this.packedMetadata = bytes.length === 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
   }
 
   point(target: Target): void {

@@ -95,14 +95,13 @@ const settingsOf = (bound: BoundTable, entry: p4.v1.ITableEntry, now: number): (
   const counter = entry.counterData ? decodeCounter(entry.counterData, `direct counter of table ${info.name}`) : null
   const meter = entry.meterConfig ? new Meter(decodeMeterConfig(entry.meterConfig, `direct meter of table ${info.name}`), now) : null
   const controllerMetadata = toBigInt(entry.controllerMetadata)
-  const metadata = entry.metadata && entry.metadata.length > 0 ? entry.metadata.slice() : NO_BYTES
   return target => {
     target.timeout = Number(timeout / nanosPerMilli) + (timeout % nanosPerMilli === 0n ? 0 : 1)
     target.timeoutNs = timeout
     if (timeout > 0n) bound.table.timed.add(target)
     else bound.table.timed.delete(target)
     target.controllerMetadata = BigInt.asUintN(64, controllerMetadata)
-    target.metadata = metadata
+    target.metadata = entry.metadata ?? NO_BYTES
     target.meter = meter
     if (counter !== null) {
       target.packets = counter.packets
@@ -192,7 +191,8 @@ export const encodeKey = (bound: BoundTable, entry: TableEntry): p4.v1.ITableEnt
   const result: p4.v1.ITableEntry = { tableId: bound.info.id, match: encodeMatch(bound, entry.key) }
   if (bound.info.needsPriority) result.priority = entry.rank
   if (entry.controllerMetadata !== 0n) result.controllerMetadata = toUint64(entry.controllerMetadata)
-  if (entry.metadata.length > 0) result.metadata = entry.metadata
+  const { metadata } = entry
+  if (metadata.length > 0) result.metadata = metadata
   if (entry.timeoutNs !== 0n) result.idleTimeoutNs = toInt64(entry.timeoutNs)
   return result
 }
