@@ -23,6 +23,7 @@ import { HostTables } from './normal.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
+import { TableNotes } from './table-notes.js'
 import { Tier, TwinTable, type Rearrangement } from './twins.js'
 
 /** What a target holds, in the words in which it would be written. */
@@ -48,6 +49,7 @@ export class Compiler implements Pipeline {
   readonly #flowCompiler: FlowCompiler
   readonly #groups: GroupTables
   readonly #halves: Halves
+  readonly #tableNotes: TableNotes
   readonly #meters: MeterTables
   readonly #ports: PortTables
   readonly #hosts: HostTables
@@ -75,6 +77,7 @@ export class Compiler implements Pipeline {
     this.#meters = new MeterTables(contract, this.#state)
     this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions, this.#meters)
     this.#halves = new Halves(contract, this.#state)
+    this.#tableNotes = new TableNotes(contract, this.#state)
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
     this.#hosts = new HostTables(contract.normal, this.#state, this.#emissions)
@@ -168,7 +171,7 @@ export class Compiler implements Pipeline {
     this.#prepared = false
   }
 
-  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map(), halves: [] } }
+  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null } }
   holds(flow: number): boolean { return this.#state.holding?.holdsFlow(flow) === true }
 
   leftovers(): CompiledPlan | null {
@@ -236,6 +239,7 @@ export class Compiler implements Pipeline {
       case 'set_miss':
         this.#state.holds.take(planning, 'ports')
         return this.#ports.setMiss(planning, change.toController, change.tables)
+      case 'note_tables': return this.contract.continuation === null ? undefined : this.#tableNotes.set(planning, change.note, dying)
       case 'set_ports': {
         this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)

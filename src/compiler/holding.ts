@@ -3,7 +3,7 @@
  * and here each update is compared with what is there, so that only what is different is written. A shared thing (a program,
  * a replica …) that is there already keeps its number: its content is looked up before a number is chosen.
  */
-import type { Found, FlowRecord, GroupRecord, Half, MeterRecord } from '../datapath/pipeline.js'
+import type { Found, FlowRecord, GroupRecord, Half, MeterRecord, TableNote } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
 import { cellParameter } from './flow-cells.js'
 import { HeldFlows } from './held-flows.js'
@@ -33,6 +33,7 @@ export class Holding {
     const meters = new Map<number, MeterRecord>()
     const ports = new Map<number, number>()
     const halves: Half[] = []
+    let tables: TableNote | null = null
     for (const entity of entities) {
       const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
       if (home?.kind === 'flow' && entity.kind === 'table' && flowTables.has(entity.table)) {
@@ -57,12 +58,14 @@ export class Holding {
         meters.set(home.meter.meterId, home.meter)
       } else if (home.kind === 'half') {
         halves.push(home.half)
+      } else if (home.kind === 'tables') {
+        tables = home.tables
       } else if (home.kind === 'port') {
         const port = portOf.get(number ?? -1)
         if (port !== undefined) ports.set(port, home.config)
       }
     }
-    this.#found = { flows, groups, meters: [...meters.values()], ports, halves }
+    this.#found = { flows, groups, meters: [...meters.values()], ports, halves, tables }
   }
 
   get found(): Found { return this.#found }

@@ -8,17 +8,20 @@
  *   group  created (8), cells of the bucket counter: how many (2), each (4), OFPT_GROUP_MOD
  *   meter  created (8), slot (4), OFPT_METER_MOD
  *   port   its flags, OFPPC_* (4); no message
+ *   tables settings by table-mods: how many (1), of each the table, 1 eviction and 2 events, down, up, miss (1 each); how many tables (1)
+ *          are described otherwise than the pipeline has them, of each the places (1 each) of the instruction meter in its
+ *          two lists, since 1.5 has none, and a reply to OFPMP_TABLE_FEATURES of 1.5
  *   half   of a request that changes many: modified (8), whether the cookie is another (4), flows that are modified, flows, groups and
  *          meters that are gone: how many (4 each), their numbers (4 each), OFPT_FLOW_MOD with cookie and instructions of the modified
  *
  * The message is of the first version that can say it, so that the bytes mean the same to every release of the agent.
  */
 import { decodeMessage, encodeMessage, encodeWithin, frameOf, Group, NO_INSTRUCTIONS, SUPPORTED_VERSIONS, Unencodable, Version, WireError } from '../openflow/index.js'
-import type { FieldValue, FlowMod, GroupMod, Message, MeterMod } from '../openflow/model.js'
-import type { FlowLife, FlowRecord, GroupRecord, Half, MeterRecord } from '../datapath/pipeline.js'
+import type { FieldValue, FlowMod, GroupMod, InstructionName, Message, MeterMod, TableFeatures } from '../openflow/model.js'
+import type { FlowLife, FlowRecord, GroupRecord, Half, MeterRecord, MissChoice, TableNote, TableSetting } from '../datapath/pipeline.js'
 
 const FORM = 1
-const KIND = { flow: 1, group: 2, meter: 3, port: 4, half: 5 } as const
+const KIND = { flow: 1, group: 2, meter: 3, port: 4, half: 5, tables: 6 } as const
 const HEAD = 2
 /** Of what stands before the flow-mod. */
 const FLOW = 32
@@ -36,6 +39,7 @@ export type Home =
   | { readonly kind: 'meter'; readonly meter: MeterRecord; readonly slot: number }
   | { readonly kind: 'port'; readonly config: number }
   | { readonly kind: 'half'; readonly half: Half }
+  | { readonly kind: 'tables'; readonly tables: TableNote }
 
 /** Empty for a record without a life, and for what no version can say: such an object does not outlive the agent. To be used soon, see base/slab.ts. */
 export function flowHome({ tableId, priority, match, instructions, cookie, idleTimeout, life }: FlowRecord): Uint8Array {
@@ -149,6 +153,51 @@ function readHalf(bytes: Uint8Array, view: DataView): Home | null {
   return { kind: 'half', half: { flows, groups, meters, modified } }
 }
 
+const MISSES: readonly (MissChoice | null)[] = [null, 'drop', 'controller', 'continue']
+
+export function tablesHome({ settings, misses, described }: TableNote): Uint8Array {
+  const tables = [...new Set([...settings.keys(), ...misses.keys()])]
+  const messages = described.map((table) => [table.instructions.indexOf('meter') + 1, table.instructionsMiss.indexOf('meter') + 1,
+    ...encodeMessage({ type: 'stats_reply', body: { kind: 'table_features', tables: [table] } }, Version.OF15, 0)[0] ?? []])
+  const head = [FORM, KIND.tables, tables.length, ...tables.flatMap((id) => {
+    const { eviction, events, down, up } = settings.get(id) ?? { eviction: false, events: false, down: 0, up: 0 }
+    return [id, (eviction ? 1 : 0) | (events ? 2 : 0), down, up, MISSES.indexOf(misses.get(id) ?? null)]
+  }), messages.length]
+  const bytes = new Uint8Array(messages.reduce((sum, message) => sum + message.length, head.length))
+  bytes.set(head)
+  let at = head.length
+  for (const message of messages) {
+    bytes.set(message, at)
+    at += message.length
+  }
+  return bytes
+}
+
+function readTables(bytes: Uint8Array): Home | null {
+  const settings = new Map<number, TableSetting>()
+  const misses = new Map<number, MissChoice>()
+  let at = HEAD + 1
+  for (let count = bytes[HEAD] ?? 0; count > 0; count--, at += 5) {
+    const [id = 0, flags = 0, down = 0, up = 0, miss = 0] = bytes.subarray(at, at + 5)
+    settings.set(id, { eviction: (flags & 1) !== 0, events: (flags & 2) !== 0, down, up })
+    const choice = MISSES[miss] ?? null
+    if (choice !== null) misses.set(id, choice)
+  }
+  const described: TableFeatures[] = []
+  const count = bytes[at++] ?? 0
+  for (let read = 0; read < count; read++) {
+    const [place = 0, placeMiss = 0] = bytes.subarray(at, at += 2)
+    const message = messageAt(bytes, at)
+    if (message?.type !== 'stats_reply' || message.body.kind !== 'table_features') return null
+    const withMeter = (list: readonly InstructionName[], where: number): InstructionName[] => (where === 0 ? [...list] : [...list.slice(0, where - 1), 'meter', ...list.slice(where - 1)])
+    described.push(...message.body.tables.map((table) => ({
+      ...table, instructions: withMeter(table.instructions, place), instructionsMiss: withMeter(table.instructionsMiss, placeMiss),
+    })))
+    at += (bytes[at + 2] ?? 0) << 8 | (bytes[at + 3] ?? 0)
+  }
+  return { kind: 'tables', tables: { settings, misses, described } }
+}
+
 /** null: not ours, or of a form that this release does not know. */
 export function readHome(bytes: Uint8Array): Home | null {
   if (bytes.length < HEAD || bytes[0] !== FORM) return null
@@ -180,6 +229,7 @@ export function readHome(bytes: Uint8Array): Home | null {
         return { kind: 'meter', meter: { meterId, flags, bands, createdAt: view.getFloat64(HEAD) }, slot: view.getUint32(HEAD + 8) }
       }
       case KIND.half: return readHalf(bytes, view)
+      case KIND.tables: return readTables(bytes)
       case KIND.port: return { kind: 'port', config: view.getUint32(HEAD) }
       default: return null
     }
@@ -212,7 +262,7 @@ function encodeFirst(message: Message): readonly Uint8Array[] {
 
 function messageAt(bytes: Uint8Array, offset: number): Message | null {
   // A copy: what is decoded may refer to the bytes it came from, and the rest of the Read is not to be kept for it.
-  const wire = bytes.slice(offset)
+  const wire = bytes.slice(offset, offset + ((bytes[offset + 2] ?? 0) << 8 | (bytes[offset + 3] ?? 0)))
   const version = wire[0] ?? 0
   const decoded = decodeMessage(frameOf(wire), version)
   return decoded.ok ? decoded.message : null

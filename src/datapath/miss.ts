@@ -10,8 +10,9 @@ import { Table, TableConfig, TableMiss } from '../openflow/index.js'
 import { receivesMisses } from './connections.js'
 import { Followed } from './followed.js'
 import type { MissChoice } from './pipeline.js'
-import { fail, waitFor } from './state.js'
+import { fail, lastToken, waitFor } from './state.js'
 import type { Context, Outcome, Requester } from './state.js'
+import { noteOf } from './table-config.js'
 
 const CHOICES = new Map<number, MissChoice>([[TableMiss.CONTROLLER, 'controller'], [TableMiss.CONTINUE, 'continue'], [TableMiss.DROP, 'drop']])
 
@@ -43,7 +44,8 @@ export function chooseMiss(ctx: Context, tableId: number, config: number, reques
   const { miss } = ctx
   const choice = CHOICES.get(config & TableConfig.DEPRECATED)
   if (choice === undefined) return fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${config.toString(16)}`)
-  if (miss.token !== 0) return waitFor(miss.token)
+  const locked = lastToken([miss, ctx.tables])
+  if (locked !== 0) return waitFor(locked)
   const before = miss.tables
   const tables = new Map(before)
   const last = ctx.flows.tableCount - 1
@@ -51,7 +53,7 @@ export function chooseMiss(ctx: Context, tableId: number, config: number, reques
     tables.set(id, choice === 'continue' && id === last ? 'controller' : choice)
   }
   return ctx.ops.submit(ctx, {
-    changes: [{ op: 'set_miss', toController: miss.toController, tables }], touches: [miss], family: 'table',
+    changes: [{ op: 'set_miss', toController: miss.toController, tables }, noteOf(ctx, { misses: tables })], touches: [miss, ctx.tables], family: 'table',
     apply: () => {
       miss.tables = tables
       miss.written()

@@ -28,7 +28,7 @@ export interface Intent {
   /** Locked until the target has answered; none of them may be locked already. */
   readonly touches: readonly Lockable[]
   /** Which error codes a target that refuses is reported with; 'own' = nobody asked for it. */
-  readonly family: 'flow' | 'group' | 'meter' | 'port' | 'table' | 'own'
+  readonly family: 'flow' | 'group' | 'meter' | 'port' | 'table' | 'features' | 'own'
   /** Makes the change in the datapath's state. */
   apply(): void
   /** The target has it. `counters`: final counters of deleted flows, where wanted and known; `earlier`: see events.ts. */
@@ -208,6 +208,7 @@ function refusalOf(family: Intent['family'], failures: readonly TargetFailure[])
     case 'meter': return full ? 'OFPMMFC_OUT_OF_METERS' : 'OFPMMFC_UNKNOWN'
     case 'port': return 'OFPPMFC_EPERM'
     case 'table': return 'OFPTMFC_EPERM'
+    case 'features': return 'OFPTFFC_EPERM'
     default: return full ? 'OFPFMFC_TABLE_FULL' : 'OFPFMFC_UNKNOWN'
   }
 }

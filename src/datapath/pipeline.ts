@@ -105,6 +105,17 @@ export type Change =
    * `tables`: where a table-mod of 1.1 or 1.2 has said something else.
    */
   | { readonly op: 'set_miss'; readonly toController: boolean; readonly tables: ReadonlyMap<number, MissChoice> }
+  /** Nothing for the pipeline to do but to keep it for an agent that starts anew, where it has room for that. */
+  | { readonly op: 'note_tables'; readonly note: TableNote }
+
+/** What controllers have asked of the tables: by table-mods, and for features that are less than the pipeline's. By table. */
+export interface TableNote {
+  readonly settings: ReadonlyMap<number, TableSetting>
+  readonly misses: ReadonlyMap<number, MissChoice>
+  readonly described: readonly TableFeatures[]
+}
+/** Of a table-mod since 1.4; `down` and `up` in percent. */
+export interface TableSetting { readonly eviction: boolean; readonly events: boolean; readonly down: number; readonly up: number }
 
 /**
  * Why a change cannot be carried out. `error` goes to the controller; all `reasons` go to the log and to `explain`.
@@ -144,6 +155,8 @@ export interface Found {
   readonly ports: ReadonlyMap<number, number>
   /** Requests that change many objects and of which only a part may be there. */
   readonly halves: readonly Half[]
+  /** null: nothing was asked of the tables. */
+  readonly tables: TableNote | null
 }
 /** What such a request was to leave: these are gone, and these flows have these instructions. */
 export interface Half {

@@ -13,6 +13,7 @@ import { portFlagsFound } from './port-status.js'
 import { rearm } from './removal.js'
 import { NO_COUNTERS } from './state.js'
 import type { Context, Flow } from './state.js'
+import { tablesFound } from './table-config.js'
 
 /** A time of the datapath's clock, in ms since 1970, and back. */
 export const sinceEpoch = ({ config }: Context, time: Millis): number => time + (config.epoch ?? 0)
@@ -51,6 +52,7 @@ export function takeOver(ctx: Context, found: Found): void {
     ctx.flows.insert(flow)
     rearm(ctx, flow)
   }
+  tablesFound(ctx, found.tables)
   for (const [portNo, config] of found.ports) portFlagsFound(ctx, portNo, config)
   ctx.emit({ kind: 'log', level: 'info', text: 'took over what the target holds', detail: { flows: found.flows.length, groups: found.groups.length, meters: found.meters.length } })
 }

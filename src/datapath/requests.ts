@@ -41,7 +41,7 @@ function isControl(message: Message): boolean {
 
 /** What cannot be answered before the target has told what it holds. */
 function needsState(message: Message): boolean {
-  if (message.type === 'stats_request') return message.body.kind !== 'desc' && message.body.kind !== 'port_desc' && message.body.kind !== 'table_features'
+  if (message.type === 'stats_request') return message.body.kind !== 'desc' && message.body.kind !== 'port_desc'
   return message.type === 'bundle_control' || isControl(message)
 }
 

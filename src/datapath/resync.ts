@@ -19,6 +19,7 @@ import { afterLoss } from './group-counts.js'
 import { rebase } from './meter-table.js'
 import { takeOver } from './recovery.js'
 import type { Context, Flow, GroupEntry, MeterEntry } from './state.js'
+import { noteOf, othersThan } from './table-config.js'
 
 interface SyncPart { readonly token: Token; readonly plan: Plan; readonly changes: readonly Change[] }
 const RETRY_AFTER: Millis = 1000
@@ -216,6 +217,9 @@ function rebaseFlow(flow: Flow): void {
 const liveGroups = (ctx: Context): GroupEntry['record'][] =>
   [...ctx.groups.all()].filter((group) => !group.deleting).map((group) => group.record)
 
+/** Something has been asked of the tables. */
+const isNoted = (ctx: Context): boolean => ctx.tables.all.size > 0 || ctx.miss.tables.size > 0 || othersThan(ctx).length > 0
+
 function wholeState(ctx: Context): Change[] {
   const groups = ctx.groups.dependenciesFirst(liveGroups(ctx))
   // Those with write-actions first: they change how others are written.
@@ -224,6 +228,7 @@ function wholeState(ctx: Context): Change[] {
   const changes: Change[] = [
     ctx.ports.change(ctx),
     ctx.miss.change(ctx),
+    ...isNoted(ctx) ? [noteOf(ctx)] : [],
     ...[...ctx.meters.all()].filter((meter) => !meter.deleting).map(({ record }): Change => ({ op: 'add_meter', meter: record })),
     ...groups.map((group): Change => ({ op: 'add_group', group })),
     ...flows.map((flow): Change => ({ op: 'add_flow', flow: flow.record })),
@@ -237,6 +242,7 @@ function wholeState(ctx: Context): Change[] {
 /** The change as the state now has it; null when its object is gone. */
 function currentForm(ctx: Context, change: Change): Change | null {
   if (ctx.standalone.owns(change)) return change
+  if (change.op === 'note_tables') return noteOf(ctx)
   if (change.op === 'add_flow') {
     const flow = ctx.flows.byId(change.flow.id)
     return flow === undefined || flow.deleting ? null : { op: 'add_flow', flow: flow.record }

@@ -69,8 +69,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     }
     case 'meter_features': return reply({ kind: 'meter_features', ...ctx.pipeline.features.meters })
     case 'table_features': {
-      const problem = body.tables.length === 0 ? null : requestTables(ctx, conn, body.tables)
-      return problem === null ? reply({ kind: 'table_features', tables: tableFeatures(ctx, conn) }) : fail(problem.error, problem.reason)
+      const answer = (): Outcome => reply({ kind: 'table_features', tables: tableFeatures(ctx, conn) })
+      return body.tables.length === 0 ? answer() : requestTables(ctx, conn, body.tables, requester, answer)
     }
     case 'port_desc':
       return reply({ kind: 'port_desc', ports: ctx.ports.descriptions().filter(({ portNo }) => body.portNo === Port.ANY || portNo === body.portNo) })

@@ -6,21 +6,24 @@
  *           ──rises above `up`────▶ table-status VACANCY_UP, then only down is told
  */
 import { EvictionFlag, Table, TableConfig } from '../openflow/index.js'
-import type { TableDesc, TableMod, TableStatusReason } from '../openflow/index.js'
+import type { TableDesc, TableFeatures, TableMod, TableStatusReason } from '../openflow/index.js'
 import { OF13, OF14, receivesTableStatus, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import { hardDeadline } from './expiry.js'
 import { chooseMiss } from './miss.js'
-import { DONE, fail } from './state.js'
-import type { Context, Flow, Outcome, Requester } from './state.js'
+import type { Change, TableNote, TableSetting } from './pipeline.js'
+import { DONE, fail, waitFor } from './state.js'
+import type { Context, Flow, Lockable, Outcome, Requester } from './state.js'
 
-interface TableSettings { readonly eviction: boolean; readonly events: boolean; readonly down: number; readonly up: number; /** What is told next. */ readonly next: TableStatusReason }
+interface TableSettings extends TableSetting { /** What is told next. */ readonly next: TableStatusReason }
 const PLAIN: TableSettings = { eviction: false, events: false, down: 0, up: 0, next: 'vacancy_down' }
 /** Less important flows first, of these the ones that would go sooner. */
 const EVICTION = EvictionFlag.IMPORTANCE | EvictionFlag.LIFETIME
 
-export class TableConfigs {
-  readonly #tables = new Map<number, TableSettings>()
+/** Locked while what controllers ask of tables is on its way to where an agent that starts anew finds it. */
+export class TableConfigs implements Lockable {
+  token = 0
+  #tables = new Map<number, TableSettings>()
   /** Whether some table has events. */
   isWatched = false
 
@@ -28,6 +31,11 @@ export class TableConfigs {
   set(tableId: number, settings: TableSettings): void {
     this.#tables.set(tableId, settings)
     this.isWatched = [...this.#tables.values()].some(({ events }) => events)
+  }
+  get all(): ReadonlyMap<number, TableSettings> { return this.#tables }
+  replace(all: ReadonlyMap<number, TableSettings>): void {
+    this.#tables = new Map(all)
+    this.isWatched = [...all.values()].some(({ events }) => events)
   }
   /** Those with events. */
   * watched(): IterableIterator<readonly [number, TableSettings]> { for (const entry of this.#tables) if (entry[1].events) yield entry }
@@ -40,13 +48,43 @@ export function handleTableMod(ctx: Context, conn: Connection, { tableId, config
   if (vacancy !== null && (vacancy.down > vacancy.up || vacancy.up > 100)) return fail('OFPBPC_BAD_VALUE', `vacancy from ${vacancy.down} to ${vacancy.up} %`)
   if (conn.version < OF13) return chooseMiss(ctx, tableId, config, requester)
   if (conn.version < OF14) return DONE
-  const tableIds = tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, id) => id) : [tableId]
-  for (const id of tableIds) {
-    const { down, up } = vacancy ?? ctx.tables.get(id)
-    const next = vacancyOf(ctx, id) < up ? 'vacancy_up' : 'vacancy_down'
-    ctx.tables.set(id, { eviction: (config & TableConfig.EVICTION) !== 0, events: (config & TableConfig.VACANCY_EVENTS) !== 0, down, up, next })
+  const { tables } = ctx
+  if (tables.token !== 0) return waitFor(tables.token)
+  const before = tables.all
+  const after = new Map(before)
+  for (const id of tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, each) => each) : [tableId]) {
+    const { down, up } = vacancy ?? tables.get(id)
+    after.set(id, toldNext(ctx, id, { eviction: (config & TableConfig.EVICTION) !== 0, events: (config & TableConfig.VACANCY_EVENTS) !== 0, down, up }))
   }
-  return DONE
+  return ctx.ops.submit(ctx, {
+    changes: [noteOf(ctx, { settings: after })], touches: [tables], family: 'table',
+    apply: () => { tables.replace(after) },
+    settled: () => {},
+    undo: () => { tables.replace(before) },
+  }, requester)
+}
+
+const toldNext = (ctx: Context, tableId: number, setting: TableSetting): TableSettings =>
+  ({ ...setting, next: vacancyOf(ctx, tableId) < setting.up ? 'vacancy_up' : 'vacancy_down' })
+
+/** What an agent that starts anew is to find: as it is now, but for what is given. */
+export function noteOf(ctx: Context, { settings = ctx.tables.all, misses = ctx.miss.tables, described = othersThan(ctx) }: Partial<TableNote> = {}): Extract<Change, { op: 'note_tables' }> {
+  return { op: 'note_tables', note: { settings, misses, described } }
+}
+/** Tables that controllers have described otherwise than the pipeline has them. */
+export function othersThan(ctx: Context): readonly TableFeatures[] {
+  const { tables } = ctx.pipeline.features
+  return ctx.capabilities.tableFeatures().filter((table) => !tables.includes(table))
+}
+
+/** What has been asked of tables of an earlier agent; the flows are there. */
+export function tablesFound(ctx: Context, note: TableNote | null): void {
+  const settings = [...note?.settings ?? []].filter(([id]) => id < ctx.flows.tableCount)
+  ctx.tables.replace(new Map(settings.map(([id, setting]) => [id, toldNext(ctx, id, setting)])))
+  ctx.miss.tables = note?.misses ?? new Map()
+  ctx.miss.touch()
+  const described = new Map(note?.described.map((table) => [table.tableId, table]))
+  ctx.capabilities.describe(ctx.pipeline.features.tables.map((table) => described.get(table.tableId) ?? table))
 }
 
 /** Percent of the table that is free. */

@@ -11,10 +11,12 @@ import type { ErrorName, TableFeatures } from '../openflow/index.js'
 import { TableConfig, TableFeature } from '../openflow/index.js'
 import { OF14 } from './connections.js'
 import type { Connection } from './connections.js'
-import type { Context } from './state.js'
+import { fail, waitFor } from './state.js'
+import type { Context, Outcome, Requester } from './state.js'
+import { noteOf, othersThan } from './table-config.js'
 import { checkInstructions, checkMatch } from './validate-flow.js'
 
-export interface FeaturesProblem { readonly error: ErrorName; readonly reason: string }
+interface FeaturesProblem { readonly error: ErrorName; readonly reason: string }
 const problem = (error: ErrorName, reason: string): FeaturesProblem => ({ error, reason })
 
 const lists = [
@@ -28,7 +30,23 @@ const CONFIGURABLE = TableConfig.EVICTION | TableConfig.VACANCY_EVENTS
 export const tableFeatures = (ctx: Context, conn: Connection): readonly TableFeatures[] =>
   conn.version < OF14 ? ctx.capabilities.tableFeatures() : ctx.capabilities.tableFeatures().map((table) => ({ ...table, config: CONFIGURABLE }))
 
-export function requestTables(ctx: Context, conn: Connection, requested: readonly TableFeatures[]): FeaturesProblem | null {
+/** `answer` is called when the tables are as asked for, and an agent that starts anew would find them so. */
+export function requestTables(ctx: Context, conn: Connection, requested: readonly TableFeatures[], requester: Requester, answer: () => void): Outcome {
+  if (ctx.tables.token !== 0) return waitFor(ctx.tables.token)
+  const asked = requested.filter(({ command }) => command !== 'enable').map((table) => ({ ...table, config: 0, command: 'replace' as const, features: TableFeature.INGRESS_TABLE }))
+  const found = problemWith(ctx, conn, requested, asked)
+  if ('error' in found) return fail(found.error, found.reason)
+  let takeBack = (): void => {}
+  return ctx.ops.submit(ctx, {
+    changes: [noteOf(ctx, found)], touches: [ctx.tables], family: 'features',
+    apply: () => { takeBack = ctx.capabilities.describe(asked) },
+    settled: answer,
+    undo: () => { takeBack() },
+  }, requester)
+}
+
+/** Else what tables are then described otherwise than the pipeline has them. */
+function problemWith(ctx: Context, conn: Connection, requested: readonly TableFeatures[], asked: readonly TableFeatures[]): FeaturesProblem | { readonly described: readonly TableFeatures[] } {
   const seen = new Set<number>()
   const replaces = requested.some(({ command }) => command === 'replace')
   for (const table of requested) {
@@ -41,10 +59,11 @@ export function requestTables(ctx: Context, conn: Connection, requested: readonl
     if (found !== null) return found
   }
   if (replaces && seen.size !== ctx.flows.tableCount) return problem('OFPTFFC_EPERM', 'tables cannot be taken away')
-  const takeBack = ctx.capabilities.describe(requested.filter(({ command }) => command !== 'enable').map((table) => ({ ...table, config: 0, command: 'replace', features: TableFeature.INGRESS_TABLE })))
-  const flow = [...seen].map((tableId) => flowBeyond(ctx, tableId)).find((found) => found !== null)
-  if (flow === undefined) return null
+  const takeBack = ctx.capabilities.describe(asked)
+  const flow = [...seen].map((tableId) => flowBeyond(ctx, tableId)).find((one) => one !== null)
+  const described = othersThan(ctx)
   takeBack()
+  if (flow === undefined) return { described }
   return problem('OFPTFFC_EPERM', `flow ${flow} is more than what is asked for`)
 }
 

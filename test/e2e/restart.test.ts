@@ -33,13 +33,20 @@ for (const subject of targetSubjects)
       assert.equal(group.code, 0, group.stderr)
       const done = await sw.ofctl([...OF13, 'add-flows', 'TARGET', '-'], { input: flows.join('\n') })
       assert.equal(done.code, 0, done.stderr)
+      for (const setting of [['0', 'evict'], ['1', 'vacancy:20,80']]) {
+        const set = await sw.ofctl(['-O', 'OpenFlow14', 'mod-table', 'TARGET', ...setting])
+        assert.equal(set.code, 0, set.stderr)
+      }
+      assert.match(await settings(), /table 0:\n +eviction=on[^]*table 1:[^]*vacancy=on vacancy_down=20% vacancy_up=80%/)
     })
     after(() => sandbox.close())
 
     const dump = async (): Promise<string> => {
       const text = async (...args: string[]): Promise<string> => (await sw.ofctl([...OF13, ...args, 'TARGET'])).stdout.replace(/xid=\w+/g, '')
-      return await text('--no-stats', '--sort', 'dump-flows') + await text('dump-groups')
+      return await text('--no-stats', '--sort', 'dump-flows') + await text('dump-groups') + await settings()
     }
+    /** Of tables 0 to 2. */
+    const settings = async (): Promise<string> => (await sw.ofctl(['-O', 'OpenFlow14', 'dump-table-desc', 'TARGET'])).stdout.replace(/xid=\w+|vacancy=\d+%/g, '').split(/^ {2}table 3:/m)[0] ?? ''
     /** ARP floods to 2 and 3 by the group, TCP goes to 3 through two tables. */
     const forwards = (): Promise<true> => until(() => `packets to be forwarded\n${sw.log().slice(-4000)}`, async () => {
       wire.take()

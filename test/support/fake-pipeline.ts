@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { OXM, TableFeature } from '../../src/openflow/index.js'
 import type { ActionName, ErrorName, OxmName, TableFeatures } from '../../src/openflow/index.js'
 import { refusal } from '../../src/datapath/pipeline.js'
-import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, MissChoice, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal } from '../../src/datapath/pipeline.js'
+import type { Found, Change, FlowRecord, GroupRecord, HostRecord, MeterRecord, MissChoice, Pipeline, PipelineFeatures, Plan, PortRecord, Refusal, TableNote } from '../../src/datapath/pipeline.js'
 
 export interface FakePlan extends Plan { readonly changes: readonly Change[]; undone: boolean; readonly merged?: readonly FakePlan[]; readonly atomic?: boolean }
 
@@ -56,6 +56,7 @@ export class FakePipeline implements Pipeline {
   ports: readonly PortRecord[] = []
   missToController = false
   misses: ReadonlyMap<number, MissChoice> = new Map()
+  note: TableNote | null = null
   planned = 0
   /** Called for every plan; a returned refusal is the answer. */
   refuse: (changes: readonly Change[]) => Refusal | null = () => null
@@ -92,7 +93,7 @@ export class FakePipeline implements Pipeline {
     for (const change of [...changes].reverse()) this.#revert(change)
   }
 
-  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map(), halves: [] } }
+  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null } }
   holds(): boolean { return false }
   leftovers(): null { return null }
   rearrange(): null { return null }
@@ -161,6 +162,9 @@ export class FakePipeline implements Pipeline {
       case 'set_miss':
         this.missToController = change.toController
         this.misses = change.tables
+        return
+      case 'note_tables':
+        this.note = change.note
     }
   }
 
@@ -181,7 +185,7 @@ export class FakePipeline implements Pipeline {
         if (change.previous !== null) this.hosts.set(change.previous.id, change.previous)
         return
       case 'delete_host': this.hosts.set(change.host.id, change.host); return
-      case 'set_ports': case 'set_miss': return
+      case 'set_ports': case 'set_miss': case 'note_tables': return
     }
   }
 

@@ -172,7 +172,7 @@ function showChange(change: Change): string {
     case 'set_miss': return `set_miss(${change.toController ? 'controller' : 'drop'})`
     case 'set_host': case 'delete_host': return `${change.op}(${change.host.vlan}/${change.host.address} at ${change.host.portNo})`
     case 'add_meter': case 'modify_meter': case 'delete_meter': return `${change.op}(${change.meter.meterId})`
-    case 'together': return change.op
+    case 'together': case 'note_tables': return change.op
     default: return `${change.op}(${change.group.groupId} ${change.group.groupType})`
   }
 }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, it } from 'node:test'
-import { NO_INSTRUCTIONS, Port, PortConfig, type FlowMod, type Message } from '../../../src/openflow/index.js'
+import { NO_INSTRUCTIONS, Port, PortConfig, type FlowMod, type Message, type TableFeatures } from '../../../src/openflow/index.js'
 import { keyText } from '../../../src/p4runtime/encode.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
 import type { TargetText } from '../../support/target-text.js'
@@ -109,6 +109,33 @@ describe('an agent that starts anew', () => {
     assert.ok(removed?.type === 'flow_removed' && removed.reason === 'hard_timeout' && removed.cookie === 1n)
     assert.ok(removed.durationSec >= 1)
     assert.deepEqual(second.loop.flows().map(({ record }) => record.cookie), [2n])
+  })
+
+  it('keeps what was asked of tables, and forgets it with the one who takes it back', async () => {
+    const fake = new FakeP4Runtime()
+    const asked = async (rig: LoopRig, tables: readonly TableFeatures[]): Promise<readonly TableFeatures[]> => {
+      const answer = await rig.answer(rig.send({ type: 'stats_request', more: false, body: { kind: 'table_features', tables } }))
+      assert.ok(answer.type === 'stats_reply' && answer.body.kind === 'table_features', JSON.stringify(answer, bigints))
+      return answer.body.tables
+    }
+    const withoutGroups = (table: TableFeatures): TableFeatures => (table.tableId === 1 ? { ...table, maxEntries: 7, applyActions: table.applyActions.filter((name) => name !== 'group') } : table)
+    const first = start(fake)
+    const whole = await asked(first, [])
+    const less = await asked(first, whole.map(withoutGroups))
+    assert.equal(less[1]?.maxEntries, 7)
+    await kill(first, fake)
+    const second = start(fake)
+    await second.barrier()
+    assert.deepEqual(await asked(second, []), less)
+    second.send(groupMod({ groupId: 1, buckets: [] }))
+    const refused = second.send(flowMod({ tableId: 1, match: match({}), instructions: apply(toGroup(1)) }))
+    await second.barrier()
+    assert.equal(second.errorOf(refused), 'OFPBAC_BAD_TYPE')
+    await asked(second, whole)
+    await kill(second, fake)
+    const third = start(fake)
+    await third.barrier()
+    assert.deepEqual(await asked(third, []), whole)
   })
 
   it('keeps the flags of ports, also of one that receives nothing', async () => {

@@ -109,7 +109,7 @@ describe('a miss in 1.1 and 1.2', () => {
   for (const version of ['1.1', '1.2'] as const)
     it(`is as a table-mod of ${version} says, and the table's statistics tell it`, () => {
       const r = new Rig().connect(1, version)
-      assert.deepEqual(changesOf(r.send(1, tableMod({ tableId: 1, config: CONTINUE }))), ['set_miss'])
+      assert.deepEqual(changesOf(r.send(1, tableMod({ tableId: 1, config: CONTINUE }))), ['set_miss', 'note_tables'])
       r.send(1, tableMod({ tableId: 2, config: DROP }))
       assert.deepEqual(misses(r), [[1, 'continue'], [2, 'drop']])
       assert.equal(r.pipeline.missToController, true)
