@@ -18,7 +18,7 @@ import { Session } from '../p4runtime/index.js'
 import type { PortDriver } from '../target/ports/port-driver.js'
 import { controlledSwitch } from './controlled-switch.js'
 import { changePorts, portsMayChange } from './port-reload.js'
-import { channelOptions, checkFailMode, failModeOf, needRestart, whySwitchesDiffer } from './reload.js'
+import { channelOptions, checkFailMode, checkPortVlans, failModeOf, needRestart, portVlansOf, whySwitchesDiffer } from './reload.js'
 import { openSwitch, type RunningSwitch } from './running-switch.js'
 import { shareTarget } from './shared-target.js'
 import { openTarget, type Target } from './target.js'
@@ -71,7 +71,10 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     contract: contractOf(contract, { index, count: wanted.length }), targetPorts, twinsFrom: options.twinsFrom ?? (config.target.kind === 'remote' ? TWINS_FROM : null),
     isOthers: (port) => maps.some((map, other) => other !== index && [...map.values()].includes(port)),
   }))
-  wanted.forEach((one, index) => checkFailMode(one, compilers[index]!))
+  wanted.forEach((one, index) => {
+    checkFailMode(one, compilers[index]!)
+    checkPortVlans(one, compilers[index]!)
+  })
   const target = options.target ?? await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
@@ -120,14 +123,18 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       const left = whySwitchesDiffer(config, next)
       if (left !== null) return [left]
       const others = switchesOf(next)
-      others.forEach((one, index) => checkFailMode(one, compilers[index]!))
+      others.forEach((one, index) => {
+        checkFailMode(one, compilers[index]!)
+        checkPortVlans(one, compilers[index]!)
+      })
       refuseVirtualPorts(next, contract)
       const takesPorts = target.changePorts !== null && portsMayChange(config, next)
       for (const [index, one] of switches.entries()) {
         await one.standby.reconfigure(channelOptions(others[index]!), async () => {
-          if (takesPorts && index === 0) await changePorts(others.map(({ ports }) => ports), { target, switches, rewrite: (reason) => session.restart(reason) })
+          if (takesPorts && index === 0) await changePorts(others.map(({ ports }) => ports), { target, switches, vlans: others.map(portVlansOf), rewrite: (reason) => session.restart(reason) })
         })
         one.channels.reloadKeys()
+        one.loop.feed({ kind: 'port_vlans', vlans: portVlansOf(others[index]!) })
         one.loop.feed({ kind: 'fail_mode', config: failModeOf(others[index]!) })
       }
       return needRestart(config, next).filter((key) => !key.endsWith('ports') || !takesPorts)

@@ -32,6 +32,7 @@ export function controlledSwitch({ config, targetPorts, log, loop, channels, ses
     targetPort: (portNo) => targetPorts.get(portNo) ?? null,
     groups: () => loop.datapath.groups(),
     hosts: () => (loop.datapath.features.normal ? loop.datapath.hosts() : null),
+    vlansOf: (portNo) => loop.datapath.vlansOf(portNo),
     flushHosts: () => loop.feed({ kind: 'flush_hosts' }),
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
     trace: async (inPort, frame, start) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame, start) : null),

@@ -2,6 +2,7 @@
  * Other ports for a running switch, where they are Linux interfaces. Ports that stay are not touched. Flows and groups that
  * name a port which comes, goes or gets another P4 number were compiled with what it was, so then the target is written anew.
  */
+import type { PortVlans } from '../base/port-vlans.js'
 import type { Config, PortConfig } from '../config/index.js'
 import type { Datapath, GroupRecord } from '../datapath/index.js'
 import type { Action, Instructions, Match } from '../openflow/index.js'
@@ -12,6 +13,8 @@ export interface PortReloadParts {
   readonly target: Target
   /** `targetPorts`: of whoever needs to know; changed here. */
   readonly switches: readonly { readonly targetPorts: Map<number, number>; readonly loop: SwitchLoop }[]
+  /** Of the ports of each switch, as they are to be. */
+  readonly vlans: readonly ReadonlyMap<number, PortVlans>[]
   readonly rewrite: (reason: string) => void
 }
 
@@ -22,11 +25,19 @@ export function portsMayChange(running: Config, wanted: Config): boolean {
 }
 
 /** A list of ports for each switch. Rejects with SwitchError, and then the ports are those before. */
-export async function changePorts(ports: readonly (readonly PortConfig[])[], { target, switches, rewrite }: PortReloadParts): Promise<void> {
+export async function changePorts(ports: readonly (readonly PortConfig[])[], { target, switches, vlans, rewrite }: PortReloadParts): Promise<void> {
   const { changePorts: change } = target
   if (change === null) return
   const changes = await change(ports)
   const before = switches.map(({ targetPorts }) => new Map(targetPorts))
+  // A port is at no time without the VLANs that it had or will have.
+  switches.forEach(({ loop }, index) => {
+    const had = (changes[index]?.removed ?? []).flatMap((portNo) => {
+      const before = loop.datapath.vlansOf(portNo)
+      return before === null ? [] : [[portNo, before] as const]
+    })
+    loop.feed({ kind: 'port_vlans', vlans: new Map([...had, ...vlans[index] ?? []]) })
+  })
   // All are told first, then those that lose ports, then those that get some: a port may go from one to another.
   switches.forEach(({ targetPorts }, index) => {
     targetPorts.clear()

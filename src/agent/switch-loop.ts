@@ -18,7 +18,7 @@ import { LocalClient } from './local-client.js'
 import { PacketInAdmission } from './packet-in-admission.js'
 import { PacketIo } from './packet-io.js'
 import type { PortSource } from './port-monitor.js'
-import { failModeOf } from './reload.js'
+import { failModeOf, portVlansOf } from './reload.js'
 
 export interface SwitchLoopOptions {
   readonly config: Config
@@ -76,7 +76,7 @@ export class SwitchLoop {
     this.#log = log.child({ component: 'switch' })
     const { description } = config
     this.#datapath = new Datapath({
-      datapathId: config.datapathId, ports: ports.ports(), buffers: config.buffers, hostAgeing: config.macAgeing / 1000, failMode: failModeOf(config), epoch: Date.now() - monotonicNow(), recovers: true,
+      datapathId: config.datapathId, ports: ports.ports(), portVlans: portVlansOf(config), buffers: config.buffers, hostAgeing: config.macAgeing / 1000, failMode: failModeOf(config), epoch: Date.now() - monotonicNow(), recovers: true,
       description: {
         mfrDesc: description.manufacturer, hwDesc: description.hardware, swDesc: description.software,
         serialNum: description.serialNumber, dpDesc: description.datapath,

@@ -59,12 +59,20 @@ export interface ConfigOption extends OptionSpec {
 export const readNumber = (text: string): ReadResult & { readonly value: unknown } => ({ value: /^[0-9]{1,15}$/.test(text) ? Number(text) : text })
 export const readText = (text: string): ReadResult & { readonly value: unknown } => ({ value: text })
 
-/** NUMBER[:P4PORT]@INTERFACE */
+/** NUMBER[:P4PORT]@INTERFACE[,tag=VLAN][,trunks=VLANS][,vlan-mode=MODE]; VLANS such as 1+3+10-20 */
 export function readPort(text: string): ReadResult {
-  const match = /^([^:@]+)(?::([0-9]{1,5}))?@(.+)$/.exec(text)
+  const match = /^([^:@]+)(?::([0-9]{1,5}))?@(.+?)((?:,(?:tag|trunks|vlan-mode)=[^,]*)*)$/.exec(text)
   if (match === null) return { refused: 'expected NUMBER@INTERFACE, such as 1@eth0 (or NUMBER:P4PORT@INTERFACE)' }
-  const [, number = '', p4Port, name] = match
-  return { value: { number: readNumber(number).value, interface: name, ...(p4Port === undefined ? {} : { p4Port: Number(p4Port) }) } }
+  const [, number = '', p4Port, name, rest = ''] = match
+  const settings = rest.split(',').slice(1).map((each) => each.split('=') as [string, string])
+  const twice = settings.find(([key], at) => settings.findIndex(([other]) => other === key) < at)
+  if (twice !== undefined) return { refused: `${twice[0]} is given twice` }
+  const read: Readonly<Record<string, (value: string) => readonly [string, unknown]>> = {
+    'tag': (value) => ['tag', readNumber(value).value], 'vlan-mode': (value) => ['vlanMode', value],
+    'trunks': (value) => ['trunks', value.split('+').map((each) => readNumber(each).value)],
+  }
+  const vlans = Object.fromEntries(settings.flatMap(([key, value]) => (read[key] === undefined ? [] : [read[key](value)])))
+  return { value: { number: readNumber(number).value, interface: name, ...(p4Port === undefined ? {} : { p4Port: Number(p4Port) }), ...vlans } }
 }
 
 /** Throws ConfigError. */

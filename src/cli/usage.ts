@@ -11,7 +11,8 @@ options
   --target embedded|HOST:PORT   the P4 target: in this process, or a P4Runtime server (default embedded)
   --device-id NUMBER            P4Runtime device id (default 1)
   --datapath-id ID              16 hexadecimal digits, 0x… or decimal (default 0000000000000001)
-  --port NUMBER@INTERFACE       a port of the switch, 1@eth0; repeat it for each
+  --port NUMBER@INTERFACE       a port of the switch, 1@eth0; repeat it for each. For NORMAL also 1@eth0,tag=10 and
+                                2@eth1,trunks=1+10-20,vlan-mode=native-untagged,tag=1
   --controller CONNECTION       tcp:HOST[:PORT], ssl:HOST[:PORT] or unix:PATH; repeatable (port 6653 where it is left out)
   --listen CONNECTION           ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH, for ovs-ofctl and the like; repeatable
   --private-key FILE            for ssl: and pssl:, the switch's private key

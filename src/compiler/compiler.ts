@@ -2,6 +2,7 @@
  * The compiler: OpenFlow flows, groups, meters and ports → named entries for one pipeline. It keeps what is in the target (which
  * programs, replicas and multicast groups there are, and who uses them) and never talks to it.
  */
+import type { PortVlans } from '../base/port-vlans.js'
 import type { Change, Found, FlowRecord, Held, MissChoice, Pipeline, PipelineFeatures, Plan, Refusal } from '../datapath/pipeline.js'
 import { refusal } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
@@ -20,6 +21,7 @@ import { flowKey, isFlow } from './holds.js'
 import { MeterTables, type MeterCells } from './meters.js'
 import { belongsTo } from './instances.js'
 import { HostTables } from './normal.js'
+import { whyNotVlans } from './normal-vlans.js'
 import { Behind, CannotPlan, Planning, mergePlans, type CompiledPlan } from './planning.js'
 import { PortTables } from './ports.js'
 import { SharedState } from './shared-state.js'
@@ -189,6 +191,9 @@ export class Compiler implements Pipeline {
 
   settled(): void { this.#state.settle() }
 
+  /** Why ports cannot have these VLANs, in words; null: they can. */
+  whyNotVlans(vlans: ReadonlyMap<number, PortVlans>): string | null { return whyNotVlans(this.contract, vlans) }
+
   /** The tables of the pipeline that hold the flows of a flow table. */
   tablesOf(tableId: number): readonly string[] {
     const table = this.contract.tables[tableId]
@@ -244,7 +249,7 @@ export class Compiler implements Pipeline {
         this.#state.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
         this.#groups.portsChanged(planning)
-        this.#hosts.prepare(planning)
+        this.#hosts.setPorts(planning, change.ports, dying)
         return this.#emissions.refresh(planning, null, dying)
       }
     }

@@ -119,10 +119,22 @@ export interface NormalTables {
   readonly source: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly keys: { readonly vlan: string; readonly address: string; readonly inPort: string }; readonly size: number; readonly action: string }
   readonly destination: {
     readonly table: string; readonly fixed: readonly NamedMatch[]; readonly keys: { readonly vlan: string; readonly address: string }; readonly size: number
-    readonly forward: { readonly action: string; readonly port: string }
+    /** `untagged`: parameter that says that the packet leaves without its tag. */
+    readonly forward: { readonly action: string; readonly port: string; readonly untagged: string | null }
   }
-  /** Where unknown destinations go: one entry. */
-  readonly flood: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly action: string; readonly multicast: string }
+  /** Where unknown destinations go: one entry, or one for each set of VLANs with a prefix of their own. */
+  readonly flood: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly vlan: Parameter | null; readonly size: number; readonly action: string; readonly multicast: string }
+  /** null: every port carries every VLAN. Where it is there, so are `untagged` and the `vlan` of floods. */
+  readonly admission: AdmissionTable | null
+}
+/** Which VLANs come in by a port of the program, as prefixes, and which VLAN packets without one come into. */
+export interface AdmissionTable {
+  readonly table: string
+  readonly keys: { readonly port: string; readonly vlan: Parameter }
+  readonly size: number
+  readonly admit: string
+  readonly admitAs: { readonly action: string; readonly vlan: string }
+  readonly deny: string
 }
 
 /** Which of how many switches; the first is 0. */

@@ -268,7 +268,9 @@ export class Emissions {
     if (target.kind === 'port') return present(this.targetPort(target.port))
     if (target.kind !== 'all' && target.kind !== 'flood') return []
     const excluded = PortConfig.NO_FWD | PortConfig.DOWN | (target.kind === 'flood' ? PortConfig.NO_FLOOD : 0)
-    return this.#state.portsFor(planning).filter(({ config }) => (config & excluded) === 0).flatMap(({ portNo }) => present(this.targetPort(portNo)))
+    const { except, only } = target.kind === 'flood' ? target : {}
+    const isMeant = (portNo: number): boolean => except?.includes(portNo) !== true && only?.includes(portNo) !== false
+    return this.#state.portsFor(planning).filter(({ portNo, config }) => (config & excluded) === 0 && isMeant(portNo)).flatMap(({ portNo }) => present(this.targetPort(portNo)))
   }
   #nullPort(): number {
     const port = this.#contract.nullPort

@@ -19,7 +19,7 @@ export function featuresOf(contract: Contract): PipelineFeatures {
   const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
   const copies = copiesOf(contract)
   return {
-    nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null,
+    nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null, portVlans: contract.normal?.admission != null,
     packetOutActions: packetOutActions(groups, settable, copies.to.length > 0), copyTargets: copies.to,
   }
 }

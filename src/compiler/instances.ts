@@ -50,7 +50,10 @@ export function contractOf(whole: Contract, share: Share): Contract {
       ...both(group), select: group.select === null ? null : both(group.select), failover: group.failover === null ? null : both(group.failover),
       live: group.live === null ? null : { ...group.live, fixed: own(group.live.fixed) },
     },
-    normal: normal === null ? null : { source: both(normal.source), destination: both(normal.destination), flood: { ...normal.flood, fixed: own(normal.flood.fixed) } },
+    normal: normal === null ? null : {
+      source: both(normal.source), destination: both(normal.destination), flood: normal.flood.vlan === null ? { ...normal.flood, fixed: own(normal.flood.fixed) } : both(normal.flood),
+      admission: normal.admission === null ? null : sized(normal.admission),
+    },
     meters: meters === null ? null : { ...meters, slots: part(meters.slots) },
     controllerMeter: meter(whole.controllerMeter),
     numbers: {
@@ -62,11 +65,11 @@ export function contractOf(whole: Contract, share: Share): Contract {
 
 /** Says of what a target holds whether it is of the switch with this contract and these ports; the first has what is nobody's. */
 export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, isOthers: (port: number) => boolean): (entity: NamedEntity) => boolean {
-  const { share, numbers, portIn, portBlock, meters } = contract
+  const { share, numbers, portIn, portBlock, meters, normal } = contract
   if (share.count === 1) return () => true
   const fixed = new Map(fixedTables(contract))
   const ranges = new Map(numberedTables(contract))
-  const isPorts = new Set([portIn.table, portBlock?.table])
+  const isPorts = new Set([portIn.table, portBlock?.table, normal?.admission?.table])
   const isFirst = share.index === 0
   const within = ({ first, last }: { readonly first: number; readonly last: number }, number: number): boolean => number >= first && number <= last
   const isForks = (table: string, number: number): boolean => isFirst && contract.fork !== null && table === contract.replica?.table && [contract.fork.emit, contract.fork.actionSet].includes(number)
@@ -77,7 +80,7 @@ export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, 
       case 'table': {
         const keys = fixed.get(entity.table)
         if (keys !== undefined) return keys.every((key) => entity.match.some((part) => part.field === key.field && part.kind === 'exact' && key.kind === 'exact' && part.value === key.value))
-        const [part] = entity.match
+        const part = entity.match.find(({ kind }) => kind === 'exact')
         const number = part?.kind === 'exact' ? Number(part.value) : -1
         if (isPorts.has(entity.table)) return isOwn(number) || isFirst && !isOthers(number)
         const range = ranges.get(entity.table)

@@ -1,12 +1,15 @@
 /**
- * OFPP_NORMAL: the hosts that have been learned, as entries of two tables, and the multicast group of unknown destinations.
- * A source entry says that the host is known where it is and tells when it falls silent; a destination entry leads to it.
+ * OFPP_NORMAL: the hosts that have been learned, as entries of two tables. A source entry says that the host is known where it is and
+ * tells when it falls silent; a destination entry leads to it. The VLANs of the ports are in normal-vlans.ts.
  */
-import type { HostRecord } from '../datapath/pipeline.js'
+import { untags } from '../base/port-vlans.js'
+import type { HostRecord, PortRecord } from '../datapath/pipeline.js'
 import type { NormalTables } from './contract.js'
 import type { Emissions } from './emission.js'
 import { tableEntry } from './entries.js'
-import type { NamedMatch, NamedTableEntry } from './ir.js'
+import type { Handle } from './interned.js'
+import type { NamedMatch, NamedParam, NamedTableEntry } from './ir.js'
+import { NormalVlans } from './normal-vlans.js'
 import { CannotPlan, type Planning } from './planning.js'
 import type { SharedState } from './shared-state.js'
 
@@ -17,29 +20,23 @@ export class HostTables {
   readonly #state: SharedState
   readonly #emissions: Emissions
   readonly #entries = new Map<number, HostEntries>()
-  #floods = false
+  readonly #vlans: NormalVlans | null
 
   constructor(tables: NormalTables | null, state: SharedState, emissions: Emissions) {
     this.#tables = tables
     this.#state = state
     this.#emissions = emissions
+    this.#vlans = tables === null ? null : new NormalVlans(tables, state, emissions)
   }
 
   reset(): void {
     this.#entries.clear()
-    this.#floods = false
+    this.#vlans?.reset()
   }
 
-  /** Before the first flow can send a packet here. The group stays, whatever becomes of the plan that happens to be the first. */
-  prepare(planning: Planning): void {
-    const tables = this.#tables
-    if (tables === null || this.#floods) return
-    this.#floods = true
-    planning.changed(() => { this.#floods = false })
-    const { id } = this.#emissions.acquire(planning, [{ prefix: [], target: { kind: 'flood' }, counters: [] }], { inPort: null })
-    const { table, fixed, action, multicast } = tables.flood
-    const entity = tableEntry(table, fixed, { name: action, params: [{ name: multicast, value: BigInt(id) }] })
-    planning.main({ op: 'insert', entity }, { op: 'delete', entity }, 'other')
+  /** Before the first flow can send a packet here, and whenever ports are others. */
+  setPorts(planning: Planning, ports: readonly PortRecord[], dying: Set<Handle>): void {
+    this.#vlans?.set(planning, ports, dying)
   }
 
   /** Hosts are found before their entries go: the new ones are made first. */
@@ -57,8 +54,7 @@ export class HostTables {
         ...tableEntry(source.table, [...key(source), exact(source.keys.inPort, BigInt(host.portNo))], { name: source.action, params: [] }),
         idleTimeout: host.idleTimeout * 1000, controllerMetadata: host.id,
       },
-      destination: tableEntry(destination.table, key(destination),
-        { name: destination.forward.action, params: [{ name: destination.forward.port, value: BigInt(port) }] }),
+      destination: tableEntry(destination.table, key(destination), { name: destination.forward.action, params: this.#forward(destination.forward, port, host) }),
     }
     if (old === undefined) {
       this.#state.capacity.take(planning, source.table, 1, source.size, 'OFPFMFC_TABLE_FULL')
@@ -80,6 +76,12 @@ export class HostTables {
     this.#state.capacity.give(planning, source.table, 1)
     this.#state.capacity.give(planning, destination.table, 1)
     for (const entity of [entries.source, entries.destination]) planning.main({ op: 'delete', entity }, { op: 'insert', entity }, 'other')
+  }
+
+  #forward({ port, untagged }: NormalTables['destination']['forward'], target: number, { portNo, vlan }: HostRecord): NamedParam[] {
+    const vlans = this.#vlans?.of(portNo)
+    const isUntagged = vlans !== undefined && untags(vlans, vlan)
+    return [{ name: port, value: BigInt(target) }, ...(untagged === null ? [] : [{ name: untagged, value: isUntagged ? 1n : 0n }])]
   }
 
   #required(): NormalTables {

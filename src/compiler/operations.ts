@@ -10,7 +10,8 @@ export type Target =
   | { readonly kind: 'controller'; readonly maxLen: number; readonly reason: bigint }
   | { readonly kind: 'in_port' }
   | { readonly kind: 'all' }
-  | { readonly kind: 'flood' }
+  /** `except`, `only`: ports that it is not for, or for no others. */
+  | { readonly kind: 'flood'; readonly except?: readonly number[]; readonly only?: readonly number[] }
   | { readonly kind: 'normal' }
   | { readonly kind: 'group'; readonly groupId: number }
 export type Step = { readonly kind: 'rewrite'; readonly op: RewriteOp } | { readonly kind: 'emit'; readonly target: Target }

@@ -3,15 +3,16 @@
  * that holds it, and the OpenFlow number of a flow table is the number at the end of its control's instance name.
  */
 import type { Annotations } from '../p4info/annotations.js'
-import type { ActionRefInfo, MatchFieldInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info/model.js'
+import type { ActionRefInfo, P4InfoParts, TableInfo, ValueInfo } from '../p4info/model.js'
 import type { OxmName } from '../openflow/model.js'
 import { OXM } from '../openflow/index.js'
 import { allNumbers } from './instances.js'
-import type { NamedMatch } from './ir.js'
+import { readNormal } from './read-normal.js'
+import { fixedKey, instanceAlone, isInstance, isTtl, parameter, role, rolesOf, usable } from './read-parts.js'
 import { readTwins } from './read-twins.js'
 import {
-  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type NormalTables, type MeterArray,
-  type Meters, type MeterTable, type MeterUnit, type Parameter,
+  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
+  type Meters, type MeterTable, type MeterUnit,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
 
@@ -109,7 +110,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     tables: flowTables,
     ...counted, instances, share: { index: 0, count: 1 }, numbers: allNumbers(counted),
     group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
-    normal: readNormal(one('of_normal_source'), one('of_normal_destination'), one('of_normal_flood'), info, gaps),
+    normal: readNormal(one, info, gaps),
     controllerMeter: replicaTable === null ? null : readMeterTable(tables, parent(replicaTable.name), gaps),
     portIn: portIn ?? { table: '', key: '', size: 0, actions: [] },
     portBlock: keyed(one('of_port_block'), 'port'),
@@ -140,38 +141,6 @@ function readGroupTable(keyed: KeyedTable, table: TableInfo, one: (annotation: s
     chooseByHash: ofKind('select')[0]?.action.name ?? null, chooseByLiveness: ofKind('failover')[0]?.action.name ?? null,
     select: choice('of_group_select', 'hash'), failover: choice('of_group_failover', 'live'),
     live: liveTable === null || liveAction === undefined || parameter === undefined ? null : { table: liveTable.name, fixed: fixedKey(liveTable), action: liveAction.name, parameter },
-  }
-}
-
-/** The digest by which sources are learned has the fields in_port, vlan and address. */
-function readNormal(source: TableInfo | null, destination: TableInfo | null, unknown: TableInfo | null, info: P4InfoParts, gaps: string[]): NormalTables | null {
-  if (source === null || destination === null || unknown === null) return null
-  const field = (table: TableInfo, name: string): string => {
-    const found = table.matchFields.find((candidate) => role(candidate) === name && candidate.kind === 'exact')
-    if (found === undefined) gaps.push(`table ${table.name} needs an exact key field with role="${name}"`)
-    return found?.name ?? ''
-  }
-  const action = (table: TableInfo, name: string): { action: string; parameter: string } => {
-    const found = table.actions.map(({ action: one }) => ({ one, parameter: rolesOf(one.params).get(name) })).find(({ parameter: one }) => one !== undefined)
-    if (found === undefined) gaps.push(`table ${table.name} has no action with a parameter of role ${name}`)
-    return { action: found?.one.name ?? '', parameter: found?.parameter?.name ?? '' }
-  }
-  const known = usable(source).find(({ action: { params } }) => params.length === 0)
-  if (known === undefined) gaps.push(`table ${source.name} has no action without parameters`)
-  if (!source.idleTimeout) gaps.push(`table ${source.name} has no idle timeouts`)
-  const learn = info.packageInfo.annotations.get('of_pipeline')?.pairs.get('learn')
-  const names = typeof learn === 'string' ? info.digests.get(learn)?.fields?.map(({ name }) => name) ?? [] : []
-  for (const name of ['in_port', 'vlan', 'address', ...(fixedKey(source).length > 0 ? ['instance'] : [])]) if (!names.includes(name)) gaps.push(`the digest that @of_pipeline names by learn has no field ${name}`)
-  const forward = action(destination, 'port')
-  const flood = action(unknown, 'multicast')
-  instanceAlone(unknown, gaps)
-  return {
-    source: { table: source.name, fixed: fixedKey(source), keys: { vlan: field(source, 'vlan'), address: field(source, 'address'), inPort: field(source, 'in_port') }, size: source.size, action: known?.action.name ?? '' },
-    destination: {
-      table: destination.name, fixed: fixedKey(destination), keys: { vlan: field(destination, 'vlan'), address: field(destination, 'address') },
-      size: destination.size, forward: { action: forward.action, port: forward.parameter },
-    },
-    flood: { table: unknown.name, fixed: fixedKey(unknown), action: flood.action, multicast: flood.parameter },
   }
 }
 
@@ -270,9 +239,6 @@ function readScope(tables: readonly TableInfo[], control: string, gaps: string[]
 }
 
 const parent = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('.')))
-const usable = (table: TableInfo): readonly ActionRefInfo[] =>
-  table.actions.filter((ref) => ref.scope !== 'default_only')
-
 function executeActions(table: TableInfo): readonly ExecuteAction[] {
   return usable(table).map((ref) => ({ name: ref.action.name, roles: rolesOf(ref.action.params) }))
 }
@@ -326,38 +292,8 @@ function oxmList(annotations: Annotations, name: string, key: string, where: str
   return names.filter((entry): entry is OxmName => Object.hasOwn(OXM, entry))
 }
 
-const parameter = (param: ValueInfo): Parameter => ({ name: param.name, bitwidth: param.bitwidth })
-const isTtl = (name: unknown): name is 'nw_ttl' | 'mpls_ttl' => name === 'nw_ttl' || name === 'mpls_ttl'
-/** A parameter's role: `role="…"`, or for a TTL slot of a write action its set or set_mask name. */
-const role = (param: ValueInfo): string | null => {
-  const pairs = param.annotations.get('of')?.pairs
-  const set = pairs?.get('set')
-  if (isTtl(set)) return `write_set_${set}`
-  const mask = pairs?.get('set_mask')
-  if (isTtl(mask)) return `write_set_${mask}_mask`
-  const value = pairs?.get('role')
-  return typeof value === 'string' ? value : null
-}
-function rolesOf(params: readonly ValueInfo[]): ReadonlyMap<string, Parameter> {
-  const roles = new Map<string, Parameter>()
-  for (const param of params) {
-    const name = role(param)
-    if (name !== null && name !== 'counter') roles.set(name, parameter(param))
-  }
-  return roles
-}
 /** Tables whose entries are of one of the switches. */
 const INSTANCE_TABLES = ['of_table', 'of_twin', 'of_rest', 'of_shape', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood']
-const isInstance = (field: MatchFieldInfo): boolean => role(field) === 'instance' && field.kind === 'exact'
-/** The part of the key that says of which switch an entry is: the first, until it is said. Replicas have instances of another kind. */
-function fixedKey(table: TableInfo): readonly NamedMatch[] {
-  if (table.annotations.has('of_replica')) return []
-  return table.matchFields.filter(isInstance).map(({ name }) => ({ field: name, kind: 'exact', value: 0n }))
-}
-/** Its one entry is that of the switch. */
-function instanceAlone(table: TableInfo, gaps: string[]): void {
-  if (table.matchFields.length !== 1 || fixedKey(table).length !== 1) gaps.push(`table ${table.name} needs exactly one key field, exact and with role="instance"`)
-}
 function keyWithRole(table: TableInfo, name: string, gaps: string[]): string {
   const field = table.matchFields.find((candidate) => role(candidate) === name)
   if (field === undefined || table.matchFields.length - fixedKey(table).length !== 1) gaps.push(`table ${table.name} needs exactly one key field, with role="${name}"`)

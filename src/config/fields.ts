@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { parseEndpoint, parseHostPort } from '../base/endpoint.js'
+import { joinedRanges, type PortVlans, type VlanMode, vlanModes, type VlanRange, VLANS } from '../base/port-vlans.js'
 
 /** A refusal from inside a transform. */
 const fail = (context: z.RefinementCtx, message: string): never => {
@@ -58,6 +59,34 @@ export const controller = z.union([
   endpoint('any').transform((given) => ({ endpoint: given })),
   controllerSettings.transform(({ connection, ...settings }) => ({ endpoint: connection, ...settings })),
 ])
+
+const vlan = z.int().min(0).max(VLANS - 1)
+/** VLANs of a port, numbers and ranges such as 10-20; joined, in ascending order. */
+export const vlanList = z.array(z.union([
+  vlan.transform((one) => ({ first: one, last: one })),
+  z.string().transform((text, context): VlanRange => {
+    const [first, last] = /^([0-9]{1,4})-([0-9]{1,4})$/.exec(text)?.slice(1).map(Number) ?? []
+    if (first === undefined || last === undefined || first > last || last >= VLANS) return fail(context, `'${text}' is not a range of VLANs; expected such as 10-20, from 0 to ${VLANS - 1}`)
+    return { first, last }
+  }),
+])).min(1).transform(joinedRanges)
+
+export const portVlanKeys = {
+  tag: vlan.optional().describe('VLAN of an access port, or the native VLAN; for NORMAL, which takes packets without a tag as of it'),
+  trunks: vlanList.optional().describe('VLANs that the port carries for NORMAL, numbers and ranges (10-20); all where it is absent'),
+  vlanMode: z.enum(vlanModes).optional().describe(`${vlanModes.join(', ')}; access where there is a tag, else trunk`),
+}
+/** As Open vSwitch understands its tag, trunks and vlan_mode, but what it would ignore is refused: [key, why]. null: nothing is said of VLANs. */
+export function portVlans({ tag, trunks, vlanMode }: { readonly tag?: number | undefined; readonly trunks?: readonly VlanRange[] | undefined; readonly vlanMode?: VlanMode | undefined }): PortVlans | readonly [key: string, reason: string] | null {
+  const mode = vlanMode ?? (tag === undefined ? 'trunk' : 'access')
+  if (mode === 'trunk') {
+    if (tag !== undefined) return ['tag', 'a trunk port has no VLAN of its own; native-tagged and native-untagged ports have']
+    return trunks === undefined ? null : { mode, tag: 0, trunks }
+  }
+  if (tag === undefined) return ['vlanMode', `a port that is ${mode} needs a tag, its VLAN`]
+  if (mode === 'access' && trunks !== undefined) return ['trunks', 'an access port carries the VLAN of its tag alone; give vlanMode, or leave one of them out']
+  return { mode, tag, trunks: trunks ?? null }
+}
 
 export type TargetChoice = { readonly kind: 'embedded' } | { readonly kind: 'remote'; readonly host: string; readonly port: number }
 export const target = z.string().transform((text, context): TargetChoice => {

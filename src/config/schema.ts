@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { logLevels } from '../base/logger.js'
 import { formatEndpoint } from '../base/endpoint.js'
-import { bridgeName, controller, datapathId, duration, endpoint, failMode, interfaceName, packets, protocol, target, wireText } from './fields.js'
+import { bridgeName, controller, datapathId, duration, endpoint, failMode, interfaceName, packets, portVlanKeys, portVlans, protocol, target, wireText } from './fields.js'
 
 /** OFPP_LOCAL of OF 1.3; 1.0's 0xfffe is made from it by the codec. */
 export const LOCAL_PORT = 0xfffffffe
@@ -19,6 +19,7 @@ const port = z.strictObject({
     .describe('OpenFlow port number, or LOCAL'),
   interface: interfaceName.describe('Linux interface of the embedded target; also the name of the port in OpenFlow'),
   p4Port: z.int().min(1).max(MAX_P4_PORT).optional().describe('port number of the P4 target; the OpenFlow number where it is absent'),
+  ...portVlanKeys,
   pcap: z.string().min(1).optional().describe('capture file for everything the port receives and sends; embedded target only'),
 }).transform((given, context) => {
   const number = given.number === 'LOCAL' ? LOCAL_PORT : given.number
@@ -27,7 +28,12 @@ const port = z.strictObject({
     context.addIssue({ code: 'custom', path: ['number'], message: `${given.number} cannot be a port number of the P4 target too (1 to ${MAX_P4_PORT}); give p4Port` })
     return z.NEVER
   }
-  return { number, interface: given.interface, p4Port, ...(given.pcap === undefined ? {} : { pcap: given.pcap }) }
+  const vlans = portVlans(given)
+  if (vlans !== null && !('mode' in vlans)) {
+    context.addIssue({ code: 'custom', path: [vlans[0]], message: vlans[1] })
+    return z.NEVER
+  }
+  return { number, interface: given.interface, p4Port, ...(given.pcap === undefined ? {} : { pcap: given.pcap }), ...(vlans === null ? {} : { vlans }) }
 })
 export type PortChoice = z.output<typeof port>
 

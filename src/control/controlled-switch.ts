@@ -1,5 +1,6 @@
 /** What the commands of the control socket need of the switch; the agent provides it. */
 import type { LogControl } from '../base/logger.js'
+import type { PortVlans } from '../base/port-vlans.js'
 import type { HostView } from '../datapath/hosts.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
 import type { Message, PortDesc } from '../openflow/model.js'
@@ -23,6 +24,8 @@ export interface ControlledSwitch {
   groups(): readonly GroupRecord[]
   /** Null where the pipeline has no NORMAL. */
   hosts(): readonly HostView[] | null
+  /** Which VLANs NORMAL takes and sends at a port; null: all. */
+  vlansOf(portNo: number): PortVlans | null
   flushHosts(): void
   /** Sends a request as a management client would; resolves with everything that came back before a barrier's answer. */
   request(message: Message): Promise<readonly Message[]>

@@ -4,6 +4,7 @@
  */
 import { formatAction, formatActions, formatFieldValue, formatMatch, formatPart } from '../openflow/text.js'
 import { type Action, Port, PortConfig, type PortDesc } from '../openflow/model.js'
+import type { PortVlans } from '../base/port-vlans.js'
 import type { HostView } from '../datapath/hosts.js'
 import type { GroupRecord } from '../datapath/pipeline.js'
 import { executeActions, parseFrame, readFieldOf } from '../packet/index.js'
@@ -18,6 +19,7 @@ export interface WalkSwitch {
   ports(): readonly PortDesc[]
   groups(): readonly GroupRecord[]
   hosts(): readonly HostView[] | null
+  vlansOf(portNo: number): PortVlans | null
 }
 interface State { frame: Uint8Array; metadata: bigint; tunnelId: bigint }
 
@@ -156,11 +158,13 @@ export class TraceWalk {
   #output(below: TraceNode[], port: number, state: State): void {
     if (port === Port.NORMAL) {
       this.#normal = true
-      const { lesson, lines } = normalSteps(this.#switch, this.#inPort, state.frame, this.#lessons)
+      const { lesson, error, warning, lines } = normalSteps(this.#switch, this.#inPort, state.frame, this.#lessons)
       if (this.#learns && lesson !== null) {
         this.#lessons.push(lesson)
         add(below, 'detail', lesson.text)
       }
+      if (error !== null) add(below, 'error', error)
+      if (warning !== null) add(below, 'warn', warning)
       for (const line of lines) add(below, 'detail', line)
       return
     }

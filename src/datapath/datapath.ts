@@ -8,6 +8,7 @@
  * does), operations.ts (changes in flight), resync.ts (a target that was away), removal.ts (timeouts, flow-removed).
  */
 import { earliest, type Millis } from '../base/clock.js'
+import type { PortVlans } from '../base/port-vlans.js'
 import { Table } from '../openflow/index.js'
 import type { FlowMod, PortDesc } from '../openflow/index.js'
 import { advance, close, receive } from './barrier.js'
@@ -32,7 +33,7 @@ import { Operations } from './operations.js'
 import { deliverPacketIn } from './packet-io.js'
 import type { FlowId, GroupRecord, Pipeline, PipelineFeatures } from './pipeline.js'
 import { PortTable } from './port-table.js'
-import { portChanged, portRemoved } from './port-status.js'
+import { portChanged, portRemoved, portVlansChanged } from './port-status.js'
 import { Reads } from './reads.js'
 import { expireFlows, noteIdle } from './removal.js'
 import { handleRequest } from './requests.js'
@@ -65,7 +66,7 @@ export class Datapath {
       config, pipeline, now,
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables, config.ids), groups: new GroupTable(),
       meters: new MeterTable(),
-      ports: new PortTable(config.ports, now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
+      ports: new PortTable(config.ports, config.portVlans ?? new Map(), now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
       instructions: new SharedInstructions(), reads: new Reads(), reports: new FlowReports(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
       monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(), triggers: new StatTriggers(now),
       standalone: new Standalone(config.failMode ?? secure, now, config.ids),
@@ -128,6 +129,8 @@ export class Datapath {
   groups(): GroupRecord[] { return [...this.#ctx.groups.all()].filter((group) => !group.deleting).map((group) => group.record) }
   group(groupId: number): GroupRecord | null { return this.#ctx.groups.get(groupId)?.record ?? null }
   get features(): PipelineFeatures { return this.#ctx.capabilities.features }
+  /** For NORMAL; null: all. */
+  vlansOf(portNo: number): PortVlans | null { return this.#ctx.ports.vlansOf(portNo) }
   hosts(): HostView[] { return [...this.#ctx.hosts.all(this.#ctx.now)] }
   ports(): PortDesc[] { return this.#ctx.ports.descriptions() }
   port(portNo: number): PortDesc | null { return this.#ctx.ports.get(portNo)?.desc ?? null }
@@ -204,6 +207,9 @@ export class Datapath {
         return
       case 'port_removed':
         portRemoved(ctx, input.portNo)
+        return
+      case 'port_vlans':
+        portVlansChanged(ctx, input.vlans)
         return
       case 'target_lost':
         this.#targetLost(ctx)

@@ -17,6 +17,7 @@
  */
 import type { Millis } from '../base/clock.js'
 import type { CounterColumns } from '../base/counter-columns.js'
+import type { PortVlans } from '../base/port-vlans.js'
 import type {
   ErrorName, Message, PacketInReason, PacketOut, PortDesc, PortStats,
 } from '../openflow/model.js'
@@ -43,6 +44,8 @@ export interface DatapathConfig {
   readonly datapathId: bigint
   readonly description: Description
   readonly ports: readonly PortDesc[]
+  /** Which VLANs ports carry for NORMAL, as in the input port_vlans. */
+  readonly portVlans?: ReadonlyMap<number, PortVlans>
   /** Seconds until a silent host is forgotten; default 300, as in Open vSwitch. */
   readonly hostAgeing?: number
   /** Secure where it is absent. */
@@ -148,6 +151,8 @@ export type Input =
   /** A port appeared or its link, speed or address changed. `port.config` counts only for a port that is new. */
   | { readonly kind: 'port_changed'; readonly port: PortDesc }
   | { readonly kind: 'port_removed'; readonly portNo: number }
+  /** Which VLANs ports carry for NORMAL, those that may come included; the others carry all. */
+  | { readonly kind: 'port_vlans'; readonly vlans: ReadonlyMap<number, PortVlans> }
   /**
    * From here on nothing is acknowledged: answers to commits and reads still in flight must not be given (they are
    * ignored if they are). No commit is issued until target_ready. The datapath starts in this state.

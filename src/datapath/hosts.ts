@@ -3,6 +3,7 @@
  * As Open vSwitch's MAC learning table; OF 1.3.5 leaves NORMAL to the switch (§4.5).
  */
 import type { Millis } from '../base/clock.js'
+import { takes } from '../base/port-vlans.js'
 import type { LearnedHost } from './events.js'
 import type { Change, HostRecord } from './pipeline.js'
 import type { Context, Lockable } from './state.js'
@@ -24,7 +25,9 @@ export class Hosts {
 
   learn(ctx: Context, learned: readonly LearnedHost[]): void {
     for (const { inPort, vlan, address } of learned) {
-      if (ctx.ports.get(inPort) === undefined) continue
+      const vlans = ctx.ports.vlansOf(inPort)
+      // What was seen before the port's VLANs were others comes late.
+      if (ctx.ports.get(inPort) === undefined || vlans !== null && !takes(vlans, vlan)) continue
       const key = `${vlan}/${address}`
       const known = this.#byKey.get(key)
       // What is in flight is answered first; a host that goes on talking is told again.
@@ -40,7 +43,7 @@ export class Hosts {
     for (const id of ids) this.#forget(ctx, this.#byId.get(id))
   }
 
-  portRemoved(ctx: Context, portNo: number): void {
+  forgetPort(ctx: Context, portNo: number): void {
     for (const host of this.#byKey.values()) if (host.record.portNo === portNo) this.#doomed.add(host)
     this.run(ctx)
   }

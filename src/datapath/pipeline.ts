@@ -7,6 +7,7 @@
  * trace in the others: a change for which that would not hold is refused until the plan that it is `behind` is answered.
  * Nothing here knows P4: the names in a Refusal's reasons are for people.
  */
+import type { PortVlans } from '../base/port-vlans.js'
 import type {
   ActionName, Bucket, ErrorName, GroupFeatures, GroupType, Instructions, Match, MeterBand, MeterFeatures, OxmName, TableFeatures,
 } from '../openflow/model.js'
@@ -63,6 +64,8 @@ export interface PortRecord {
   /** Bits of PortConfig. */
   readonly config: number
   readonly linkUp: boolean
+  /** For NORMAL; absent: all. */
+  readonly vlans?: PortVlans
 }
 
 /** A host that NORMAL has learned; `vlan` 0 for none. */
@@ -138,6 +141,8 @@ export interface PipelineFeatures {
   readonly controllerMeter: boolean
   /** OFPP_NORMAL is there. */
   readonly normal: boolean
+  /** Where NORMAL can leave VLANs out at a port. */
+  readonly portVlans: boolean
   /** Actions that may appear in a packet-out. */
   readonly packetOutActions: readonly ActionName[]
   /** Fields that bits can be copied to; what they can be copied from is in the features of the tables, with these. */

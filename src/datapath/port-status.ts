@@ -4,6 +4,7 @@
  *
  * A port-mod is reported to the other connections, and since 1.5 to the one that sent it too; so Open vSwitch.
  */
+import type { PortVlans } from '../base/port-vlans.js'
 import { PortConfig } from '../openflow/index.js'
 import type { PortDesc, PortMod, PortStatus } from '../openflow/index.js'
 import { OF10, OF15, receivesPortStatus, sendTo } from './connections.js'
@@ -74,9 +75,17 @@ export function portRemoved(ctx: Context, portNo: number): void {
   const port = ctx.ports.get(portNo)?.desc
   if (port === undefined) return
   ctx.ports.remove(portNo)
-  ctx.hosts.portRemoved(ctx, portNo)
+  ctx.hosts.forgetPort(ctx, portNo)
   ctx.ports.touch()
   announce(ctx, 'delete', port, null)
+}
+
+/** Other VLANs for NORMAL. What has been learned at such a port was learned by its old ones; so Open vSwitch. */
+export function portVlansChanged(ctx: Context, vlans: ReadonlyMap<number, PortVlans>): void {
+  const changed = ctx.ports.setVlans(vlans)
+  if (changed.length === 0) return
+  ctx.ports.touch()
+  for (const portNo of changed) ctx.hosts.forgetPort(ctx, portNo)
 }
 
 function announce(ctx: Context, reason: PortStatus['reason'], port: PortDesc, except: ConnId | null): void {

@@ -41,7 +41,7 @@ export function fakeFeatures(nTables = 4): PipelineFeatures {
     },
     meters: { maxMeter: 4, bandTypes: 6, capabilities: 15, maxBands: 3, maxColor: 0, features: 0 },
     controllerMeter: true,
-    normal: true,
+    normal: true, portVlans: true,
     packetOutActions: allActions,
     copyTargets: [],
   }

@@ -36,7 +36,7 @@ function captureArguments(folder: string, { ports, capture }: SubjectOptions): s
 }
 
 export function agentArguments(target: string, options: SubjectOptions): string[] {
-  return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...(options.capture === undefined ? portArguments(options.ports) : []),
+  return ['--target', target, '--datapath-id', options.datapathId ?? DATAPATH_ID, ...(options.portsFile !== undefined ? ['--config', options.portsFile] : options.capture === undefined ? portArguments(options.ports) : []),
     ...(options.controllers ?? []).flatMap((controller) => ['--controller', controller]),
     '--listen', `ptcp:${LISTEN_PORT}:127.0.0.1`, ...(options.agentArguments ?? [])]
 }

@@ -15,6 +15,8 @@ export interface SubjectOptions {
   readonly datapathId?: string
   /** Further options of ofswitchd; Open vSwitch does not get them. */
   readonly agentArguments?: readonly string[]
+  /** A configuration file of ofswitchd that names the ports, in place of options. */
+  readonly portsFile?: string
   /** A folder that gets a capture file p<n>.pcap of each port. */
   readonly capture?: string
 }
