@@ -36,7 +36,7 @@ export function planText(plan: CompiledPlan | Refusal): string {
 function entityText(entity: NamedEntity): string {
   switch (entity.kind) {
     case 'table': {
-      const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : field.kind === 'range' ? `${field.field}=${field.low}..${field.high}` : `${field.field}=${field.value}`)
+      const match = entity.match.map((field) => field.kind === 'ternary' ? `${field.field}=0x${field.value.toString(16)}/0x${field.mask.toString(16)}` : field.kind === 'range' ? `${field.field}=${field.low}..${field.high}` : field.kind === 'lpm' ? `${field.field}=${field.value}/${field.prefixLength}` : `${field.field}=${field.value}`)
       const { action } = entity
       const params = [...(action?.own === undefined ? [] : [action.own]), ...(action?.params ?? [])].filter(({ value }) => value !== 0n).map(({ name, value }) => `${name}=${value}`)
       return `${short(entity.table)}[${match.join(' ')}${entity.priority === 0 ? '' : ` @${entity.priority}`}] ${last(action?.name ?? '')}(${params.join(' ')})`
@@ -83,4 +83,31 @@ function keyOf(entity: NamedEntity): string {
   if (entity.kind === 'meter') return `${entity.meter} ${entity.index}`
   if (entity.kind !== 'table') return entity.kind
   return `${entity.table} ${JSON.stringify(entity.match, (_key, value: unknown) => typeof value === 'bigint' ? value.toString() : value)} @${entity.priority}`
+}
+
+/** A compiler with a store that gets what it plans. */
+export class Bench {
+  readonly store = new StrictStore()
+  readonly compiler: Compiler
+  constructor(compiler: Compiler) { this.compiler = compiler }
+  /** Null, or why it is refused. */
+  carryOut(change: Change, takeBack = false): string | null {
+    const before = this.store.snapshot()
+    const plan = this.compiler.plan([change])
+    if (plan.refused) {
+      assert.deepEqual(this.store.snapshot(), before)
+      return plan.error
+    }
+    this.store.apply(plan.updates.map(({ update }) => update))
+    if (!takeBack) {
+      this.compiler.committed(plan)
+      return null
+    }
+    const leftover = plan.revert()
+    this.store.apply(plan.updates.flatMap(({ inverse, revocable }) => (inverse === null || !revocable() ? [] : [inverse])).reverse())
+    this.store.apply(leftover)
+    this.compiler.undo(plan)
+    assert.deepEqual(this.store.snapshot(), before)
+    return null
+  }
 }

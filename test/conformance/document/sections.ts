@@ -149,12 +149,12 @@ function actionSection(): Section {
 function portSection(): Section {
   const names = ['IN_PORT', 'TABLE', 'NORMAL', 'FLOOD', 'ALL', 'CONTROLLER', 'LOCAL'] as const
   return {
-    title: 'Reserved ports as output', about: 'OF 1.3.5 §4.5. There is a LOCAL port where the configuration has one, as here; without it an output to LOCAL is OFPBAC_BAD_OUT_PORT.',
+    title: 'Reserved ports as output', about: 'OF 1.3.5 §4.5. There is a LOCAL port where the configuration has one, as here; without it an output to LOCAL is OFPBAC_BAD_OUT_PORT. NORMAL knows access, trunk, native-tagged and native-untagged ports, as Open vSwitch does.',
     head: ['port', '1.0 flow', '1.3 flow', '1.3 bucket', '1.3 packet-out'],
     rows: [...names.map((name) => [
       name, ...both(withApply([output(Port[name])])), text(ask(OF13, group('all', { actions: [output(Port[name])] }))), text(ask(OF13, packetOut([output(Port[name])]))),
     ]), ['a port that is not there', ...both(withApply([output(77)])), text(ask(OF13, group('all', { actions: [output(77)] }))), text(ask(OF13, packetOut([output(77)])))]],
-    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts'],
+    shownBy: ['test/model/random.test.ts', 'test/e2e/differential.test.ts', 'test/unit/datapath/validate.test.ts', 'test/e2e/normal.test.ts', 'test/e2e/normal-vlans.test.ts'],
   }
 }
 

@@ -35,7 +35,7 @@ test('the usage text names every option', async () => {
 
 test('the full set of options is accepted', () => {
   const { status, stdout, stderr } = run('--check-config', '--target', '127.0.0.1:9559', '--device-id', '1', '--datapath-id', '0000000000000001',
-    '--port', '1@p1', '--port=2@p2', '--port', 'LOCAL:3@br0', '--controller', 'tcp:127.0.0.1:6653', '--controller', 'unix:/run/c', '--listen', 'ptcp:6654:127.0.0.1',
+    '--port', '1@p1,tag=10', '--port=2@p2,vlan-mode=native-untagged,tag=5,trunks=1+10-20', '--port', 'LOCAL:3@br0', '--controller', 'tcp:127.0.0.1:6653', '--controller', 'unix:/run/c', '--listen', 'ptcp:6654:127.0.0.1',
     '--protocols', 'OpenFlow10,OpenFlow13', '--fail-mode', 'secure', '--log-level', 'info', '--pidfile', 'x.pid')
   assert.equal(stderr, '')
   assert.equal(status, 0)
@@ -57,6 +57,9 @@ for (const [args, ...expected] of [
   [['--port', '1@p1', '--port', '2@p1'], /^ofswitchd: --port 2@p1: interface p1 is already used by entry 1$/m],
   [['--port', '0@p1'], /^ofswitchd: --port 0@p1: 0 is too small; the least is 1$/m],
   [['--port', '65280:1@p1'], /^ofswitchd: --port 65280:1@p1: 65280 is too large/m],
+  [['--port', '1@p1,tag=10,tag=11'], /^ofswitchd: --port 1@p1,tag=10,tag=11: tag is given twice$/m],
+  [['--port', '1@p1,trunks=1+x'], /^ofswitchd: --port 1@p1,trunks=1\+x: 'x' is not a range of VLANs/m],
+  [['--port', '1@p1,tag=1,vlan-mode=tunnel'], /^ofswitchd: --port 1@p1,tag=1,vlan-mode=tunnel: "tunnel" is not one of access/m],
   [['--port', '510@p1'], /^ofswitchd: --port 510@p1: P4 port 510 is the CPU port$/m],
   [['--target', 'bmv2'], /^ofswitchd: --target bmv2: 'bmv2' is not a target/m],
   [['--device-id', 'x'], /^ofswitchd: --device-id x: expected a number, not "x"$/m],

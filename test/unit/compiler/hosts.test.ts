@@ -2,38 +2,12 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { Compiler, readContract } from '../../../src/compiler/index.js'
-import type { Change, HostRecord } from '../../../src/datapath/pipeline.js'
+import type { HostRecord } from '../../../src/datapath/pipeline.js'
 import { P4InfoIndex } from '../../../src/p4info/index.js'
-import { compilerFor, PORTS, setPorts, StrictStore } from '../../support/compiler-rig.js'
+import { Bench, compilerFor, PORTS, setPorts } from '../../support/compiler-rig.js'
 import { smallP4Info } from '../../support/loop-rig.js'
 
 const host = (id: number, n: number, portNo: number, vlan = 0): HostRecord => ({ id, vlan, address: 0x020000000000n + BigInt(n), portNo, idleTimeout: 300 })
-
-class Bench {
-  readonly store = new StrictStore()
-  readonly compiler: Compiler
-  constructor(compiler: Compiler) { this.compiler = compiler }
-  /** Null, or why it is refused. */
-  carryOut(change: Change, takeBack = false): string | null {
-    const before = this.store.snapshot()
-    const plan = this.compiler.plan([change])
-    if (plan.refused) {
-      assert.deepEqual(this.store.snapshot(), before)
-      return plan.error
-    }
-    this.store.apply(plan.updates.map(({ update }) => update))
-    if (!takeBack) {
-      this.compiler.committed(plan)
-      return null
-    }
-    const leftover = plan.revert()
-    this.store.apply(plan.updates.flatMap(({ inverse, revocable }) => (inverse === null || !revocable() ? [] : [inverse])).reverse())
-    this.store.apply(leftover)
-    this.compiler.undo(plan)
-    assert.deepEqual(this.store.snapshot(), before)
-    return null
-  }
-}
 
 it('hosts come, move and go, and leave nothing behind', () => {
   let state = 7

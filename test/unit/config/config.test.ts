@@ -115,6 +115,13 @@ for (const [what, yaml, expected] of [
   ['a port number used twice', 'ports:\n - { number: 1, interface: a }\n - { number: 1, interface: b }', /^c\.yaml:3:14: ports\[1\]\.number: port number 1 is already used by entry 1$/],
   ['an interface used twice', 'ports:\n - { number: 1, interface: a }\n - { number: 2, interface: a }', /^c\.yaml:3:28: ports\[1\]\.interface: interface a is already used by entry 1$/],
   ['a P4 port used twice', 'ports:\n - { number: 1, interface: a }\n - { number: 2, interface: b, p4Port: 1 }', /^c\.yaml:3:39: ports\[1\]\.p4Port: P4 port 1 is already used by entry 1$/],
+  ['no VLAN', 'ports: [{ number: 1, interface: a, tag: 4096 }]', /^c\.yaml:1:41: ports\[0\]\.tag: 4096 is too large; the most is 4095$/],
+  ['no range of VLANs', 'ports:\n - number: 1\n   interface: a\n   trunks: [1, 9-3]', /^c\.yaml:4:16: ports\[0\]\.trunks\[1\]: '9-3' is not a range of VLANs; expected such as 10-20, from 0 to 4095$/],
+  ['no VLANs', 'ports: [{ number: 1, interface: a, trunks: [] }]', /ports\[0\]\.trunks: must not be empty/],
+  ['no mode of VLANs', 'ports: [{ number: 1, interface: a, vlanMode: dot1q-tunnel, tag: 1 }]', /^c\.yaml:1:46: ports\[0\]\.vlanMode: "dot1q-tunnel" is not one of access, trunk, native-tagged, native-untagged$/],
+  ['an access port with trunks', 'ports: [{ number: 1, interface: a, tag: 1, trunks: [2] }]', /^c\.yaml:1:52: ports\[0\]\.trunks: an access port carries the VLAN of its tag alone/],
+  ['a trunk with a tag', 'ports: [{ number: 1, interface: a, tag: 1, vlanMode: trunk }]', /^c\.yaml:1:41: ports\[0\]\.tag: a trunk port has no VLAN of its own/],
+  ['a native VLAN that is missing', 'ports: [{ number: 1, interface: a, vlanMode: native-tagged, trunks: [2] }]', /ports\[0\]\.vlanMode: a port that is native-tagged needs a tag/],
   ['the CPU port', 'ports: [{ number: 510, interface: a }]', /P4 port 510 is the CPU port/],
   ['ssl without keys', 'controllers: ["ssl:1.2.3.4"]', /^c\.yaml:1:15: controllers\[0\]: TLS needs privateKey, certificate, caCert too/],
   ['pssl without a key', 'listen: ["ptcp:1", "pssl:2"]\ncertificate: a\nbootstrapCaCert: b', /^c\.yaml:1:20: listen\[1\]: TLS needs privateKey too/],
@@ -220,4 +227,14 @@ test('what is wrong with several switches is told with its place', () => {
     ['instances: [{ name: br1, datapathId: "1", colour: red }]', /unknown key; the keys are name, datapathId/],
     ['instances: []', /must not be empty/],
   ] as const) assert.match(problemsOf(() => parse(yaml)).join('\n'), expected, yaml)
+})
+
+test('VLANs of ports', () => {
+  const vlansOf = (text: string): unknown => parse(`ports: [{ number: 1, interface: a${text} }]`).ports[0]?.vlans
+  assert.equal(vlansOf(''), undefined)
+  assert.equal(vlansOf(', vlanMode: trunk'), undefined)
+  assert.deepEqual(vlansOf(', tag: 10'), { mode: 'access', tag: 10, trunks: null })
+  assert.deepEqual(vlansOf(', trunks: [30, 10-19, 20, 15]'), { mode: 'trunk', tag: 0, trunks: [{ first: 10, last: 20 }, { first: 30, last: 30 }] })
+  assert.deepEqual(vlansOf(', tag: 5, vlanMode: native-untagged'), { mode: 'native-untagged', tag: 5, trunks: null })
+  assert.deepEqual(vlansOf(', tag: 0, vlanMode: native-tagged, trunks: [7]'), { mode: 'native-tagged', tag: 0, trunks: [{ first: 7, last: 7 }] })
 })

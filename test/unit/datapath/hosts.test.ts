@@ -10,6 +10,7 @@ const B = 0x020000000002n
 const learn = (r: Rig, inPort: number, address = A, vlan = 0): Effect[] => r.step({ kind: 'learned', hosts: [{ inPort, vlan, address }] })
 const known = (r: Rig): string[] => r.datapath.hosts().map(({ portNo, vlan, address }) => `${portNo}/${vlan}/${address & 0xffn}`).sort()
 const inTarget = (r: Rig): string[] => [...r.pipeline.hosts.values()].map(({ portNo, vlan, address }) => `${portNo}/${vlan}/${address & 0xffn}`).sort()
+const vlansOf = (r: Rig, port: number) => r.pipeline.ports.find(({ portNo }) => portNo === port)?.vlans
 const idOf = (r: Rig): number => [...r.pipeline.hosts.keys()][0] ?? 0
 /** The commits of these effects, still to be answered. */
 const slow = (r: Rig, act: () => Effect[]): { readonly ops: string[]; commit(): Effect[]; reject(): Effect[] } => {
@@ -38,6 +39,22 @@ describe('hosts', () => {
     const r = new Rig()
     assert.deepEqual(changesOf(learn(r, 9)), [])
     assert.deepEqual(known(r), [])
+  })
+
+  it('are those of the VLANs that a port takes, and forgotten where it takes others', () => {
+    const r = new Rig()
+    const access = (tag: number) => ({ mode: 'access', tag, trunks: null } as const)
+    assert.deepEqual(changesOf(r.step({ kind: 'port_vlans', vlans: new Map([[1, access(10)], [9, access(10)]]) })), ['set_ports'])
+    assert.deepEqual([vlansOf(r, 1), vlansOf(r, 2)], [access(10), undefined])
+    learn(r, 1, A, 20)
+    learn(r, 1, B, 10)
+    learn(r, 2, A, 20)
+    assert.deepEqual(known(r), ['1/10/2', '2/20/1'])
+    assert.deepEqual(changesOf(r.step({ kind: 'port_vlans', vlans: new Map([[1, access(10)]]) })), [], 'nothing new for ports that are there')
+    r.step({ kind: 'port_vlans', vlans: new Map([[1, access(20)]]) })
+    assert.deepEqual([known(r), inTarget(r)], [['2/20/1'], ['2/20/1']])
+    r.step({ kind: 'port_vlans', vlans: new Map() })
+    assert.equal(vlansOf(r, 1), undefined)
   })
 
   it('age as they are told to, and tell how long they have been where they are', () => {
