@@ -12,7 +12,7 @@ import { fixedKey, instanceAlone, isInstance, isTtl, parameter, role, rolesOf, u
 import { readTwins } from './read-twins.js'
 import {
   ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
-  type Meters, type MeterTable, type MeterUnit,
+  type Meters, type MeterTable, type MeterUnit, type Parameter,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
 
