@@ -5,6 +5,8 @@
  *   id, packets (high word, low word), bytes (high word, low word); 32 bits each
  */
 const WIDTH = 5
+/** The highest number that an entry can have here. */
+export const MOST_ID = 0xffff_ffff
 const WORD = 2 ** 32
 
 export class CounterColumns {

@@ -89,8 +89,9 @@ export class TwinTable {
     for (const { priority, match } of flows) {
       const shape = shapeOf(match, this.twins)
       if (shape === null) continue
-      const found = counts.get(`${priority} ${shape}`)
-      if (found === undefined) counts.set(`${priority} ${shape}`, { priority, shape, count: 1 })
+      const key = classKey(priority, shape)
+      const found = counts.get(key)
+      if (found === undefined) counts.set(key, { priority, shape, count: 1 })
       else found.count += 1
     }
     let best: { readonly priority: number; readonly shape: string; count: number } | null = null
@@ -221,7 +222,7 @@ export class TwinTable {
       return
     }
     const shape = shapeOf(match, this.twins)
-    const key = `${priority} ${shape}`
+    const key = classKey(priority, shape)
     const found = this.#classes.get(key) ?? { priority, shape, flows: new Map(), notBefore: 0 }
     this.#classes.set(key, found)
     found.flows.set(id, { tier, isIdle: idleTimeout > 0 })
@@ -229,7 +230,7 @@ export class TwinTable {
   }
   #remove({ id, priority, match }: FlowRecord, tier: Tier): void {
     if (tier !== Tier.TWIN) {
-      const key = `${priority} ${shapeOf(match, this.twins)}`
+      const key = classKey(priority, shapeOf(match, this.twins))
       const found = this.#classes.get(key)
       found?.flows.delete(id)
       if (found?.flows.size === 0) this.#classes.delete(key)
@@ -245,6 +246,8 @@ export class TwinTable {
     }
   }
 }
+
+const classKey = (priority: number, shape: string | null): string => `${priority} ${shape}`
 
 /** Which bits of which fields of a twin a match looks at: `index/mask` of each, in their order; null where it has no such field. */
 export function shapeOf(match: Match, twins: Twins): string | null {

@@ -2,7 +2,7 @@
  * Reading counters: which entities to ask for, and whose counter an answer is. Used by the session in the queue's order.
  * P4RT 1.4 §9.1, §9.3, §13
  */
-import { CounterColumnsBuilder, type CounterColumns } from '../base/counter-columns.js'
+import { CounterColumnsBuilder, MOST_ID, type CounterColumns } from '../base/counter-columns.js'
 import type { NamedEntity, NamedTableEntry } from '../compiler/ir.js'
 import type { P4InfoIndex, TableInfo } from '../p4info/index.js'
 import type { p4 } from '../p4proto/generated.js'
@@ -24,9 +24,6 @@ export async function readTable(read: ReadEntities, table: TableInfo): Promise<C
   }
   return counters.done()
 }
-/** Flows have numbers of 32 bits. */
-const MOST_ID = 0xffff_ffff
-
 /** controllerMetadata of an entry; 0 where there is none, or one that is not ours because it is no exact number. */
 export function flowIdOf(entry: p4.v1.ITableEntry): number {
   const value = Number(toBigInt(entry.controllerMetadata))

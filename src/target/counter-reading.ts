@@ -2,10 +2,10 @@
  * Reads the counters of a table's entries by their controller_metadata, a part at a time, so that packets are not held up
  * by a table of a million entries. What is added or removed meanwhile may be in it or not.
  */
-import { CounterColumnsBuilder } from '../base/counter-columns.js'
+import { CounterColumnsBuilder, MOST_ID } from '../base/counter-columns.js'
 import type { Table, TableEntry } from './program/table.js'
 
-const MOST_ID = 0xffff_ffffn
+const mostId = BigInt(MOST_ID)
 
 export class CounterReading {
   readonly #entries: Iterator<TableEntry>
@@ -22,7 +22,7 @@ export class CounterReading {
       const next = this.#entries.next()
       if (next.done === true) return false
       const { controllerMetadata, packets, bytes } = next.value
-      if (controllerMetadata !== 0n && controllerMetadata <= MOST_ID) this.#counters.add(Number(controllerMetadata), packets, bytes)
+      if (controllerMetadata !== 0n && controllerMetadata <= mostId) this.#counters.add(Number(controllerMetadata), packets, bytes)
     }
     return true
   }

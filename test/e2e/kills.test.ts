@@ -20,6 +20,7 @@ import { listening, ofswitchd, portArguments, startBmv2, TARGET_PORT } from '../
 import { skipReason, targetSubjects } from '../support/subject-list.js'
 import { flowMod, OpenFlowClient, output, type Received } from '../support/switch-rig.js'
 import { describeExpected, type TargetDescription } from '../support/target-contents.js'
+import { mixing, spread } from '../support/random.js'
 
 const KILLS = Number(process.env['OFSWITCHD_KILLS'] ?? 3)
 const SEED = Number(process.env['OFSWITCHD_KILLS_SEED'] ?? 1)
@@ -34,15 +35,6 @@ const DESTINATIONS = 64
 const GROUPS = [1, 2, 3, 4]
 const METERS = [1, 2, 3]
 const ABSENT = 'absent'
-
-function generator(seed: number): (below: number) => number {
-  let state = Math.imul(seed, 0x9e3779b9) >>> 0
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
-    const mixed = Math.imul(state ^ (state >>> 13), 0x297a2d39) >>> 0
-    return (mixed >>> 8) % below
-  }
-}
 
 const text = (value: unknown): string => JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))
 const to = (destination: number): Match => [{ field: 'eth_dst', value: BigInt(destination), mask: null }]
@@ -244,7 +236,7 @@ for (const subject of targetSubjects)
     }
 
     it(`loses nothing, killed ${KILLS} times`, { timeout: 120_000 + KILLS * 120_000 }, async (t) => {
-      const random = generator(SEED)
+      const random = mixing(spread(SEED))
       const script = new Script(random)
       startAgent()
       let client = await connected()

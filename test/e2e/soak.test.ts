@@ -15,6 +15,7 @@ import { band, bucket, groupMod, meterMod, setField, toGroup } from '../support/
 import { flowMod, OpenFlowClient, output, type Received } from '../support/switch-rig.js'
 import { describeExpected, describeTarget } from '../support/target-contents.js'
 import { wholeTargets, type WholeTarget } from '../support/whole-targets.js'
+import { linear } from '../support/random.js'
 
 const SECONDS = Number(process.env['OFSWITCHD_SOAK_SECONDS'] ?? 8)
 const SEED = Number(process.env['OFSWITCHD_SOAK_SEED'] ?? 1)
@@ -93,14 +94,6 @@ class Wanted {
   }
 }
 
-function generator(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor(state / 2 ** 32 * below)
-  }
-}
-
 /** One request that changes something, carried out on the list too. */
 function change(random: (below: number) => number, wanted: Wanted): Message {
   const kind = random(40)
@@ -150,7 +143,7 @@ function change(random: (below: number) => number, wanted: Wanted): Message {
 }
 
 async function soak(t: TestContext, target: WholeTarget): Promise<void> {
-  const random = generator(SEED)
+  const random = linear(SEED)
   const sw = await target.start()
   let client = sw.client
   const hear = async (): Promise<void> => {

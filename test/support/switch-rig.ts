@@ -56,6 +56,19 @@ export class OpenFlowClient {
     return client
   }
 
+  /** The same of a switch that does not listen yet: tries again until it does. */
+  static async connectSoon(port: number, timeoutMs: number): Promise<OpenFlowClient> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      try {
+        return await OpenFlowClient.connect(port)
+      } catch (error) {
+        if (Date.now() > deadline) throw error
+        await new Promise((resolve) => { setTimeout(resolve, 20) })
+      }
+    }
+  }
+
   send(message: Message, xid = ++this.#xid): number {
     for (const bytes of encodeMessage(message, this.#version, xid)) this.#socket.write(bytes)
     return xid

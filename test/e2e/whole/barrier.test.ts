@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Action, FlowMod } from '../../../src/openflow/index.js'
 import { eventually, flowMod, output } from '../../support/switch-rig.js'
 import { wholeTargets, type WholeSwitch } from '../../support/whole-targets.js'
+import { linear } from '../../support/random.js'
 
 const BARRIERS = Number(process.env['OFSWITCHD_BARRIERS'] ?? 150)
 const SEED = Number(process.env['OFSWITCHD_BARRIERS_SEED'] ?? 1)
@@ -39,11 +40,7 @@ for (const target of wholeTargets)
     after(async () => { await sw.close() })
 
     it(`is true on the wire, ${BARRIERS} times`, { timeout: 60_000 + BARRIERS * 1000 }, async (t) => {
-      let state = SEED
-      const random = (below: number): number => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-        return Math.floor(state / 2 ** 32 * below)
-      }
+      const random = linear(SEED)
       /** By destination: what leaves, as port and source. */
       const flows = new Map<number, readonly string[]>()
       const choose = (): { apply: Action[]; leaves: string[] } => {

@@ -8,6 +8,7 @@ import { BucketId, FlowModFlag, SAME_ASYNC, type Action, type FlowMod, type Mess
 import { wholeTargets, type WholeSwitch } from '../../support/whole-targets.js'
 import { bucket } from '../../support/datapath-rig.js'
 import { eventually, flowMod, output } from '../../support/switch-rig.js'
+import { linear } from '../../support/random.js'
 
 const ROUNDS = Number(process.env['OFSWITCHD_COUNTS'] ?? 60)
 const SEED = Number(process.env['OFSWITCHD_COUNTS_SEED'] ?? 1)
@@ -95,11 +96,8 @@ for (const target of wholeTargets) {
     }
 
     it(`add up to what was forwarded, ${ROUNDS} rounds`, async () => {
-      let state = SEED
-      const random = (below: number): number => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-        return Math.floor(state / 2 ** 32 * below)
-      }
+      const random = linear(SEED)
+      let changes = 0
       const traffic = new Traffic(rig)
       traffic.start()
       const told = new Set<number>()
@@ -110,7 +108,7 @@ for (const target of wholeTargets) {
         // Not told about at first: the addition in its place is, and goes on with what was counted.
         (destination) => told.has(destination) ? [] : [flow(destination, { flags: 0 }), flow(destination)],
         (destination) => [strict('modify_strict', destination)],
-        (destination) => [flow(destination, { command: 'modify_strict' }, { type: 'set_field', field: 'eth_src', value: BigInt(state), mask: null }, output(TAKEN))],
+        (destination) => [flow(destination, { command: 'modify_strict' }, { type: 'set_field', field: 'eth_src', value: BigInt(++changes), mask: null }, output(TAKEN))],
         (destination) => [strict('delete_strict', destination)],
         (destination) => [strict('delete_strict', destination), flow(destination)],
         () => [clear],

@@ -4,11 +4,10 @@
  * time. P4RT 1.4 §5. (test/unit/agent/standby.test.ts has the same on a target that only keeps entries.)
  */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { after, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Agent } from '../../../src/agent/agent.js'
 import { bucket, groupMod, setField, toGroup } from '../../support/datapath-rig.js'
+import { freePort } from '../../support/free-port.js'
 import { eventually, flowMod, OpenFlowClient, output } from '../../support/switch-rig.js'
 import { describeExpected, describeTarget } from '../../support/target-contents.js'
 import { GrpcService } from '../../../src/p4runtime/index.js'
@@ -17,14 +16,6 @@ import { Bmv2, whyNoBmv2 } from '../../unit/target/bmv2.js'
 
 const PATIENCE_MS = 120_000
 const TURNS = 4
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const address = server.address()
-  await new Promise((resolve) => { server.close(resolve) })
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 const closers: (() => Promise<unknown> | void)[] = []
 after(async () => { for (const close of closers.reverse()) await close() })
@@ -40,17 +31,9 @@ it('one speaks, the other takes over and gives back: BMv2', { skip: whyNoBmv2(),
     return agent
   }
   const connected = async (): Promise<OpenFlowClient> => {
-    const deadline = Date.now() + PATIENCE_MS
-    for (;;) {
-      try {
-        const client = await OpenFlowClient.connect(port)
-        closers.push(() => client.close())
-        return client
-      } catch (error) {
-        if (Date.now() > deadline) throw error
-        await delay(20)
-      }
-    }
+    const client = await OpenFlowClient.connectSoon(port, PATIENCE_MS)
+    closers.push(() => client.close())
+    return client
   }
   const to = (destination: number) => [{ field: 'eth_dst' as const, value: BigInt(destination), mask: null }]
   const flow = (index: number) => flowMod(0, 5, to(index), { apply: [setField('eth_src', index), index % 2 === 0 ? toGroup(1) : output(2)] }, { cookie: BigInt(index), idleTimeout: 600 })

@@ -11,6 +11,7 @@ import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
 import type { TargetText } from '../../support/target-text.js'
 import { LoopRig, portDesc, smallP4Info } from '../../support/loop-rig.js'
 import { apply, bucket, flowMod, groupMod, match, output, setField, toGroup } from '../../support/datapath-rig.js'
+import { mixing, spread } from '../../support/random.js'
 
 const SETTABLE = PortConfig.DOWN | PortConfig.NO_RECV | PortConfig.NO_FWD | PortConfig.NO_PACKET_IN
 const KILLS = Number(process.env['OFSWITCHD_KILLS'] ?? 24)
@@ -284,15 +285,6 @@ describe('hosts that NORMAL has learned', () => {
   })
 })
 
-function generator(seed: number): (below: number) => number {
-  let state = Math.imul(seed, 0x9e3779b9) >>> 0
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
-    const mixed = Math.imul(state ^ (state >>> 13), 0x297a2d39) >>> 0
-    return (mixed >>> 8) % below
-  }
-}
-
 function randomFlowMod(random: (below: number) => number): FlowMod {
   const actions = Array.from({ length: random(4) }, () => [setField('eth_dst', random(3)), setField('eth_src', random(2)), output(1 + random(5)), output(Port.FLOOD), toGroup(1)][random(5)]!)
   const instructions = { ...apply(...actions), ...(random(5) === 0 ? { write: [output(2), setField('eth_src', 1)] } : {}), ...(random(4) === 0 ? { gotoTable: 3 } : {}) }
@@ -304,7 +296,7 @@ const ABSENT = 'absent'
 
 it(`keeps what was acknowledged and nothing by halves, killed ${KILLS} times`, { timeout: 60_000 + KILLS * 5000 }, async () => {
   for (let seed = FIRST; seed < FIRST + KILLS / 4; seed++) {
-    const random = generator(seed)
+    const random = mixing(spread(seed))
     const fake = new FakeP4Runtime()
     let rig = start(fake)
     rig.send(groupMod({ groupId: 1, buckets: [bucket({ actions: [setField('eth_dst', 9), output(2)] }), bucket({ actions: [output(3)] })] }))

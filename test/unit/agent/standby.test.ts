@@ -3,13 +3,13 @@
  * over with all flows when the first dies.
  */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, it } from 'node:test'
 import { startAgent, type Agent } from '../../../src/agent/agent.js'
 import { silentLogger } from '../../../src/base/logger.js'
 import { checkConfig, noSource, type Config } from '../../../src/config/index.js'
 import { FakeP4Runtime } from '../../support/fake-p4runtime.js'
+import { freePort } from '../../support/free-port.js'
 import { loopPorts, portDesc } from '../../support/loop-rig.js'
 import { flowMod, OpenFlowClient, output } from '../../support/switch-rig.js'
 
@@ -19,14 +19,6 @@ afterEach(async () => {
   for (const client of clients.splice(0)) client.close()
   for (const agent of agents.splice(0)) await agent.close()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  const address = server.address()
-  await new Promise((resolve) => { server.close(resolve) })
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 async function start(fake: FakeP4Runtime, electionId: number, port: number): Promise<Agent> {
   const file = (suffix: string): string => join(process.cwd(), 'p4', `ofswitchd${suffix}`)
@@ -45,17 +37,9 @@ async function start(fake: FakeP4Runtime, electionId: number, port: number): Pro
 }
 
 async function connected(port: number): Promise<OpenFlowClient> {
-  const deadline = Date.now() + 15_000
-  for (;;) {
-    try {
-      const client = await OpenFlowClient.connect(port)
-      clients.push(client)
-      return client
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await new Promise((resolve) => { setTimeout(resolve, 20) })
-    }
-  }
+  const client = await OpenFlowClient.connectSoon(port, 15_000)
+  clients.push(client)
+  return client
 }
 const cookies = async (client: OpenFlowClient): Promise<bigint[]> =>
   (await client.stats({ kind: 'flow', tableId: 0xff, outPort: 0xffffffff, outGroup: 0xffffffff, cookie: 0n, cookieMask: 0n, match: [] })).flows.map(({ cookie }) => cookie).sort()

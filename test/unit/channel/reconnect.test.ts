@@ -11,6 +11,7 @@ import { silentLogger } from '../../../src/base/logger.js'
 import { ChannelSet } from '../../../src/channel/index.js'
 import type { ChannelSetOptions } from '../../../src/channel/index.js'
 import { Peer, Recorder, hello, until } from './peer.js'
+import { freePort } from '../../support/free-port.js'
 
 interface Context { after(run: () => Promise<void>): void }
 
@@ -54,13 +55,6 @@ async function controller(context: Context, port = 0): Promise<{ it: Controller;
   const real = await it.listen(port)
   context.after(() => it.close())
   return { it, port: real }
-}
-/** A port where nobody listens. */
-async function freePort(): Promise<number> {
-  const it = new Controller()
-  const port = await it.listen()
-  await it.close()
-  return port
 }
 
 test('connects, says hello and is open', async (context) => {

@@ -7,16 +7,7 @@ import { test } from 'node:test'
 import type { Change, FlowRecord, GroupRecord, MeterRecord } from '../../../src/datapath/pipeline.js'
 import { MeterFlag, Port, type Action } from '../../../src/openflow/model.js'
 import { bucket, compilerFor, exact, flow, meter, output, setField, setPorts, StrictStore } from '../../support/compiler-rig.js'
-
-class Random {
-  #state: number
-  constructor(seed: number) { this.#state = seed }
-  below(limit: number): number {
-    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0
-    return Math.floor(this.#state / 2 ** 32 * limit)
-  }
-  pick<T>(list: readonly T[]): T { return list[this.below(list.length)]! }
-}
+import { Random } from '../../support/random.js'
 
 function randomActions(random: Random, groups: readonly number[]): Action[] {
   return Array.from({ length: random.below(7) }, (): Action => {

@@ -6,15 +6,12 @@ import type { HostRecord } from '../../../src/datapath/pipeline.js'
 import { P4InfoIndex } from '../../../src/p4info/index.js'
 import { Bench, compilerFor, PORTS, setPorts } from '../../support/compiler-rig.js'
 import { smallP4Info } from '../../support/loop-rig.js'
+import { linear } from '../../support/random.js'
 
 const host = (id: number, n: number, portNo: number, vlan = 0): HostRecord => ({ id, vlan, address: 0x020000000000n + BigInt(n), portNo, idleTimeout: 300 })
 
 it('hosts come, move and go, and leave nothing behind', () => {
-  let state = 7
-  const below = (limit: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor(state / 2 ** 32 * limit)
-  }
+  const below = linear(7)
   const bench = new Bench(compilerFor('ofswitchd'))
   assert.equal(bench.carryOut(setPorts()), null)
   const empty = bench.store.snapshot()

@@ -12,16 +12,7 @@ import type { Change, FlowRecord } from '../../../src/datapath/pipeline.js'
 import { MeterFlag, type Match, type OxmName } from '../../../src/openflow/model.js'
 import { matchOverlaps } from '../../../src/openflow/index.js'
 import { compilerFor, flow, meter, output, setPorts, StrictStore } from '../../support/compiler-rig.js'
-
-class Random {
-  #state: number
-  constructor(seed: number) { this.#state = seed }
-  below(limit: number): number {
-    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0
-    return Math.floor(this.#state / 2 ** 32 * limit)
-  }
-  pick<T>(list: readonly T[]): T { return list[this.below(list.length)]! }
-}
+import { Random } from '../../support/random.js'
 
 const life = { flags: 0, hardTimeout: 0, importance: 0, createdAt: 1, modifiedAt: 1, packets: 0n, bytes: 0n }
 type Packet = Readonly<Partial<Record<OxmName, bigint>>>

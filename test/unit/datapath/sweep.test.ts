@@ -10,15 +10,7 @@ import type { FlowMod, GroupMod, Match, Message, MeterMod } from '../../../src/o
 import type { Change, Effect, Token } from '../../../src/datapath/index.js'
 import type { FakePlan } from '../../support/fake-pipeline.js'
 import { Rig, apply, band, bucket, flowMod, groupMod, match, meterMod, output, toGroup } from '../../support/datapath-rig.js'
-
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
-    const mixed = Math.imul(state ^ (state >>> 13), 0x297a2d39) >>> 0
-    return (mixed >>> 8) % below
-  }
-}
+import { mixing } from '../../support/random.js'
 
 /** All packets of a small world: three bits of a destination address and two ports. */
 const packets = Array.from({ length: 16 }, (_, index) => ({ eth_dst: BigInt(index & 7), in_port: BigInt(1 + (index >> 3)) }))
@@ -134,7 +126,7 @@ class Target {
 }
 
 function run(seed: number): void {
-  const random = generator(seed)
+  const random = mixing(seed)
   const r = new Rig().connect(1)
   r.auto = false
   let target = new Target()

@@ -1,32 +1,17 @@
 /** BMv2's simple_switch_grpc without interfaces: packets go in and come out over its gRPC data plane service. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { createServer } from 'node:net'
 import { Client as GrpcClient, credentials } from '@grpc/grpc-js'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import protobuf from 'protobufjs/minimal.js'
 import { GrpcService } from '../../../src/p4runtime/index.js'
+import { freePort } from '../../support/free-port.js'
+import { atExit, onPath } from '../../support/netns-process.js'
 
 const program = 'simple_switch_grpc'
 export const whyNoBmv2 = (): string | false => {
-  const isThere = (process.env['PATH'] ?? '').split(':').some(folder => {
-    try {
-      accessSync(`${folder}/${program}`, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-  return isThere ? false : `${program} is not installed`
+  return onPath(program) !== undefined ? false : `${program} is not installed`
 }
-
-const freePort = (): Promise<number> => new Promise((resolve, reject) => {
-  const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-  })
-})
 
 export interface Output { readonly id: number; readonly port: number; readonly frame: Uint8Array }
 
@@ -59,11 +44,13 @@ export class Bmv2 {
 
   private constructor(child: ChildProcess, address: string, dataPlane: string) {
     this.child = child
+    const forget = atExit(() => { child.kill('SIGKILL') })
     this.address = address
     const keep = (chunk: Buffer): void => { this.log = (this.log + chunk.toString()).slice(-4000) }
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
     child.once('exit', (code, signal) => {
+      forget()
       this.ended ??= `${program} has ended (${signal ?? code})\n${this.log}`
       this.changed()
     })
@@ -72,7 +59,9 @@ export class Bmv2 {
 
   static async start(): Promise<Bmv2> {
     const [grpc, dataPlane, thrift] = [await freePort(), await freePort(), await freePort()]
-    const child = spawn(program, ['--no-p4', '--device-id', '1', '--thrift-port', String(thrift), '--log-level', 'off', '--',
+    // Ended with its test, also where that has no time left to see to it.
+    const [command, ...before] = onPath('setpriv') === undefined ? [program] : ['setpriv', '--pdeathsig', 'KILL', program]
+    const child = spawn(command, [...before, '--no-p4', '--device-id', '1', '--thrift-port', String(thrift), '--log-level', 'off', '--',
       '--grpc-server-addr', `127.0.0.1:${grpc}`, '--dp-grpc-server-addr', `127.0.0.1:${dataPlane}`, '--cpu-port', '510', '--priority-queues', '8'], { stdio: ['ignore', 'pipe', 'pipe'] })
     const bmv2 = new Bmv2(child, `127.0.0.1:${grpc}`, `127.0.0.1:${dataPlane}`)
     const deadline = performance.now() + 20_000

@@ -39,6 +39,7 @@ class Pair {
     this.target = createInProcessTarget()
     this.ours = new Client(this.target.target.connect(), loadProgram(program, folder))
     this.theirs = new Client(new GrpcService(bmv2.address), this.ours.program)
+    this.theirs.onMessage = () => { bmv2.changed() }
   }
 
   async open(): Promise<void> {

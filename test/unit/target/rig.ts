@@ -40,6 +40,8 @@ const find = <T extends { readonly name: string }>(list: Iterable<T>, name: stri
 export class Client {
   readonly messages: p4.v1.StreamMessageResponse[] = []
   ended: RpcError | null | undefined
+  /** Called after each message. */
+  onMessage: () => void = () => {}
   readonly service: P4RuntimeService
   readonly program: ProgramFiles
   readonly electionId: { readonly low: number }
@@ -48,7 +50,10 @@ export class Client {
     this.service = service
     this.program = program
     this.electionId = { low: electionLow }
-    this.stream = service.streamChannel({ onMessage: message => this.messages.push(message), onEnd: error => { this.ended = error } })
+    this.stream = service.streamChannel({ onMessage: message => {
+      this.messages.push(message)
+      this.onMessage()
+    }, onEnd: error => { this.ended = error } })
   }
 
   async arbitrate(update: p4.v1.IMasterArbitrationUpdate = { deviceId: 1, electionId: this.electionId }): Promise<p4.v1.IMasterArbitrationUpdate | null> {
