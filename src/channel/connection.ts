@@ -100,6 +100,10 @@ export class Connection {
 
   #timer: NodeJS.Timeout | null = null
   #lastActivity: Millis
+  /** When the answer to the probe began to be waited for. */
+  #quietFrom: Millis = 0
+  /** When the timer was to fire. */
+  #due: Millis = 0
   #probed = false
   #packetIns: PacketInScheduler
   #packetInTimer: NodeJS.Timeout | null = null
@@ -415,21 +419,29 @@ export class Connection {
   // ---- Inactivity ---------------------------------------------------------------------------------------------
 
   #arm(ms: Millis): void {
-    if (this.#options.inactivityProbeMs > 0) this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, ms))
+    if (this.#options.inactivityProbeMs <= 0) return
+    const wait = Math.max(1, ms)
+    this.#due = monotonicNow() + wait
+    this.#timer = setTimeout(() => this.#onTimer(), wait)
   }
 
   #onTimer(): void {
     const interval = this.#options.inactivityProbeMs
     // While requests wait for our own datapath and the socket is not read, silence is not the peer's.
     if (this.#held.bytes >= this.#options.limits.heldBytes) this.#lastActivity = monotonicNow()
-    const idle = monotonicNow() - this.#lastActivity
+    const now = monotonicNow()
+    const idle = now - this.#lastActivity
     if (idle < interval - 1) return this.#arm(interval - idle)
     if (!this.#probed) {
       this.#probed = true
+      this.#quietFrom = now
       this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, UNSOLICITED_XID)
-      return this.#arm(2 * interval - idle)
+      return this.#arm(interval)
     }
-    if (idle < 2 * interval - 1) return this.#arm(2 * interval - idle)
+    // While this process did not run (a machine that sleeps, or has too much to do) it could not hear, and perhaps the peer could not speak.
+    if (now - this.#due > interval / 2) this.#quietFrom = now
+    const quiet = now - Math.max(this.#quietFrom, this.#lastActivity)
+    if (quiet < interval - 1) return this.#arm(interval - quiet)
     this.#finish(this.#socket.isPaused() ? 'the peer does not read' : `no answer to an echo request within ${interval} ms`)
   }
 

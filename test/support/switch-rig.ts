@@ -26,13 +26,20 @@ export class OpenFlowClient {
   onHeard: () => void = () => { /* nobody waits */ }
   readonly #socket: Socket
   readonly #version: number
-  readonly #waiting = new Set<(received: Received) => void>()
+  readonly #waiting = new Set<{ look(received: Received): void; giveUp(why: string): void }>()
+  #isOver = false
   #xid = 100
 
   private constructor(socket: Socket, version: number) {
     this.#socket = socket
     this.#version = version
-    this.ended = new Promise<void>((resolve) => { socket.once('close', () => resolve()) })
+    this.ended = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        this.#isOver = true
+        for (const { giveUp } of [...this.#waiting]) giveUp('the connection has ended')
+        resolve()
+      })
+    })
     socket.on('error', () => { /* it has ended; ended tells */ })
     const framer = new Framer()
     socket.on('data', (chunk: Uint8Array) => {
@@ -104,23 +111,27 @@ export class OpenFlowClient {
     const heard = this.heard.find(wanted)
     if (heard !== undefined) return heard
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(look)
-        reject(new Error(`heard only ${this.heard.map(({ message }) => message.type).join(', ')}`))
-      }, timeoutMs)
+      const giveUp = (why: string): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(waiting)
+        reject(new Error(`${why}: heard only ${this.heard.map(({ message }) => message.type).join(', ')}`))
+      }
+      const timer = setTimeout(() => giveUp(`nothing more for ${timeoutMs} ms`), timeoutMs)
       const look = (received: Received): void => {
         if (!wanted(received)) return
         clearTimeout(timer)
-        this.#waiting.delete(look)
+        this.#waiting.delete(waiting)
         resolve(received)
       }
-      this.#waiting.add(look)
+      const waiting = { look, giveUp }
+      this.#waiting.add(waiting)
+      if (this.#isOver) giveUp('the connection has ended')
     })
   }
   #hear(received: Received): void {
     this.heard.push(received)
     this.onHeard()
-    for (const look of [...this.#waiting]) look(received)
+    for (const { look } of [...this.#waiting]) look(received)
   }
   messages<Type extends Message['type']>(type: Type): Extract<Message, { type: Type }>[] {
     return this.heard.map(({ message }) => message).filter((message): message is Extract<Message, { type: Type }> => message.type === type)

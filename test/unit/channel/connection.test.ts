@@ -333,6 +333,23 @@ test('an idle peer is probed, and given up when it does not answer', async (cont
   assert.equal(events.closed.length, 1, 'the other one is still there')
 })
 
+test('a process that has not run for long does not blame the peer', async (context) => {
+  const { events, open } = await listeningSet(context, { inactivityProbeMs: 300 })
+  const peer = await open()
+  const asleep = (): void => { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700) }
+  // Before the probe, and while its answer is waited for; the peer takes its time each time, but less than it has.
+  asleep()
+  for (let round = 0; round < 2; round++) {
+    const { xid } = await peer.next(2)
+    if (round === 1) asleep()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    peer.send(message(4, 3, xid))
+  }
+  peer.send(barrier(7))
+  await until('the barrier', () => events.messages.some(({ xid }) => xid === 7) || events.closed.length > 0)
+  assert.deepEqual(events.closed, [])
+})
+
 test('without probes an idle peer is left alone', async (context) => {
   const { events, open } = await listeningSet(context, { inactivityProbeMs: 0, greetingMs: 30 })
   const peer = await open()
