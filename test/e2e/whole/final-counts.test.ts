@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { BucketId, FlowModFlag, SAME_ASYNC, type Action, type FlowMod, type Message } from '../../../src/openflow/index.js'
+import { BucketId, FlowModFlag, SAME_ASYNC, TableConfig, type Action, type FlowMod, type Message } from '../../../src/openflow/index.js'
 import { wholeTargets, type WholeSwitch } from '../../support/whole-targets.js'
 import { bucket } from '../../support/datapath-rig.js'
-import { eventually, flowMod, output } from '../../support/switch-rig.js'
+import { eventually, flowMod, OpenFlowClient, output } from '../../support/switch-rig.js'
 import { linear } from '../../support/random.js'
 
 const ROUNDS = Number(process.env['OFSWITCHD_COUNTS'] ?? 60)
@@ -186,6 +186,63 @@ for (const target of wholeTargets) {
       assert.deepEqual(await client.sendAll({ type: 'group_mod', command: 'delete', groupType: 'indirect', groupId: 9, commandBucketId: BucketId.ALL, buckets: [] }), [])
       assert.deepEqual(removed().slice(sent).map(({ reason }) => reason), ['hard_timeout', 'idle_timeout', 'group_delete'])
       assert.equal(sum(removed().slice(sent)), traffic.out.get(TAKEN) ?? 0)
+    })
+
+    it('are told of flows whose group is deleted while frames come', async () => {
+      const { client } = rig
+      assert.deepEqual(await client.sendAll(clear), [])
+      const traffic = new Traffic(rig)
+      const sent = removed().length
+      traffic.start()
+      for (let round = 0; round < ROUNDS / 6; round++) {
+        const group = (command: 'add' | 'delete'): Message => ({
+          type: 'group_mod', command, groupType: round % 2 === 0 ? 'indirect' : 'all', groupId: 9, commandBucketId: BucketId.ALL,
+          buckets: command === 'delete' ? [] : [bucket({ actions: [output(TAKEN)] })],
+        })
+        const through = [1, 2, 3].map((destination) => flow(destination, {}, { type: 'group', groupId: 9 }))
+        const seen = traffic.out.get(TAKEN) ?? 0
+        assert.deepEqual(await client.sendAll(group('add'), ...through), [])
+        await eventually(() => (traffic.out.get(TAKEN) ?? 0) > seen + 20 ? true : undefined, () => 'no frames come out')
+        assert.deepEqual(await client.sendAll(group('delete')), [])
+      }
+      await traffic.stop()
+      const told = removed().slice(sent)
+      assert.deepEqual([...new Set(told.map(({ reason }) => reason))], ['group_delete'])
+      assert.equal(sum(told), traffic.out.get(TAKEN) ?? 0)
+      assert.equal(told.length, 3 * Math.ceil(ROUNDS / 6))
+    })
+
+    it('are told of flows that are evicted where the table is full', async () => {
+      const client = await OpenFlowClient.connect(rig.listenPort, 5)
+      try {
+        client.send({ type: 'set_async', ...SAME_ASYNC, packetIn: [0, 0], portStatus: [0, 0], flowRemoved: [0x3f, 0] })
+        const evicting = (config: number): Message => ({ type: 'table_mod', tableId: 0, config, eviction: null, vacancy: null })
+        const catching = flowMod(0, 1, [], { apply: [output(CAUGHT)] }, { importance: 0xffff })
+        assert.deepEqual(await client.sendAll(clear, { ...catching, command: 'delete_strict' }, catching, evicting(TableConfig.EVICTION)), [])
+        const { tables } = await client.stats<'table_features'>({ kind: 'table_features', tables: [] })
+        const ROOM = 3
+        await client.stats<'table_features'>({ kind: 'table_features', tables: tables.map((table) => (table.tableId === 0 ? { ...table, maxEntries: ROOM } : table)) })
+        const told = () => client.messages('flow_removed')
+        const before = told().length
+        const traffic = new Traffic(rig)
+        traffic.start()
+        for (let round = 0; round < ROUNDS / 2; round++) {
+          // The flow that goes is the one that came first of those that are there.
+          assert.deepEqual(await client.sendAll(flow(1 + round % DESTINATIONS, { importance: 1 + round })), [])
+          const seen = traffic.forwarded
+          await eventually(() => traffic.forwarded > seen + 20 ? true : undefined, () => 'no frames come out')
+        }
+        await traffic.stop()
+        const flows = (await live()).filter(({ priority }) => priority === 5)
+        assert.equal(flows.length, ROOM - 1)
+        const evicted = told().slice(before).filter(({ reason }) => reason === 'eviction')
+        assert.equal(evicted.length, Math.ceil(ROUNDS / 2) - (ROOM - 1))
+        assert.equal(sum(flows) + sum(evicted), traffic.out.get(TAKEN) ?? 0)
+        assert.deepEqual(await client.sendAll(clear, evicting(0)), [])
+        await client.stats<'table_features'>({ kind: 'table_features', tables })
+      } finally {
+        client.close()
+      }
     })
 
     it('of a group go on when it is changed, and those of its buckets begin anew', async () => {
