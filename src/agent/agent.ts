@@ -68,7 +68,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const maps = wanted.map(({ ports }) => new Map(ports.map((port) => [port.number, port.p4Port])))
   const { p4info, deviceConfig, contract } = await loadPipeline(config, wanted.length)
   const compilers = maps.map((targetPorts, index) => new Compiler({
-    contract: contractOf(contract, { index, count: wanted.length }), targetPorts, twinsFrom: options.twinsFrom ?? (config.target.kind === 'remote' ? TWINS_FROM : null),
+    contract: contractOf(contract, { index, count: wanted.length, weights: wanted.map(({ share }) => share) }), targetPorts, twinsFrom: options.twinsFrom ?? (config.target.kind === 'remote' ? TWINS_FROM : null),
     isOthers: (port) => maps.some((map, other) => other !== index && [...map.values()].includes(port)),
   }))
   wanted.forEach((one, index) => {
@@ -79,7 +79,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
     // Numbers and room in the target are shared out by it: a target that other switches have divided is begun anew.
-    ...(wanted.length === 1 ? {} : { layout: JSON.stringify(wanted.map(({ bridge }) => bridge)) }),
+    ...(wanted.length === 1 ? {} : { layout: JSON.stringify(wanted.map(({ bridge, share }) => (share === 1 ? bridge : [bridge, share]))) }),
     ...(config.electionId === null ? {} : { electionId: { high: 0n, low: BigInt(config.electionId) } }),
   })
   const southbounds = shareTarget(session, wanted.length)

@@ -14,7 +14,7 @@ type Key = keyof Config
 /** The rest is taken over: by the channels (channelOptions), by the datapath (failModeOf, portVlansOf), and logLevel by whoever owns the log. */
 const restartKeys: readonly Key[] = [
   'target', 'deviceId', 'electionId', 'datapathId', 'ports', 'pipeline', 'cpuPort', 'description', 'rundir', 'bridge', 'controlName',
-  'macAgeing',
+  'macAgeing', 'share',
 ]
 
 export const failModeOf = ({ failMode, controllers, inactivityProbe }: Config): FailModeConfig => ({
@@ -47,7 +47,7 @@ export function needRestart(running: Config, wanted: Config): readonly string[] 
   ]
 }
 const withoutVlans = (config: Config): Config => ({ ...config, ports: config.ports.map(({ vlans: _, ...port }) => port) })
-const ownKeys: ReadonlySet<Key> = new Set(['datapathId', 'ports', 'macAgeing'])
+const ownKeys: ReadonlySet<Key> = new Set(['datapathId', 'ports', 'macAgeing', 'share'])
 
 /** Only a restart makes other switches of a target, or as many as before with other names. The key to be told; null: they are the same. */
 export function whySwitchesDiffer(running: Config, wanted: Config): string | null {

@@ -137,8 +137,8 @@ export interface AdmissionTable {
   readonly deny: string
 }
 
-/** Which of how many switches; the first is 0. */
-export interface Share { readonly index: number; readonly count: number }
+/** Which of how many switches; the first is 0. `weights`: of all of them, in what proportion they have the target; absent: alike. */
+export interface Share { readonly index: number; readonly count: number; readonly weights?: readonly number[] }
 /** Both included; empty where last < first. */
 export interface Range { readonly first: number; readonly last: number }
 /** By what shared things are known in the target. */

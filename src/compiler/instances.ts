@@ -27,9 +27,12 @@ export function allNumbers({ continuation, replica, fork, bucketCounter, flowCou
 
 /** The contract of one of several switches; `whole` as it was read. */
 export function contractOf(whole: Contract, share: Share): Contract {
-  const { index, count } = share
+  const { index, count, weights = Array.from({ length: count }, () => 1) } = share
   if (count === 1) return whole
-  const part = (size: number): number => Math.floor(((index + 1) * size) / count) - Math.floor((index * size) / count)
+  const until = (end: number): number => weights.slice(0, end).reduce((sum, weight) => sum + weight, 0)
+  const [before, after, total] = [until(index), until(index + 1), until(count)]
+  const startOf = (size: number): number => Math.floor((before * size) / total)
+  const part = (size: number): number => Math.floor((after * size) / total) - startOf(size)
   const own = (fixed: readonly NamedMatch[]): readonly NamedMatch[] => fixed.map(({ field }) => ({ field, kind: 'exact', value: BigInt(index) }))
   const sized = <T extends { readonly size: number }>(table: T): T => ({ ...table, size: part(table.size) })
   const scope = ({ name, stages }: Scope): Scope => ({ name, stages: stages.map(sized) })
@@ -37,7 +40,7 @@ export function contractOf(whole: Contract, share: Share): Contract {
   const both = <T extends { readonly size: number; readonly fixed: readonly NamedMatch[] }>(table: T): T => ({ ...sized(table), fixed: own(table.fixed) })
   const range = ({ first, last }: { readonly first: number; readonly last: number }) => {
     const room = Math.max(0, last - first + 1)
-    const start = first + Math.floor((index * room) / count)
+    const start = first + startOf(room)
     return { first: start, last: start + part(room) - 1 }
   }
   const { group, normal, meters, numbers } = whole

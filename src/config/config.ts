@@ -70,6 +70,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** Several switches on one target, each with a configuration of its own; empty where there is one. Then `ports`, `controllers` and `listen` above are those of all. */
   readonly instances: readonly Config[]
+  /** In what proportion to the others it has the target, where there are several switches. */
+  readonly share: number
   readonly description: { readonly manufacturer: string; readonly hardware: string; readonly software: string; readonly serialNumber: string; readonly datapath: string }
 }
 
@@ -77,7 +79,7 @@ export interface Config {
 export function completeConfig(values: ConfigValues, resolvePath: (path: string, key: keyof ConfigValues) => string): Config {
   const { instances = [], ...common } = values
   if (instances.length === 0) return completeOne(common, resolvePath)
-  const each = instances.map(({ name, ...own }) => completeOne({ ...common, ...present(own), bridge: name }, resolvePath))
+  const each = instances.map(({ name, share, ...own }) => ({ ...completeOne({ ...common, ...present(own), bridge: name }, resolvePath), share }))
   const all = completeOne({ ...common, bridge: instances[0]?.name ?? common.bridge }, resolvePath)
   return {
     ...all, instances: each, ports: each.flatMap(({ ports }) => ports), controllers: each.flatMap(({ controllers }) => controllers), listen: each.flatMap(({ listen }) => listen),
@@ -87,12 +89,13 @@ export function completeConfig(values: ConfigValues, resolvePath: (path: string,
 /** The switches of a configuration, each with its own. */
 export const switchesOf = (config: Config): readonly Config[] => (config.instances.length === 0 ? [config] : config.instances)
 
-const present = (own: Omit<InstanceValues, 'name'>): Partial<ConfigValues> => Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
+const present = (own: Omit<InstanceValues, 'name' | 'share'>): Partial<ConfigValues> => Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
 
 function completeOne(values: Omit<ConfigValues, 'instances'>, resolvePath: (path: string, key: keyof ConfigValues) => string): Config {
   const { description } = values
   return {
     instances: [],
+    share: 1,
     target: values.target,
     deviceId: values.deviceId,
     electionId: values.electionId ?? null,

@@ -84,11 +84,14 @@ const controllers = z.array(controller).superRefine(distinct('controller', null,
   .describe('controllers: tcp:HOST[:PORT], ssl:HOST[:PORT], unix:PATH; a ptcp:, pssl: or punix: one connects to us and is treated like them; or an object with connection and settings of its own')
 const listen = z.array(endpoint('passive')).superRefine(distinct('listener', null, formatEndpoint)).default([])
   .describe('management connections, for ovs-ofctl and the like: ptcp:[PORT][:HOST], pssl:[PORT][:HOST] or punix:PATH')
+/** With 16 switches the least of them still has two multicast groups, and as many of everything else as it needs to start. */
+const MAX_SHARE = 100
 /** One of several switches on the target: what is not given here is that of all of them. */
 const instance = z.strictObject({
   name: bridgeName.describe('name of the switch for ovs-ofctl, ovs-appctl and its sockets'),
   datapathId: datapathId.describe('OpenFlow datapath id of this switch'),
   ports, controllers, listen,
+  share: z.int().min(1).max(MAX_SHARE).default(1).describe('of the tables and of everything else that the target has room for, in proportion to the shares of the others (1)'),
   failMode: failMode.optional().describe('in place of that for all'),
   macAgeing: duration(1000, 3_600_000).optional().describe('in place of that for all'),
   inactivityProbe: duration(0, 3_600_000).optional().describe('in place of that for all'),

@@ -81,11 +81,11 @@ export class TwoSwitches {
     return client
   }
 
-  async start(given: Ports = PORTS): Promise<void> {
+  async start(given: Ports = PORTS, shares: Readonly<Record<Name, number>> = { br1: 1, br2: 1 }): Promise<void> {
     const monitors = await Promise.all(NAMES.map((name) => DriverPortMonitor.open(
       given[name].map(([portNo, p4Port]) => ({ portNo, p4Port, name: `${name}p${portNo}`, hwAddr: 0x0200_0000_0100n + BigInt(p4Port) })),
       { links: () => new Map([1, 2, 3, 4, 5].map((port) => [port, true])), counters: () => null })))
-    const agent = this.#agent = await startAgent(configOf(this.rundir, given), silentLogger, {
+    const agent = this.#agent = await startAgent(configOf(this.rundir, given, shares), silentLogger, {
       target: {
         connect: () => this.target.connect(), failed: new Promise(() => {}), embedded: null, changePorts: null,
         ports: monitors, close: async () => { for (const monitor of monitors) await monitor.stop() },
@@ -136,9 +136,9 @@ export class TwoSwitches {
   }
 }
 
-function configOf(rundir: string, given: Ports): Config {
+function configOf(rundir: string, given: Ports, shares: Readonly<Record<Name, number>>): Config {
   const instances = NAMES.map((name, index) => ({
-    name, datapathId: `000000000000000${index + 1}`, ports: given[name].map(([number, p4Port]) => ({ number, interface: `${name}p${number}`, p4Port })),
+    name, share: shares[name], datapathId: `000000000000000${index + 1}`, ports: given[name].map(([number, p4Port]) => ({ number, interface: `${name}p${number}`, p4Port })),
   }))
   const file = (suffix: string): string => join(process.cwd(), `p4/ofswitchd${suffix}`)
   const values = { rundir, instances, pipeline: { p4info: file('.p4info.txtpb'), json: file('.json') } }

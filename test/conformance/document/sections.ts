@@ -74,7 +74,7 @@ function flowModSection(): Section {
     return [`flag ${name}`, ...every(flowMod({ flags: FlowModFlag[name] }))]
   }
   return {
-    title: 'Flow-mod', about: 'OF 1.0 §5.3.3, OF 1.3.5 §6.4. The differences between the versions are those of Open vSwitch.',
+    title: 'Flow-mod', about: 'OF 1.0 §5.3.3, OF 1.3.5 §6.4. The differences between the versions are those of Open vSwitch. A table is full (OFPFMFC_TABLE_FULL) at the number of entries that it tells; where several switches are on a target, that is the share of each.',
     head: ['request', ...versionNames],
     rows: [
       command('add'), command('modify'), command('modify_strict'), command('delete'), command('delete_strict'),
@@ -86,7 +86,7 @@ function flowModSection(): Section {
       ['a buffer', ...every(flowMod({ bufferId: 1 }))],
       ['a table that does not exist', ...every(flowMod({ tableId: 200 }))],
     ],
-    shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/e2e/whole/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts'],
+    shownBy: ['test/unit/datapath/flow-mod.test.ts', 'test/unit/datapath/timeouts.test.ts', 'test/e2e/whole/timeouts.test.ts', 'test/unit/datapath/order.test.ts', 'test/conformance/ofctl.test.ts', 'test/e2e/whole/instances.test.ts', 'test/e2e/whole/final-counts.test.ts'],
   }
 }
 

@@ -219,3 +219,45 @@ for (const kind of ownedTargets)
       await passes([2], [3, 5])
     })
   })
+
+for (const kind of ownedTargets)
+  describe(`unlike shares of ${kind.name}`, { skip: kind.skip }, () => {
+    let two: TwoSwitches
+    before(async () => {
+      two = new TwoSwitches(await kind.start())
+      await two.start(undefined, { br1: 1, br2: 99 })
+    })
+    after(async () => { await two.close() })
+
+    it('are told, and full at exactly their last entry, whatever room the other has', async () => {
+      const rooms = { br1: 163, br2: 16384 - 163 }
+      const flows = (from: number, count: number): Message[] => Array.from({ length: count }, (_, index) => flowMod(0, 5, [{ field: 'eth_dst', value: BigInt(from + index), mask: null }], { apply: [output(2)] }))
+      for (const name of NAMES) {
+        const { tables } = await two.client(name).stats({ kind: 'table_features', tables: [] })
+        assert.deepEqual([...new Set(tables.map(({ maxEntries }) => maxEntries))], [rooms[name]], name)
+        assert.deepEqual(await two.client(name).sendAll(...flows(1, rooms.br1)), [], name)
+      }
+      const active = async (name: Name): Promise<number | undefined> => (await two.client(name).stats({ kind: 'table' })).tables[0]?.activeCount
+      assert.deepEqual(await two.client('br1').sendAll(...flows(rooms.br1 + 1, 1)), ['5/1'], 'OFPFMFC_TABLE_FULL')
+      assert.deepEqual(await two.client('br2').sendAll(...flows(rooms.br1 + 1, 1)), [])
+      assert.deepEqual([await active('br1'), await active('br2')], [rooms.br1, rooms.br1 + 1])
+      // All of them forward, the last one too, and room that is given back can be used.
+      const last = frameTo(rooms.br1.toString(16).padStart(12, '0'), A)
+      await two.exchange(1, hex(last), [`2 ${last}`])
+      assert.deepEqual(await two.client('br1').sendAll(flowMod(0, 5, [{ field: 'eth_dst', value: 1n, mask: null }], {}, { command: 'delete_strict' }), ...flows(rooms.br1 + 1, 1), ...flows(1, 1)), ['5/1'])
+      const added = frameTo((rooms.br1 + 1).toString(16).padStart(12, '0'), A)
+      await two.exchange(1, hex(added), [`2 ${added}`])
+    })
+
+    it('are kept by the next agent with the same shares', async () => {
+      const reports = async () => (await two.client('br1').stats({ kind: 'flow', tableId: 0, match: [], cookie: 0n, cookieMask: 0n, outPort: Port.ANY, outGroup: Group.ANY })).flows.length
+      const before = await reports()
+      await two.stop()
+      await two.start(undefined, { br1: 1, br2: 99 })
+      assert.equal(await reports(), before)
+      await two.stop()
+      // Others divide the target anew.
+      await two.start(undefined, { br1: 2, br2: 99 })
+      assert.equal(await reports(), 0)
+    })
+  })

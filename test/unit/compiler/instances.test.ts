@@ -33,6 +33,30 @@ describe('parts of a target', () => {
     })
   }
 
+  it('may be unlike: in proportion to the weights, side by side, and no more than the whole', () => {
+    const weights = [1, 99, 7, 100]
+    const all = weights.map((_, index) => contractOf(whole, { index, count: weights.length, weights }))
+    for (const name of Object.keys(whole.numbers) as (keyof Contract['numbers'])[]) {
+      let next = whole.numbers[name].first
+      for (const { numbers } of all) {
+        assert.equal(numbers[name].first, next, name)
+        next = numbers[name].last + 1
+      }
+      assert.equal(next, whole.numbers[name].last + 1, name)
+    }
+    assert.deepEqual(all.map((one) => one.tables[0]?.size), [79, 7835, 555, 7915])
+    assert.equal(all.reduce((total, one) => total + (one.tables[0]?.size ?? 0), 0), whole.tables[0]?.size)
+    const even = { index: 1, count: 3 }
+    assert.deepEqual(contractOf(whole, { ...even, weights: [5, 5, 5] }).numbers, contractOf(whole, even).numbers)
+  })
+
+  it('the least of them has what a switch needs', () => {
+    const weights = Array.from({ length: 16 }, (_, index) => (index === 3 ? 1 : 100))
+    const { numbers, tables, group, normal } = contractOf(whole, { index: 3, count: 16, weights })
+    for (const [name, { first, last }] of Object.entries(numbers)) assert.ok(last - first >= 1, name)
+    for (const size of [tables[0]?.size, group?.size, normal?.source.size, normal?.flood.size]) assert.ok((size ?? 0) > 1)
+  })
+
   it('say of every entry whose it is: of one switch exactly', () => {
     const owners = parts(3).map((contract, index) => belongsTo(contract, (port) => port === index + 1, (port) => port !== index + 1 && port >= 1 && port <= 3))
     const entry = (table: string, field: string, value: number) => ({
