@@ -11,6 +11,7 @@ import { Wire } from '../support/netns-frames.js'
 import { until } from '../support/netns-process.js'
 import { Sandbox } from '../support/netns.js'
 import { openVSwitchSubject } from '../support/ovs-subject.js'
+import { linear } from '../support/random.js'
 import { ownSubjects, skipReason, whyNoOfctl } from '../support/subject-list.js'
 import { embeddedSubject } from '../support/subject-ofswitchd.js'
 import type { RunningSwitch, Subject } from '../support/subject.js'
@@ -68,11 +69,7 @@ const frameOf = (dst: string, src: string, tags: string, number: number): Buffer
 
 interface Case { readonly from: number; readonly dst: string; readonly src: string; readonly tags: string }
 function cases(seed: number, count: number): readonly Case[] {
-  let state = seed
-  const below = (limit: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor(state / 2 ** 32 * limit)
-  }
+  const below = linear(seed)
   const one = <T>(list: readonly T[]): T => list[below(list.length)] as T
   return Array.from({ length: count }, () => {
     const vid = one([0, 10, 10, 20, 20, 30, 21, 40])

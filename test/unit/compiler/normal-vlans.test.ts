@@ -8,6 +8,7 @@ import type { Change } from '../../../src/datapath/pipeline.js'
 import { P4InfoIndex } from '../../../src/p4info/index.js'
 import { Bench, compilerFor, flow, output, PORTS, setPorts, type StrictStore } from '../../support/compiler-rig.js'
 import { smallP4Info } from '../../support/loop-rig.js'
+import { linear } from '../../support/random.js'
 import { Port } from '../../../src/openflow/model.js'
 
 const VLANS = 4096
@@ -52,11 +53,7 @@ function assertSays(store: StrictStore, vlans: ReadonlyMap<number, PortVlans>): 
 
 describe('VLANs of ports', () => {
   it('are what the target says, and leave nothing behind', () => {
-    let state = 5
-    const below = (limit: number): number => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return Math.floor(state / 2 ** 32 * limit)
-    }
+    const below = linear(5)
     const bench = new Bench(compilerFor('ofswitchd'))
     assert.equal(bench.carryOut(setPorts()), null)
     // Numbers of groups are used in turns.
