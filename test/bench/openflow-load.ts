@@ -101,24 +101,40 @@ export class OpenFlowLoad implements Load {
 
   /** Statistics of all flows, to the last part of the reply. */
   async dump({ expected }: { expected: number }): Promise<number> {
-    const xid = this.#client.nextXid()
-    const body = { kind: 'flow' as const, ...everyFlow }
-    let flows = 0
-    const done = new Promise<void>((resolve) => {
-      this.#client.onFrame = (frame) => {
-        if (frame.type !== Type.STATS_REPLY || frame.xid !== xid) return
-        flows += countFlows(frame)
-        if ((frame.bytes[11] ?? 0) % 2 === 0) resolve()
-      }
-    })
-    const begin = performance.now()
-    this.#client.write(bytesOf({ type: 'stats_request', more: false, body }, xid))
-    await done
-    const ms = performance.now() - begin
-    this.#client.onFrame = () => undefined
-    this.#client.check()
+    const { ms, flows } = await dumpOf(this.#client)
     if (flows !== expected) throw new Error(`${flows} flows in the statistics, ${expected} expected`)
     return ms
+  }
+
+  /** Statistics of all flows again and again on a connection of their own, while flows come and go on this one and a third asks for echoes; delays. */
+  async beside({ count }: { count: number }): Promise<{ flowMods: number[]; echoes: number[]; dumps: number[] }> {
+    const [dumping, echoing] = [await OpenFlowClient.connect(this.#port), await OpenFlowClient.connect(this.#port)]
+    const [flowMods, echoes, dumps]: [number[], number[], number[]] = [[], [], []]
+    let isOver = false
+    const dumped = (async () => { while (!isOver) dumps.push((await dumpOf(dumping)).ms) })()
+    const echoed = (async () => {
+      while (!isOver) {
+        const begin = performance.now()
+        await echoing.request({ type: 'echo_request', data: new Uint8Array(8) })
+        echoes.push(performance.now() - begin)
+        await delay(2)
+      }
+    })()
+    const passing = plainFlow(-1, 1)
+    // Some dumps go by, however fast flows are.
+    for (let n = 0; n < count || dumps.length < 3; n++) {
+      const begin = performance.now()
+      this.#client.send(n % 2 === 0 ? passing : { ...passing, command: 'delete_strict' })
+      await this.#barrier()
+      flowMods.push(performance.now() - begin)
+    }
+    isOver = true
+    await Promise.all([dumped, echoed])
+    this.#client.send({ ...passing, command: 'delete_strict' })
+    await this.#barrier()
+    dumping.close()
+    echoing.close()
+    return { flowMods, echoes, dumps }
   }
 
   /** When a switch that is just starting has told that it has so many flows, in ms since 1970. */
@@ -184,6 +200,25 @@ const everyFlow = { tableId: Table.ALL, outPort: Port.ANY, outGroup: 0xffffffff,
 
 export const packetOut = (port: number, inPort: number, data: Uint8Array): Message =>
   ({ type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions: [output(port)], data })
+
+async function dumpOf(client: OpenFlowClient): Promise<{ ms: number; flows: number }> {
+  const xid = client.nextXid()
+  let flows = 0
+  const done = new Promise<void>((resolve) => {
+    client.onFrame = (frame) => {
+      if (frame.type !== Type.STATS_REPLY || frame.xid !== xid) return
+      flows += countFlows(frame)
+      if ((frame.bytes[11] ?? 0) % 2 === 0) resolve()
+    }
+  })
+  const begin = performance.now()
+  client.write(bytesOf({ type: 'stats_request', more: false, body: { kind: 'flow', ...everyFlow } }, xid))
+  await done
+  const ms = performance.now() - begin
+  client.onFrame = () => undefined
+  client.check()
+  return { ms, flows }
+}
 
 /** Without decoding: the load generator is not to be what is measured. OF 1.3.5 §7.3.5.2 */
 function countFlows({ bytes }: Frame): number {

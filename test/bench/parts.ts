@@ -127,15 +127,31 @@ export const echo: Part = {
 
 export const dump: Part = {
   title: 'dump-flows: statistics of 100,000 flows',
-  text: 'Flow statistics of all tables, flows a second from the request to the last part of the reply.',
+  text: 'Flow statistics of all tables, flows a second from the request to the last part of the reply; and delays of what else is asked while they are dumped again and again.',
   run: (settings) => withContenders(['embedded', 'BMv2', 'Open vSwitch'], settings, async (contenders) => {
     const count = settings.short ? 20_000 : 100_000
     for (const { load } of contenders) await load.ask('pipelined', { first: 0, count, tables: 8 })
     const run = async ({ load }: Contender): Promise<number> => count / (await load.ask('dump', { expected: count }) as number) * 1000
     await inTurns(1, contenders, run)
-    return [{
-      what: `${count} flows`, unit: '1/s', values: await inTurns(settings.short ? 3 : 7, contenders, run),
-      goals: [{ of: 'embedded', to: 'Open vSwitch', atLeast: 1 }, { of: 'BMv2', to: 'Open vSwitch', atLeast: 1 }],
-    }]
+    const rates = await inTurns(settings.short ? 3 : 7, contenders, run)
+    const flowMods = new Map<ContenderName, number[]>()
+    const worst = new Map<ContenderName, number[]>()
+    const echoes = new Map<ContenderName, number[]>()
+    const dumps = new Map<ContenderName, number[]>()
+    const of = (values: readonly number[], part: number): number => quantile([...values].sort((a, b) => a - b), part)
+    for (const { name, load } of contenders) {
+      const delays = await load.ask('beside', { count: 500 }) as { flowMods: number[]; echoes: number[]; dumps: number[] }
+      flowMods.set(name, [of(delays.flowMods, 0.5)])
+      worst.set(name, [of(delays.flowMods, 0.99)])
+      echoes.set(name, [of(delays.echoes, 0.99)])
+      dumps.set(name, [count / of(delays.dumps, 0.5) * 1000])
+    }
+    return [
+      { what: `${count} flows`, unit: '1/s', values: rates, goals: [{ of: 'embedded', to: 'Open vSwitch', atLeast: 1 }, { of: 'BMv2', to: 'Open vSwitch', atLeast: 1 }] },
+      { what: 'flow-mod + barrier on another connection meanwhile, median', unit: 'ms', values: flowMods },
+      { what: 'flow-mod + barrier on another connection meanwhile, p99', unit: 'ms', values: worst },
+      { what: 'echo on a third connection, p99', unit: 'ms', values: echoes },
+      { what: `${count} flows beside these`, unit: '1/s', values: dumps },
+    ]
   }, few),
 }
