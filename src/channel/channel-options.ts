@@ -4,7 +4,7 @@ import type { Endpoint } from '../base/endpoint.js'
 import type { Logger } from '../base/logger.js'
 import type { TlsFiles } from '../base/tls-material.js'
 import type { ErrorName, Message } from '../openflow/index.js'
-import type { ConnectionCounters } from './connection.js'
+import type { ConnectionCounters } from './connection-types.js'
 import type { ChannelLimits } from './limits.js'
 
 /** 'controller': from the list of controllers, whoever connects to whom; 'service': a client of a management listener. */

@@ -15,7 +15,7 @@ import type {
   ChannelSetEvents, ChannelSetOptions, ChannelSetStatus, ConnectionKind, ControllerOptions, EndpointStatus, OpenConnection, ReconfigurableOptions,
 } from './channel-options.js'
 import { Connection } from './connection.js'
-import type { ConnectionOptions } from './connection.js'
+import type { ConnectionOptions } from './connection-types.js'
 import { Connector, peerName } from './connector.js'
 import type { ActiveEndpoint, ConnectorOptions } from './connector.js'
 import { defaultLimits } from './limits.js'
@@ -419,6 +419,7 @@ export class ChannelSet {
       onMessage: (xid, message, raw) => this.#events.onMessage(id, xid, message, raw),
       onRefused: (xid, error, reason, raw) => this.#events.onRefused(id, xid, error, reason, raw),
       onMonitorsBehind: (isBehind) => this.#events.onMonitorsBehind?.(id, isBehind),
+      isWatched: () => this.#snoopers.size > 0,
       onFrame: (bytes) => {
         for (const snooper of this.#snoopers) if (snooper.watched === id) snooper.copy(bytes)
       },

@@ -14,57 +14,21 @@ import { monotonicNow } from '../base/clock.js'
 import type { Millis } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { LimitedLog, Logger } from '../base/logger.js'
-import { Framer, decodeMessage, encodeMessage } from '../openflow/index.js'
+import { decodeMessage, encodeMessage } from '../openflow/index.js'
 import type { ErrorName, Frame, Message } from '../openflow/index.js'
-import { HeldInput } from './held-input.js'
-import type { ChannelLimits } from './limits.js'
+import { ECHO_REPLY, ECHO_REQUEST, ERROR, HELLO, UNSOLICITED_XID } from './connection-types.js'
+import type { ConnectionCounters, ConnectionEvents, ConnectionOptions } from './connection-types.js'
+import { Input } from './input.js'
+import { Liveness } from './liveness.js'
 import { MonitorBacklog } from './monitor-backlog.js'
 import { negotiate, ourHello, versionName } from './negotiation.js'
 import { Output } from './output.js'
 import { PacketInScheduler, inPort, isPacketIn } from './packet-in-scheduler.js'
-import type { PacketIn, PacketInRate } from './packet-in-scheduler.js'
+import type { PacketIn } from './packet-in-scheduler.js'
 import { tlsFailure } from './tls-keys.js'
 
-export interface ConnectionOptions {
-  /** Wire versions that may be negotiated, ascending. */
-  readonly versions: readonly number[]
-  /** Idle time before a probe, and before an unanswered probe ends the connection; 0 = no probes. */
-  readonly inactivityProbeMs: Millis
-  /** For the peer's hello to arrive. */
-  readonly greetingMs: Millis
-  readonly packetIns: PacketInRate
-  readonly limits: ChannelLimits
-}
-export interface ConnectionEvents {
-  onOpen(version: number): void
-  onMessage(xid: number, message: Message, raw: Uint8Array): void
-  onRefused(xid: number, error: ErrorName, reason: string, raw: Uint8Array): void
-  /** Too many flow updates wait for the peer; or none any more. */
-  onMonitorsBehind?(isBehind: boolean): void
-  /** Every message of the open connection, in both directions, as it is on the wire. */
-  onFrame?(bytes: Uint8Array): void
-  /** Exactly once, also when the connection was never open. */
-  onClosed(reason: string): void
-}
-export interface ConnectionCounters {
-  received: number
-  sent: number
-  /** Asynchronous messages that a slow peer did not get, or that were above its rate. */
-  droppedPacketIns: number
-  droppedOthers: number
-}
-
-/** Of what answers no request. Clients that wait for a reply go by its xid, so it must not be one that they use. */
-const UNSOLICITED_XID = 0
-
-const HELLO = 0
-const ERROR = 1
-const ECHO_REQUEST = 2
-const ECHO_REPLY = 3
 /** What a peer that does not read goes without, packet-ins apart. */
 const asynchronous: ReadonlySet<Message['type']> = new Set(['flow_removed', 'nx_flow_removed', 'port_status', 'table_status', 'requestforward'])
-/** Of the system's read buffer half: more is likely to follow at once. */
-const LARGE_CHUNK = 32 * 1024
 /**
  * Of a message that is kept until it is answered, as much as an error tells: a copy, which does not keep the whole chunk alive,
  * and is small enough for V8 to have it in its own heap.
@@ -82,7 +46,7 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #log: Logger
   readonly #limitedLog: LimitedLog
-  readonly #framer = new Framer()
+  readonly #input: Input
   readonly #output: Output
   #state: 'greeting' | 'open' | 'closed' = 'greeting'
   #version: number
@@ -90,21 +54,9 @@ export class Connection {
   #seen = 0
 
   readonly #monitors: MonitorBacklog
-  readonly #held = new HeldInput()
+  readonly #liveness: Liveness
+  #greetingTimer: NodeJS.Timeout | null
   #paused = false
-  #delivering = false
-  #continuation: NodeJS.Immediate | null = null
-  /** Much has come since the last look, and when requests were last handed over. */
-  #arriving = false
-  #lastSlice: Millis = 0
-
-  #timer: NodeJS.Timeout | null = null
-  #lastActivity: Millis
-  /** When the answer to the probe began to be waited for. */
-  #quietFrom: Millis = 0
-  /** When the timer was to fire. */
-  #due: Millis = 0
-  #probed = false
   #packetIns: PacketInScheduler
   #packetInTimer: NodeJS.Timeout | null = null
   #wantRoom: (() => void)[] = []
@@ -116,8 +68,22 @@ export class Connection {
     this.#events = events
     this.#log = log
     this.#limitedLog = limitedLog
-    this.#lastActivity = monotonicNow()
     this.#packetIns = schedulerFor(options)
+    this.#input = new Input(options.limits, {
+      takesAll: () => this.#state !== 'open' || this.#events.isWatched?.() === true,
+      onFrame: (frame) => this.#onFrame(frame),
+      onHeld: (count) => { this.counters.received += count },
+      onRequest: (frame) => this.#onRequest(frame),
+      onLost: (error) => this.#fail(this.#state === 'greeting' ? 'OFPHFC_INCOMPATIBLE' : 'OFPBRC_BAD_LEN', messageOf(error), null),
+      mayDeliver: () => this.#state === 'open' && !this.#paused && this.#output.size < this.#options.limits.outputHighBytes,
+      onSlice: () => this.#steer(),
+    })
+    this.#liveness = new Liveness(options.inactivityProbeMs, {
+      // While requests wait for our own datapath and the socket is not read, silence is not the peer's.
+      isOurs: () => this.#input.bytes >= this.#options.limits.heldBytes,
+      probe: () => this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, UNSOLICITED_XID),
+      lost: (interval) => this.#finish(this.#socket.isPaused() ? 'the peer does not read' : `no answer to an echo request within ${interval} ms`),
+    })
     this.#output = new Output(socket, () => this.#onProgress())
     this.#monitors = new MonitorBacklog((isBehind) => this.#events.onMonitorsBehind?.(isBehind))
     const { version, hello } = ourHello(options.versions)
@@ -129,7 +95,7 @@ export class Connection {
     socket.on('end', () => this.#finish('closed by the peer'))
     socket.on('error', (error) => this.#finish(tlsFailure(error)))
     socket.on('close', () => this.#finish('connection lost'))
-    this.#timer = setTimeout(() => this.#finish('the peer sent no OFPT_HELLO'), options.greetingMs)
+    this.#greetingTimer = setTimeout(() => this.#finish('the peer sent no OFPT_HELLO'), options.greetingMs)
     this.#emit(hello, UNSOLICITED_XID)
   }
 
@@ -145,11 +111,11 @@ export class Connection {
   }
   /** Since something was last received. */
   get silentFor(): Millis {
-    return monotonicNow() - this.#lastActivity
+    return this.#liveness.silentFor
   }
   /** Bytes kept for this peer in either direction; the system's buffers and one incomplete message (64 KiB) come on top. */
   get memory(): number {
-    return this.#output.size + this.#packetIns.bytes + this.#held.bytes
+    return this.#output.size + this.#packetIns.bytes + this.#input.bytes
   }
 
   /**
@@ -185,8 +151,8 @@ export class Connection {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.#lastActivity = monotonicNow()
-    this.#continueSoon()
+    this.#liveness.excuse()
+    this.#input.continueSoon()
   }
 
   /** Probes and rates of packet-ins; the rest of the options counts when a connection begins. */
@@ -199,12 +165,9 @@ export class Connection {
       for (const message of waiting.drain()) this.counters.droppedPacketIns += this.#packetIns.put(message)
       this.#sendPacketIns()
     }
-    if (options.inactivityProbeMs !== inactivityProbeMs && this.#state === 'open') {
-      this.#clearTimer()
-      this.#probed = false
-      this.#lastActivity = monotonicNow()
-      this.#arm(options.inactivityProbeMs)
-    }
+    if (options.inactivityProbeMs === inactivityProbeMs) return
+    if (this.#state === 'open') this.#liveness.restart(options.inactivityProbeMs)
+    else this.#liveness.interval = options.inactivityProbeMs
   }
 
   /** What was sent before still leaves, if the peer takes it within half a second. */
@@ -216,27 +179,13 @@ export class Connection {
 
   #onData(chunk: Uint8Array): void {
     if (this.#state === 'closed') return
-    this.#lastActivity = monotonicNow()
-    this.#probed = false
-    const isBehind = !this.#held.isEmpty
-    this.#arriving ||= chunk.length >= LARGE_CHUNK
-    this.#guarded('input', () => {
+    this.#liveness.heard()
+    try {
       if (this.#state === 'greeting' && !this.#looksLikeHello(chunk)) return
-      this.#framer.push(chunk)
-      while (this.#state !== 'closed') {
-        const frame = this.#nextFrame()
-        if (frame === null) break
-        this.counters.received++
-        if (this.#state === 'greeting') this.#greet(frame)
-        else {
-          this.#events.onFrame?.(frame.bytes)
-          this.#accept(frame)
-        }
-      }
-    })
-    // What comes in large parts goes on: all of it is looked through for echo requests before the rest is carried out.
-    if (isBehind || this.#arriving) this.#continueSoon()
-    else this.#deliver()
+      this.#input.receive(chunk)
+    } catch (error) {
+      this.#broken('input', error)
+    }
     this.#steer()
   }
 
@@ -251,15 +200,16 @@ export class Connection {
     return false
   }
 
-  /** Null at the end of the input, and when the stream cannot be cut into messages any more. */
-  #nextFrame(): Frame | null {
+  /** True: it is for the datapath. */
+  #onFrame(frame: Frame): boolean {
+    this.counters.received++
     try {
-      return this.#framer.next()
+      if (this.#state !== 'greeting') return this.#accept(frame)
+      this.#greet(frame)
     } catch (error) {
-      // A length that is no length: there is no way to find the next message. OF 1.3.5 §7.5.4.2
-      this.#fail(this.#state === 'greeting' ? 'OFPHFC_INCOMPATIBLE' : 'OFPBRC_BAD_LEN', messageOf(error), null)
-      return null
+      this.#broken('input', error)
     }
+    return false
   }
 
   #greet(frame: Frame): void {
@@ -272,67 +222,41 @@ export class Connection {
     if (!result.ok) return this.#fail('OFPHFC_INCOMPATIBLE', result.text, frame)
     this.#version = result.version
     this.#state = 'open'
-    this.#clearTimer()
-    this.#arm(this.#options.inactivityProbeMs)
-    this.#guarded('onOpen', () => this.#events.onOpen(result.version))
+    this.#stopGreeting()
+    this.#liveness.start()
+    try {
+      this.#events.onOpen(result.version)
+    } catch (error) {
+      this.#broken('onOpen', error)
+    }
   }
 
   /** What concerns only the connection is done at once, the rest is held for the datapath. */
-  #accept(frame: Frame): void {
+  #accept(frame: Frame): boolean {
+    if (this.#events.isWatched?.() === true) this.#events.onFrame?.(frame.bytes)
     // In any version: OpenFlow 1.0's and 1.3's echo are the same, and Open vSwitch answers both.
     if (frame.type === ECHO_REQUEST) {
       const decoded = decodeMessage(frame, this.#version)
       if (decoded.ok && decoded.message.type === 'echo_request') this.#emit({ type: 'echo_reply', data: decoded.message.data }, frame.xid)
-      return
     }
-    if (frame.type === ECHO_REPLY || frame.type === HELLO) return
-    this.#held.put(frame)
+    return frame.type !== ECHO_REQUEST && frame.type !== ECHO_REPLY && frame.type !== HELLO
   }
 
-  #deliver(): void {
-    if (this.#delivering || this.#continuation !== null) return
-    this.#delivering = true
-    const until = monotonicNow() + this.#options.limits.sliceMs
-    let count = 0
-    while (this.#mayDeliver()) {
-      const frame = this.#held.take()
-      if (frame !== undefined) this.#guarded('a message', () => this.#deliverOne(frame))
-      if (++count % 32 === 0 && monotonicNow() > until) break
+  #onRequest(frame: Frame): void {
+    try {
+      const decoded = decodeMessage(frame, this.#version)
+      const raw = frame.chunk.slice(frame.offset, frame.offset + Math.min(frame.length, RAW_BYTES))
+      if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, raw)
+      else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, raw)
+    } catch (error) {
+      this.#broken('a message', error)
     }
-    this.#delivering = false
-    this.#lastSlice = monotonicNow()
-    if (this.#mayDeliver()) this.#continueSoon()
-  }
-
-  #mayDeliver(): boolean {
-    return this.#state === 'open' && !this.#paused && !this.#held.isEmpty
-      && this.#output.size < this.#options.limits.outputHighBytes
-  }
-
-  #deliverOne(frame: Frame): void {
-    const decoded = decodeMessage(frame, this.#version)
-    const raw = frame.chunk.slice(frame.offset, frame.offset + Math.min(frame.length, RAW_BYTES))
-    if (decoded.ok) this.#events.onMessage(frame.xid, decoded.message, raw)
-    else this.#events.onRefused(frame.xid, decoded.error, decoded.reason, raw)
-  }
-
-  /** Other connections, timers and this one's echo requests have their turn first. */
-  #continueSoon(): void {
-    if (this.#continuation !== null || this.#state === 'closed') return
-    this.#continuation = setImmediate(() => {
-      this.#continuation = null
-      const isArriving = this.#arriving
-      this.#arriving = false
-      if (isArriving && monotonicNow() - this.#lastSlice < this.#options.limits.readAheadMs) return this.#continueSoon()
-      this.#deliver()
-      this.#steer()
-    })
   }
 
   /** Reads from the peer, or stops reading. */
   #steer(): void {
     if (this.#state === 'closed') return
-    const stop = this.#held.bytes >= this.#options.limits.heldBytes || this.#output.size >= this.#options.limits.outputHighBytes
+    const stop = this.#input.bytes >= this.#options.limits.heldBytes || this.#output.size >= this.#options.limits.outputHighBytes
     if (stop && !this.#socket.isPaused()) this.#socket.pause()
     else if (!stop && this.#socket.isPaused()) this.#socket.resume()
   }
@@ -352,7 +276,7 @@ export class Connection {
     for (const frame of frames) {
       bytes += frame.length
       this.#output.push(frame)
-      if (this.#state === 'open') this.#events.onFrame?.(frame)
+      if (this.#state === 'open' && this.#events.isWatched?.() === true) this.#events.onFrame?.(frame)
     }
     this.#monitors.queued(message, xid, bytes)
     return true
@@ -410,44 +334,10 @@ export class Connection {
     if (!this.#packetIns.isEmpty) this.#sendPacketIns()
     this.#offerRoom()
     // A peer that reads is alive, even while we do not read from it.
-    if (this.#socket.isPaused()) this.#lastActivity = monotonicNow()
+    if (this.#socket.isPaused()) this.#liveness.excuse()
     if (this.#output.size >= this.#options.limits.outputHighBytes / 2) return
-    if (!this.#held.isEmpty) this.#continueSoon()
+    if (!this.#input.isEmpty) this.#input.continueSoon()
     this.#steer()
-  }
-
-  // ---- Inactivity ---------------------------------------------------------------------------------------------
-
-  #arm(ms: Millis): void {
-    if (this.#options.inactivityProbeMs <= 0) return
-    const wait = Math.max(1, ms)
-    this.#due = monotonicNow() + wait
-    this.#timer = setTimeout(() => this.#onTimer(), wait)
-  }
-
-  #onTimer(): void {
-    const interval = this.#options.inactivityProbeMs
-    // While requests wait for our own datapath and the socket is not read, silence is not the peer's.
-    if (this.#held.bytes >= this.#options.limits.heldBytes) this.#lastActivity = monotonicNow()
-    const now = monotonicNow()
-    const idle = now - this.#lastActivity
-    if (idle < interval - 1) return this.#arm(interval - idle)
-    if (!this.#probed) {
-      this.#probed = true
-      this.#quietFrom = now
-      this.#emit({ type: 'echo_request', data: new Uint8Array(0) }, UNSOLICITED_XID)
-      return this.#arm(interval)
-    }
-    // While this process did not run (a machine that sleeps, or has too much to do) it could not hear, and perhaps the peer could not speak.
-    if (now - this.#due > interval / 2) this.#quietFrom = now
-    const quiet = now - Math.max(this.#quietFrom, this.#lastActivity)
-    if (quiet < interval - 1) return this.#arm(interval - quiet)
-    this.#finish(this.#socket.isPaused() ? 'the peer does not read' : `no answer to an echo request within ${interval} ms`)
-  }
-
-  #clearTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
   }
 
   // ---- End ----------------------------------------------------------------------------------------------------
@@ -469,22 +359,22 @@ export class Connection {
   }
 
   /** A mistake of ours that shows on one connection ends this connection only. */
-  #guarded(what: string, run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, `exception while handling ${what}; closing the connection`)
-      this.#finish('internal error')
-    }
+  #broken(what: string, error: unknown): void {
+    this.#log.error({ err: described(error) }, `exception while handling ${what}; closing the connection`)
+    this.#finish('internal error')
+  }
+
+  #stopGreeting(): void {
+    if (this.#greetingTimer !== null) clearTimeout(this.#greetingTimer)
+    this.#greetingTimer = null
   }
 
   #finish(reason: string): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#clearTimer()
-    if (this.#continuation !== null) clearImmediate(this.#continuation)
-    this.#continuation = null
-    this.#held.clear()
+    this.#stopGreeting()
+    this.#liveness.stop()
+    this.#input.stop()
     this.#packetIns.clear()
     if (this.#packetInTimer !== null) clearTimeout(this.#packetInTimer)
     this.#packetInTimer = null
@@ -492,7 +382,7 @@ export class Connection {
     try {
       this.#events.onClosed(reason)
     } catch (error) {
-      this.#log.error({ err: error instanceof Error ? { message: error.message, stack: error.stack } : String(error) }, 'exception while handling the end of a connection')
+      this.#log.error({ err: described(error) }, 'exception while handling the end of a connection')
     }
     this.#offerRoom()
   }
@@ -507,6 +397,8 @@ export class Connection {
     this.#socket.resume()
   }
 }
+
+const described = (error: unknown): unknown => error instanceof Error ? { message: error.message, stack: error.stack } : String(error)
 
 const schedulerFor = ({ packetIns, limits }: ConnectionOptions): PacketInScheduler =>
   new PacketInScheduler(packetIns, { items: limits.packetInQueue, bytes: limits.packetInQueueBytes }, monotonicNow())

@@ -1,45 +1,50 @@
 /** Requests that have arrived and wait for the datapath, in order, with an account of what they take. */
-import type { Frame } from '../openflow/index.js'
+import type { Frame, FrameRun } from '../openflow/index.js'
 
-/** What a waiting request takes apart from its bytes, about. */
-const FRAME_OVERHEAD = 128
+/** What requests that arrived together take apart from their bytes, about. */
+const RUN_OVERHEAD = 128
 /** How many taken places are kept before the list is shortened. */
 const SLACK = 4096
 
 export class HeldInput {
-  #frames: (Frame | undefined)[] = []
+  #runs: (FrameRun | undefined)[] = []
   #head = 0
   #bytes = 0
 
   get isEmpty(): boolean {
-    return this.#head === this.#frames.length
+    return this.#head === this.#runs.length
   }
   /** A request keeps the whole chunk alive that it arrived in, so that counts, once for all requests in it. */
   get bytes(): number {
     return this.#bytes
   }
 
-  put(frame: Frame): void {
-    const before = this.isEmpty ? undefined : this.#frames.at(-1)
-    this.#frames.push(frame)
-    this.#bytes += FRAME_OVERHEAD + (before?.chunk === frame.chunk ? 0 : frame.chunk.length)
+  /** Not empty. */
+  put(run: FrameRun): void {
+    const before = this.isEmpty ? undefined : this.#runs.at(-1)
+    this.#runs.push(run)
+    this.#bytes += RUN_OVERHEAD + (before?.chunk === run.chunk ? 0 : run.chunk.length)
   }
 
   take(): Frame | undefined {
-    const frame = this.#frames[this.#head]
-    if (frame === undefined) return undefined
-    this.#frames[this.#head++] = undefined
-    const next = this.#frames[this.#head]
-    this.#bytes -= FRAME_OVERHEAD + (next?.chunk === frame.chunk ? 0 : frame.chunk.length)
-    if (this.#head === this.#frames.length || this.#head > SLACK) {
-      this.#frames = this.#frames.slice(this.#head)
-      this.#head = 0
-    }
+    const run = this.#runs[this.#head]
+    const frame = run?.take() ?? undefined
+    if (run !== undefined && run.count === 0) this.#drop(run)
     return frame
   }
 
+  #drop(run: FrameRun): void {
+    this.#runs[this.#head++] = undefined
+    const next = this.#runs[this.#head]
+    this.#bytes -= RUN_OVERHEAD + (next?.chunk === run.chunk ? 0 : run.chunk.length)
+    if (this.#head === this.#runs.length || this.#head > SLACK) {
+      this.#runs = this.#runs.slice(this.#head)
+      this.#head = 0
+    }
+  }
+
   clear(): void {
-    this.#frames = []
+    this.#runs = []
     this.#head = 0
     this.#bytes = 0
   }

@@ -6,6 +6,6 @@ export type {
 } from './channel-options.js'
 export { defaultLimits } from './limits.js'
 export type { ChannelLimits } from './limits.js'
-export type { ConnectionCounters } from './connection.js'
+export type { ConnectionCounters } from './connection-types.js'
 export { listen } from './listener.js'
 export type { Listener } from './listener.js'

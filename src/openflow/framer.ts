@@ -36,6 +36,34 @@ export class Frame {
   }
 }
 
+/** Whole messages one behind another in one chunk. A frame is made of one when it is taken. */
+export class FrameRun {
+  readonly view: DataView
+  readonly chunk: Uint8Array
+  /** How many there are. */
+  count: number
+  #at: number
+
+  constructor(view: DataView, chunk: Uint8Array, at: number, count: number) {
+    this.view = view
+    this.chunk = chunk
+    this.count = count
+    this.#at = at
+  }
+
+  static of({ view, chunk, offset }: Frame): FrameRun { return new FrameRun(view, chunk, offset, 1) }
+
+  /** The first of them, which then is none of them any more; null at the end. */
+  take(): Frame | null {
+    if (this.count === 0) return null
+    const length = this.view.getUint16(this.#at + 2)
+    const frame = new Frame(this.view, this.chunk, this.#at, length)
+    this.#at += length
+    this.count--
+    return frame
+  }
+}
+
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** The frame of exactly one whole message. */
@@ -75,6 +103,28 @@ export class Framer {
   /** Bytes that have arrived and have not been returned in a frame. */
   get buffered(): number {
     return this.#queuedBytes + (this.#chunk.length - this.#at) + this.#filled
+  }
+
+  /**
+   * What is next in the chunk that is being read, up to the first message of a type below `firstType`, which stays for next();
+   * null where there is no such message.
+   */
+  nextRun(firstType: number): FrameRun | null {
+    if (this.#partial !== null || this.#chunk.length === this.#at && !this.#nextChunk()) return null
+    const view = this.#view
+    const end = this.#chunk.length
+    const start = this.#at
+    let at = start
+    let count = 0
+    while (end - at >= HEADER_SIZE && view.getUint8(at + 1) >= firstType) {
+      const length = view.getUint16(at + 2)
+      if (length < HEADER_SIZE || length > end - at) break
+      at += length
+      count++
+    }
+    if (count === 0) return null
+    this.#at = at
+    return new FrameRun(view, this.#chunk, start, count)
   }
 
   next(): Frame | null {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { encodeMessage, Framer, frameOf, WireError } from '../../../src/openflow/index.js'
 
 const echo = (size: number, xid: number): Uint8Array =>
@@ -81,3 +81,52 @@ for (const length of [0, 1, 7]) {
     assert.throws(() => frameOf(bytes), isLost)
   })
 }
+
+describe('runs of messages', () => {
+  const barrier = (xid: number): Uint8Array => encodeMessage({ type: 'barrier_request' }, 4, xid)[0] as Uint8Array
+  const FROM = 4
+  /** As a connection reads: a run where there is one, else a message. */
+  const read = (framer: Framer): string[] => {
+    const found: string[] = []
+    for (;;) {
+      const run = framer.nextRun(FROM)
+      for (let frame = run?.take() ?? null; frame !== null; frame = run?.take() ?? null) found.push(`run ${frame.xid}`)
+      if (run !== null) continue
+      const frame = framer.next()
+      if (frame === null) return found
+      found.push(`one ${frame.xid}`)
+    }
+  }
+
+  test('end before a message of another kind', () => {
+    const framer = new Framer()
+    framer.push(join(barrier(1), barrier(2), echo(3, 3), barrier(4), echo(0, 5)))
+    assert.equal(framer.nextRun(FROM)?.count, 2)
+    assert.equal(framer.nextRun(FROM), null)
+    assert.equal(framer.next()?.xid, 3)
+    assert.equal(framer.nextRun(FROM)?.take()?.xid, 4)
+    assert.equal(framer.nextRun(FROM), null)
+    assert.equal(framer.next()?.xid, 5)
+  })
+
+  test('give every message once and in order, cut at any place', () => {
+    const stream = join(barrier(1), echo(7, 2), barrier(3), barrier(4), echo(0, 5), barrier(6))
+    for (let cut = 0; cut <= stream.length; cut++) {
+      const framer = new Framer()
+      framer.push(stream.subarray(0, cut))
+      const before = read(framer)
+      framer.push(stream.subarray(cut))
+      const xids = [...before, ...read(framer)].map((text) => Number(text.slice(4)))
+      assert.deepEqual(xids, [1, 2, 3, 4, 5, 6], `cut at ${cut}`)
+      assert.equal(framer.buffered, 0)
+    }
+  })
+
+  test('end before a header that loses the framing', () => {
+    const framer = new Framer()
+    framer.push(join(barrier(1), Uint8Array.of(4, 20, 0, 7, 0, 0, 0, 2)))
+    assert.equal(framer.nextRun(FROM)?.count, 1)
+    assert.equal(framer.nextRun(FROM), null)
+    assert.throws(() => framer.next(), WireError)
+  })
+})
