@@ -3,6 +3,7 @@
 #define CONTINUATION_P4
 #include "execute.p4"
 #include "copy.p4"
+#include "meters.p4"
 
 #define RECIRCULATED 4    // instance_type of v1model on simple_switch
 #define MAX_PASSES 4096   // a list needs one pass for each fork, each copy, or each header that a change uncovers; more is a fault and ends here
@@ -10,17 +11,18 @@
 control Continuation(inout headers_t h, inout metadata_t m) {
   Execute() execute;
   Copy() copy;
+  Meters() meters;
   @of_execute action output_one(P_PROGRAM, P_PORT) { DO_PROGRAM DO_PORT }
   @of_execute action output_many(P_PROGRAM, P_MULTICAST, P_NEXT) {
     DO_PROGRAM m.emission.multicast = multicast; m.next_table = next_table;
   }
-  @of_execute action apply_all(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT) {
+  @of_execute action apply_all(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METER) {
     DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.normal = normal; m.emission.group = group;
-    m.next_table = next_table;
+    m.next_table = next_table; DO_METER
   }
-  @of_execute action apply_all_ttl(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_TTL) {
+  @of_execute action apply_all_ttl(P_PROGRAM, P_PORT, P_MULTICAST, P_IN_PORT, P_NORMAL, P_GROUP, P_NEXT, P_METER, P_TTL) {
     DO_PROGRAM DO_PORT m.emission.multicast = multicast; m.emission.to_in_port = to_in_port; m.emission.normal = normal; m.emission.group = group;
-    m.next_table = next_table; DO_TTL
+    m.next_table = next_table; DO_METER DO_TTL
   }
   action unknown() { m.done = 1; m.next_table = TABLE_CONTINUED; }
   @of_continuation
@@ -44,6 +46,7 @@ control Continuation(inout headers_t h, inout metadata_t m) {
     } else if (m.continuation != 0) {
       m.next_table = TABLE_NONE;
       continuation.apply();
+      if (m.meter != 0) { meters.apply(h, m); }
       execute.apply(h, m);
       if (m.stages[7:7] == 1) { copy.apply(h, m); }
     }

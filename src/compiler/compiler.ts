@@ -74,9 +74,9 @@ export class Compiler implements Pipeline {
     this.#targetPorts = targetPorts
     this.features = featuresOf(contract)
     this.#state = new SharedState(contract)
-    const executions: Executions = new Executions(contract, this.#state, () => this.#emissions)
-    this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
     this.#meters = new MeterTables(contract, this.#state)
+    const executions: Executions = new Executions(contract, this.#state, this.#meters, () => this.#emissions)
+    this.#emissions = new Emissions(contract, this.#state, executions, targetPorts)
     this.#flowCompiler = new FlowCompiler(contract, this.#state, executions, this.#emissions, this.#meters)
     this.#halves = new Halves(contract, this.#state)
     this.#tableNotes = new TableNotes(contract, this.#state)

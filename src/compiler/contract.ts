@@ -98,7 +98,8 @@ export interface FlowTable {
   readonly counts: boolean
 }
 export interface KeyedTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ExecuteAction[] }
-export interface ContinuationTable extends KeyedTable { readonly scope: Scope; readonly firstPort: number; readonly lastPort: number }
+/** `meter`: of a list that meets its meter only after something else. */
+export interface ContinuationTable extends KeyedTable { readonly scope: Scope; readonly meter: MeterTable | null; readonly firstPort: number; readonly lastPort: number }
 /** `kind` of a replica action: send, continue, continue_alone, fork_emit, fork_action_set. */
 export interface ReplicaAction extends ExecuteAction { readonly kind: string; readonly counters: readonly string[] }
 export interface ReplicaTable { readonly table: string; readonly key: string; readonly size: number; readonly actions: readonly ReplicaAction[]; readonly scope: Scope }

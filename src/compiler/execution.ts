@@ -5,11 +5,12 @@
  *           └─ program of this pass     └─ program of that copy, in egress
  *                    └───────────────┴─ copies of one multicast group ─┘   └─ one more copy, on a continuation port
  *
- * What does not fit one program, and every TTL decrement after an output, goes on in a continuation.
+ * What does not fit one program, every TTL decrement after an output, and a meter that is not the first, goes on in a continuation.
  */
 import type { Contract, Scope } from './contract.js'
 import type { Emissions, Leaf } from './emission.js'
 import type { Handle } from './interned.js'
+import type { MeterTables } from './meters.js'
 import type { Step, Target } from './operations.js'
 import { CannotPlan, type Planning } from './planning.js'
 import { acquireProgram, type Program } from './programs.js'
@@ -29,27 +30,36 @@ export class Executions {
   readonly #contract: Contract
   readonly #state: SharedState
   readonly #emissions: () => Emissions
+  readonly #meters: MeterTables
 
-  constructor(contract: Contract, state: SharedState, emissions: () => Emissions) {
+  constructor(contract: Contract, state: SharedState, meters: MeterTables, emissions: () => Emissions) {
     this.#contract = contract
     this.#state = state
     this.#emissions = emissions
+    this.#meters = meters
   }
 
-  compile(planning: Planning, steps: readonly Step[], scope: Scope, tail: Tail, context: ListContext): Execution {
+  compile(planning: Planning, list: readonly Step[], scope: Scope, tail: Tail, context: ListContext): Execution {
     const draft = new Draft(this.#contract)
-    const firstEmit = steps.findIndex((step) => step.kind === 'emit')
-    const head = rewrites(firstEmit < 0 ? steps : steps.slice(0, firstEmit))
+    const { continuation } = this.#contract
+    const inContinuation = scope === continuation?.scope
+    const meter = inContinuation && list[0]?.kind === 'meter' ? list[0].meterId : null
+    if (meter !== null && inContinuation) {
+      if (continuation.meter === null) throw new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', 'the pipeline has no meter behind other actions')
+      draft.meter(meter, this.#meters.use(planning, continuation.meter, meter))
+    }
+    const steps = meter === null ? list : list.slice(1)
+    const firstStop = steps.findIndex((step) => step.kind !== 'rewrite')
+    const head = rewrites(firstStop < 0 ? steps : steps.slice(0, firstStop))
     this.#requireSupport(head, scope)
     const round = fitRound(head, scope, false)
     draft.program(acquireProgram(this.#state, planning, scope, round.entries))
     if (round.decrement !== null) draft.ttl(round.decrement.which, acquireProgram(this.#state, planning, scope, round.decrement.before))
 
     const rest = steps.slice(round.used)
-    const inContinuation = scope === this.#contract.continuation?.scope
     const last = head[round.used - 1]
     const uncovered = last !== undefined && uncovers(last)
-    if (round.used < head.length || (uncovered && this.#mustParse(planning, rest, tail, inContinuation))) {
+    if (round.used < head.length || rest[0]?.kind === 'meter' || (uncovered && this.#mustParse(planning, rest, tail, inContinuation))) {
       this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
       draft.next(rest.length === 0 && tail.kind === 'goto' ? tail.table : this.#contract.tableContinued)
       return draft.done(false)
@@ -64,7 +74,7 @@ export class Executions {
 
   /** Whether what follows has to see the headers that a pop has uncovered, or those before which a push has put others. */
   #mustParse(planning: Planning, rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
-    if (tail.kind === 'goto' || rest.some((step) => step.kind === 'rewrite' || step.target.kind === 'group')) return true
+    if (tail.kind === 'goto' || rest.some((step) => step.kind !== 'emit' || step.target.kind === 'group')) return true
     return tail.kind === 'end' && (inContinuation || this.#state.writersFor(planning) > 0)
   }
 
@@ -75,7 +85,7 @@ export class Executions {
     for (const [index, step] of rest.entries()) {
       if (step.kind === 'emit') {
         leaves.push({ prefix: [...prefix], target: step.target, counters: [] })
-      } else if (isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(planning, rest.slice(index + 1), tail, inContinuation))) {
+      } else if (step.kind === 'meter' || isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(planning, rest.slice(index + 1), tail, inContinuation))) {
         leaves.push(this.#continueWith(prefix, rest.slice(index), tail))
         return { leaves, dependsOnWriters: tail.kind === 'end' && !inContinuation }
       } else {
@@ -168,6 +178,10 @@ class Draft {
     this.#roles.set('ttl_program', 0n)
     this.#roles.set('ttl_stages', 0n)
     this.#use(program, 'ttl_program', 'ttl_stages')
+  }
+  meter(meterId: number, handle: Handle): void {
+    this.set('meter', BigInt(meterId))
+    this.#uses.push(handle)
   }
   multicast(id: number, handle: Handle): void {
     this.set('multicast', BigInt(id))

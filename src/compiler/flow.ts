@@ -165,7 +165,8 @@ export class FlowCompiler {
     roles.set('flow', BigInt(record.id))
     if (meter !== null) {
       roles.set('meter', BigInt(meter))
-      uses.push(this.#meters.use(planning, table, meter))
+      if (table.meter === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no meters`)
+      uses.push(this.#meters.use(planning, table.meter, meter))
     }
     if (instructions.writeMetadata !== null) {
       const { value, mask } = instructions.writeMetadata

@@ -47,7 +47,7 @@ export function contractOf(whole: Contract, share: Share): Contract {
   return {
     ...whole, share, multicastGroups: part(whole.multicastGroups), multicastNodes: part(whole.multicastNodes),
     tables: whole.tables.map((table) => ({ ...both(table), scope: scope(table.scope), write: table.write === null ? null : sized(table.write), meter: meter(table.meter) })),
-    continuation: whole.continuation === null ? null : { ...sized(whole.continuation), scope: scope(whole.continuation.scope) },
+    continuation: whole.continuation === null ? null : { ...sized(whole.continuation), scope: scope(whole.continuation.scope), meter: meter(whole.continuation.meter) },
     replica: whole.replica === null ? null : { ...sized(whole.replica), scope: scope(whole.replica.scope) },
     group: group === null ? null : {
       ...both(group), select: group.select === null ? null : both(group.select), failover: group.failover === null ? null : both(group.failover),
@@ -94,8 +94,8 @@ export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, 
   }
 }
 
-function * fixedTables({ tables, group, normal, controllerMeter }: Contract): IterableIterator<readonly [string, readonly NamedMatch[]]> {
-  const meters = [...tables.map(({ meter }) => meter), controllerMeter]
+function * fixedTables({ tables, continuation, group, normal, controllerMeter }: Contract): IterableIterator<readonly [string, readonly NamedMatch[]]> {
+  const meters = [...tables.map(({ meter }) => meter), continuation?.meter, controllerMeter]
   for (const { fixed, twins } of tables) if (twins !== null && fixed.length > 0) for (const table of [twins.twin, twins.rest, twins.shape.table]) yield [table, fixed]
   for (const table of [...tables, ...meters, group, group?.select, group?.failover, group?.live, normal?.source, normal?.destination, normal?.flood]) {
     if (table != null && table.fixed.length > 0) yield [table.table, table.fixed]

@@ -1,7 +1,7 @@
 /**
  * A meter action that is not the first of its list, as 1.5 allows it (OF 1.5.1 §7.2.6.13). The pipeline's meters come before a
  * flow's actions, so such a list is carried out with the meter first, where that makes no difference: nothing has been output,
- * the packet's size is the same, and so is what a remarking band looks at. Any other place is refused, as the features say.
+ * the packet's size is the same, and so is what a remarking band looks at. Elsewhere the list goes on in a continuation at its meter.
  */
 import type { Action, Instructions, OxmName } from '../openflow/model.js'
 import { CannotPlan } from './planning.js'
@@ -12,7 +12,7 @@ const SEEN_BY_BANDS: ReadonlySet<OxmName> = new Set(['eth_type', 'ip_dscp'])
 const passes = (action: Action): boolean => action.type === 'set_queue' || action.type === 'note' || action.type === 'set_nw_ttl'
   || action.type === 'set_field' && !SEEN_BY_BANDS.has(action.field)
 
-/** The meter that the packet meets first, and the actions after it. */
+/** The meter that the packet meets first, and the actions after it, among which there may be one that it meets later. */
 export function meterFirst({ meter, apply }: Instructions): { readonly meter: number | null; readonly apply: readonly Action[] } {
   const list = apply ?? []
   const place = list.findIndex(({ type }) => type === 'meter')
@@ -20,7 +20,6 @@ export function meterFirst({ meter, apply }: Instructions): { readonly meter: nu
   if (action?.type !== 'meter') return { meter, apply: list }
   const rest = list.filter((_, index) => index !== place)
   if (meter !== null || rest.some(({ type }) => type === 'meter')) throw new CannotPlan('OFPBAC_TOO_MANY', 'a flow has one meter')
-  const obstacle = list.slice(0, place).find((before) => !passes(before))
-  if (obstacle !== undefined) throw new CannotPlan('OFPBAC_UNSUPPORTED_ORDER', `the meter would have to come after ${obstacle.type}`)
+  if (!list.slice(0, place).every(passes)) return { meter: null, apply: list }
   return { meter: action.meterId, apply: rest }
 }

@@ -5,7 +5,7 @@
  */
 import { Meter, MeterFlag, type MeterBand } from '../openflow/model.js'
 import type { MeterRecord } from '../datapath/pipeline.js'
-import type { Contract, FlowTable, Meters, MeterTable, MeterUnit } from './contract.js'
+import type { Contract, Meters, MeterTable, MeterUnit } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
 import { meterHome } from './home.js'
 import { meterKey } from './holds.js'
@@ -83,7 +83,7 @@ export class MeterTables {
       this.#configure(planning, meterId, cell, before.get(placeOf(cell)) ?? null)
       before.delete(placeOf(cell))
     }
-    for (const meter of [...this.#contract.tables.map((table) => table.meter), this.#contract.controllerMeter]) {
+    for (const meter of [...this.#contract.tables.map((table) => table.meter), this.#contract.continuation?.meter ?? null, this.#contract.controllerMeter]) {
       const handle = meter === null ? undefined : this.#state.meters(meter).find(String(meterId))
       if (meter !== null && handle !== undefined) this.#rewrite(planning, handle, this.#entry(meter, meterId, old), this.#entry(meter, meterId, installed), meterId)
     }
@@ -97,10 +97,8 @@ export class MeterTables {
     for (const used of old.uses) release(planning, used, dying)
   }
 
-  /** A reference of a flow of this table to a meter: the entry that the flow needs. */
-  use(planning: Planning, table: FlowTable, meterId: number): Handle {
-    const { meter } = table
-    if (meter === null) throw new CannotPlan('OFPBIC_UNSUP_INST', `table ${table.number} has no meters`)
+  /** A reference to a meter of what this table is beneath, of a flow table or of continuations: the entry that is needed there. */
+  use(planning: Planning, meter: MeterTable, meterId: number): Handle {
     const installed = this.#installed.get(meterId)
     if (installed === undefined) throw new CannotPlan('OFPMMFC_INVALID_METER', `there is no meter ${meterId}`)
     return this.#acquire(planning, meter, meterId, installed)

@@ -15,6 +15,8 @@ export type Target =
   | { readonly kind: 'normal' }
   | { readonly kind: 'group'; readonly groupId: number }
 export type Step = { readonly kind: 'rewrite'; readonly op: RewriteOp } | { readonly kind: 'emit'; readonly target: Target }
+  /** The rest of the list is for what passes it. */
+  | { readonly kind: 'meter'; readonly meterId: number }
 
 /** `unsupported` holds the first action that has no meaning here, with the error that says so. */
 export type Steps = { readonly ok: true; readonly steps: readonly Step[] } | { readonly ok: false; readonly error: 'OFPBAC_BAD_TYPE' | 'OFPBAC_BAD_OUT_PORT'; readonly reason: string }
@@ -35,6 +37,8 @@ export function stepsOf(actions: readonly Action[], isMiss = false): Steps {
       steps.push({ kind: 'emit', target })
     } else if (action.type === 'controller') {
       steps.push({ kind: 'emit', target: { kind: 'controller', maxLen: action.maxLen, reason: ACTION } })
+    } else if (action.type === 'meter') {
+      steps.push({ kind: 'meter', meterId: action.meterId })
     } else if (action.type === 'group') {
       steps.push({ kind: 'emit', target: { kind: 'group', groupId: action.groupId } })
     } else {

@@ -81,7 +81,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     multicastGroups: number('multicast_groups') ?? 0,
     fork: fork[0] != null && fork[1] != null && fork[2] != null ? { group: fork[0], emit: fork[1], actionSet: fork[2] } : null,
     continuation: continuation === null || continuationTable === null ? null : {
-      ...continuation, scope: scopeOf(continuationTable), firstPort: required('continuation_first', 0), lastPort: required('continuation_last', 0),
+      ...continuation, scope: scopeOf(continuationTable), meter: readMeterTable(tables, parent(continuationTable.name), gaps), firstPort: required('continuation_first', 0), lastPort: required('continuation_last', 0),
     },
     replica: replicaTable === null ? null : {
       table: replicaTable.name, key: keyWithRole(replicaTable, 'instance', gaps), size: replicaTable.size,

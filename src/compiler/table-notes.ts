@@ -1,6 +1,6 @@
 /**
  * What controllers have asked of the tables, which the pipeline has no use for, kept in the target for an agent that starts anew: the
- * metadata of an entry of the continuation table, under a number that no packet carries. ADR-0035
+ * metadata of an entry of the continuation table, under a number that no packet carries. ADR-0037
  */
 import type { TableNote } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'

@@ -121,10 +121,13 @@ function encode11(w: Writer, value: Instructions): void {
   }
 }
 
-/** A meter later in a list comes to the same as one before it, else the switch would not have it; earlier versions are told so. */
+/** A meter behind what only sets fields comes to the same as one before it, and earlier versions are told so; of another they have no word. */
 function meterWithin(w: Writer, apply: readonly Action[] | null): number | null {
   if (!w.lossy || w.version >= METER_ACTION) return null
-  for (const action of apply ?? []) if (action.type === 'meter') return action.meterId
+  for (const action of apply ?? []) {
+    if (action.type === 'meter') return action.meterId
+    if (action.type !== 'set_field' && action.type !== 'set_nw_ttl' && action.type !== 'set_queue' && action.type !== 'note') return null
+  }
   return null
 }
 

@@ -86,6 +86,22 @@ for (const target of wholeTargets) describe(`OpenFlow 1.5 on ${target.name}`, { 
     assert.equal(flows[0]?.instructions.meter, 5)
   })
 
+  it('a meter action behind an output meters what is done afterwards', async () => {
+    const meter = (command: 'add' | 'modify', rate: number) => ({ type: 'meter_mod', command, flags: MeterFlag.PKTPS, meterId: 6, bands: [{ type: 'drop', rate, burstSize: 0, precLevel: 0 }] }) as const
+    const apply = [output(2), { type: 'push_vlan', ethertype: 0x8100 }, { type: 'meter', meterId: 6 }, output(3)] as const
+    assert.deepEqual(await client.sendAll(meter('add', 0), flowMod(0, 7, [{ field: 'in_port', value: 1n, mask: null }], { apply, gotoTable: 2 }), flowMod(2, 7, [], { apply: [output(4)] })), [])
+    assert.deepEqual((await exchange(1, frame, 1)).map((out) => out[0]), ['2'])
+    const counted = async (): Promise<readonly bigint[]> => (await client.stats({ kind: 'meter', meterId: 6 })).meters.flatMap(({ packetInCount, byteInCount, bands }) => [packetInCount, byteInCount, bands[0]?.packetCount ?? 0n])
+    for (const deadline = Date.now() + 30_000; (await counted())[0] === 0n;) assert.ok(Date.now() < deadline, 'the packet has not come to the meter')
+    assert.deepEqual(await counted(), [1n, BigInt(frame.length + 4), 1n])
+    assert.deepEqual(await client.sendAll(meter('modify', 1_000_000)), [])
+    assert.deepEqual((await exchange(1, frame, 3)).map((out) => `${out[0]} ${out.slice(26, 30)}`).sort(), ['2 88b5', '3 8100', '4 8100'])
+    const { flows } = await client.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [{ field: 'in_port', value: 1n, mask: null }] })
+    assert.deepEqual(flows[0]?.instructions.apply?.map(({ type }) => type), ['output', 'push_vlan', 'meter', 'output'])
+    assert.deepEqual(await client.sendAll({ ...meter('add', 0), command: 'delete' }), [])
+    assert.deepEqual((await client.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [{ field: 'in_port', value: 1n, mask: null }] })).flows, [])
+  })
+
   it('a stat trigger tells of what the target has counted', async () => {
     client.send({ type: 'set_config', flags: 0, missSendLen: 0xffff }) // asks for asynchronous messages
     const thresholds = { ...NO_FLOW_COUNTS, packetCount: 3n }
