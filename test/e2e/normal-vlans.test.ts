@@ -176,6 +176,15 @@ for (const subject of ownSubjects) {
       await sameHosts(both)
     })
 
+    it('an agent that starts anew finds them in the target', { skip: subject === embeddedSubject ? 'its target goes with it' : false }, async () => {
+      const [, { sw }] = both
+      await sw.restartAgent?.()
+      for (const one of both) assert.equal((await one.sw.appctl(['fdb/flush', 'br0'])).code, 0)
+      for (const from of PORTS) for (const tags of ['', tag(20), tag(30)]) await alike(both, { from, dst: BROADCAST, src: address(0x40 + from), tags })
+      await sameHosts(both)
+      assert.doesNotMatch(sw.processes[0]?.log ?? '', /"level":[45]0/)
+    })
+
     it('and none at all', async () => {
       writeFileSync(file, yaml({}))
       const { sw } = both[1]
