@@ -370,6 +370,8 @@ export class Session implements Southbound {
         return contents
       } catch (error) {
         if (!(error instanceof RpcError)) throw error
+        // What it holds forwards packets, and is not given up because an answer was late.
+        if (isOfTheWay(error) && this.#failuresInARow < READ_ATTEMPTS) throw error
         this.#logger.warn({ reason: error.message }, 'the target cannot be read, pushing the pipeline again')
       }
     }
@@ -450,6 +452,11 @@ async function writesAtomically(connection: Connection): Promise<boolean> {
     throw error
   }
 }
+
+/** The call did not come through, or not in time; the target has not said no. */
+const isOfTheWay = ({ code }: RpcError): boolean => code === codes.unavailable || code === codes.deadlineExceeded || code === codes.cancelled
+/** How many connections may end with a Read that did not come through. */
+const READ_ATTEMPTS = 3
 
 /** PI takes any device id until a pipeline is pushed; then BMv2 refuses one that is not its own, in these words. */
 const isOtherDevice = ({ message }: RpcError): boolean => message.includes('assign device')

@@ -72,6 +72,17 @@ test('a target that cannot be read gets the pipeline again', async () => {
   assert.deepEqual([target.pushes, target.entries.size], [2, 0])
 })
 
+test('a target that is slow to be read keeps what it has', async () => {
+  const target = new FakeP4Runtime()
+  const first = await ready(target)
+  await first.session.write([insert(exact(1))])
+  await first.session.close()
+  let late = 2
+  target.before = ({ method }) => { if (method === 'read' && late-- > 0) throw new RpcError(4, 'late') }
+  await ready(target)
+  assert.deepEqual([target.pushes, target.entries.size, late < 0], [1, 1, true])
+})
+
 test('another client is primary: standby until it leaves, then ready; demoted: lost', async () => {
   const target = new FakeP4Runtime()
   const leave = target.rival(2n ** 127n)
