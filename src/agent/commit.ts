@@ -12,47 +12,56 @@ import type { Counters, FlowId, Input, Plan, TargetFailure } from '../datapath/i
 import type { CellCounts } from './cell-counts.js'
 import type { DirectCounter, Southbound, UpdateFailure } from '../p4runtime/index.js'
 
-const NOTHING_FAILED: Promise<readonly UpdateFailure[]> = Promise.resolve([])
+/** What becomes of commits; may be told from within commit(). */
+export interface CommitEvents {
+  /** All of it is in the target, and there is nothing to be told of counters. Nearly always. */
+  committed(token: number): void
+  answered(input: Input): void
+  /** Taking back is not possible. */
+  resynchronise(reason: string): void
+}
+
+const NOTHING_FAILED: readonly UpdateFailure[] = []
 
 export class Committer {
   readonly #southbound: Southbound
   readonly #cells: CellCounts
   readonly #bucketCounter: string | null
   readonly #log: Logger
-  readonly #resynchronise: (reason: string) => void
+  readonly #events: CommitEvents
   readonly #graceMs: Millis
   /** What destroys, and waits: writes it now. */
   readonly #waiting = new Set<() => void>()
 
-  /** `resynchronise` is called when taking back is not possible; a packet is in the target for `graceMs` at the most. */
-  constructor(southbound: Southbound, cells: CellCounts, bucketCounter: string | null, log: Logger, resynchronise: (reason: string) => void, graceMs: Millis) {
+  /** A packet is in the target for `graceMs` at the most. */
+  constructor(southbound: Southbound, cells: CellCounts, bucketCounter: string | null, log: Logger, graceMs: Millis, events: CommitEvents) {
     this.#southbound = southbound
     this.#cells = cells
     this.#bucketCounter = bucketCounter
     this.#log = log
-    this.#resynchronise = resynchronise
+    this.#events = events
     this.#graceMs = graceMs
   }
 
-  /** Calls back with the input that answers the commit; not at all when the target was lost on the way. */
-  commit(token: number, plan: Plan, again: boolean, answer: (input: Input) => void): void {
+  /** One of the events follows; none when the target was lost on the way. */
+  commit(token: number, plan: Plan, again: boolean): void {
     const { updates, wanted, counts, groupCounts, needsRoom } = plan as CompiledPlan
     if (needsRoom) for (const write of [...this.#waiting]) write()
     if (again) {
       // Our sessions start from empty tables, so a commit is never repeated on top of itself.
-      this.#resynchronise('a commit would have to be repeated')
+      this.#events.resynchronise('a commit would have to be repeated')
       return
     }
-    const failed = (error: unknown): void => this.#resynchronise(`bug: ${messageOf(error)}`)
+    const failed = (error: unknown): void => this.#events.resynchronise(`bug: ${messageOf(error)}`)
     try {
       // Both are queued in this turn: the counters are read after all earlier writes and before these. Those in cells outlive them.
       const reading = wanted.length === 0 ? null : this.#southbound.readEntryCounters(wanted)
-      const writing = updates.length === 0 ? NOTHING_FAILED : this.#write(plan as CompiledPlan)
-      writing.then((failures) => {
-        // Nearly always; and there are many of these under way.
-        if (reading === null && counts.length === 0 && groupCounts.length === 0 && failures.length === 0) answer({ kind: 'committed', token })
-        else this.#conclude(token, plan as CompiledPlan, failures, reading).then((input) => { if (input !== null) answer(input) }, failed)
-      }, failed)
+      const settled = (failures: readonly UpdateFailure[]): void => {
+        if (reading === null && counts.length === 0 && groupCounts.length === 0 && failures.length === 0) this.#events.committed(token)
+        else this.#conclude(token, plan as CompiledPlan, failures, reading).then((input) => { if (input !== null) this.#events.answered(input) }, failed)
+      }
+      if (updates.length === 0) settled(NOTHING_FAILED)
+      else this.#write(plan as CompiledPlan, settled, failed)
     } catch (error) {
       failed(error)
     }
@@ -81,10 +90,11 @@ export class Committer {
     }))
   }
 
-  /** Resolves with the failures; what was not written because something before it failed is not among them. */
-  #write({ updates, atomic, changing }: CompiledPlan): Promise<readonly UpdateFailure[]> {
+  /** Tells the failures; what was not written because something before it failed is not among them. */
+  #write({ updates, atomic, changing }: CompiledPlan, settled: (failures: readonly UpdateFailure[]) => void, failed: (error: unknown) => void): void {
     const all = updates.length === 1 ? [updates[0]!.update] : updates.map(({ update }) => update)
-    return this.#graceMs === 0 || changing >= all.length ? this.#southbound.write(all, atomic) : this.#writeInTwo(all, changing)
+    if (this.#graceMs === 0 || changing >= all.length) this.#southbound.submit(all, atomic, settled)
+    else this.#writeInTwo(all, changing).then(settled, failed)
   }
 
   async #writeInTwo(all: readonly NamedUpdate[], changing: number): Promise<readonly UpdateFailure[]> {
@@ -116,7 +126,7 @@ export class Committer {
     if (this.#graceMs > 0 && failures.every(({ index }) => index < changing)) for (let index = changing; index < updates.length; index++) failed.add(index)
     const leftover = plan.revert()
     if (updates.some((update, index) => failed.has(index) && !update.revocable())) {
-      this.#resynchronise('the target refused something that several requests use')
+      this.#events.resynchronise('the target refused something that several requests use')
       return null
     }
     const inverses = updates.flatMap((planned, index) => (failed.has(index) || planned.inverse === null || !planned.revocable() ? [] : [planned.inverse])).reverse()
@@ -124,7 +134,7 @@ export class Committer {
     const stuck = inverses.length === 0 ? [] : await this.#southbound.write(inverses)
     if (stuck.some(({ kind }) => kind === 'target.lost')) return null
     if (stuck.length > 0) {
-      this.#resynchronise(`${stuck.length} updates could not be taken back: ${stuck[0]?.message ?? ''}`)
+      this.#events.resynchronise(`${stuck.length} updates could not be taken back: ${stuck[0]?.message ?? ''}`)
       return null
     }
     // Where a large atomic Write fails, the target may not say by which update.

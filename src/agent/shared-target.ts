@@ -34,6 +34,7 @@ export function shareTarget(session: Southbound, count: number): readonly Southb
       if (listeners.size === count) session.start(dispatch)
     },
     write: (updates, atomic) => session.write(updates, atomic),
+    submit: (updates, atomic, settled) => { session.submit(updates, atomic, settled) },
     readTableCounters: async (table) => {
       const all = await session.readTableCounters(table)
       const own = new CounterColumnsBuilder()

@@ -82,7 +82,9 @@ export class SwitchLoop {
         serialNum: description.serialNumber, dpDesc: description.datapath,
       },
     }, compiler, monotonicNow())
-    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), compiler.contract.bucketCounter?.name ?? null, this.#log, (reason) => this.#resynchronise(reason), options.graceMs ?? 0)
+    this.#committer = new Committer(southbound, new CellCounts(southbound, compiler.contract.flowCounter?.name ?? null), compiler.contract.bucketCounter?.name ?? null, this.#log, options.graceMs ?? 0, {
+      committed: (token) => this.#collect(token), answered: (input) => this.feed(input), resynchronise: (reason) => this.#resynchronise(reason),
+    })
     this.#counters = new CounterReader(compiler, southbound, ports)
     this.#packets = new PacketIo(compiler, southbound, targetPorts, () => this.#datapath.ports(), (input) => this.feed(input))
     this.client = new LocalClient((input) => this.feed(input))
@@ -214,13 +216,7 @@ export class SwitchLoop {
       }
       case 'close': return this.#channels?.closeConnection(effect.conn, effect.reason)
       case 'resynchronise': return this.#resynchronise(effect.reason)
-      case 'commit': {
-        this.#committer.commit(effect.token, effect.plan, effect.again, (input) => {
-          if (input.kind === 'committed' && input.counters === undefined && input.earlier === undefined && input.groups === undefined) this.#collect(input.token)
-          else this.feed(input)
-        })
-        return
-      }
+      case 'commit': return this.#committer.commit(effect.token, effect.plan, effect.again)
       case 'packet_out': return this.#packets.packetOut(effect.packetOut)
       case 'await_room': {
         const tell = (): void => this.feed({ kind: 'room', token: effect.token })

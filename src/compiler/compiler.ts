@@ -315,9 +315,10 @@ export class Compiler implements Pipeline {
 
   /** The shapes of tables that are empty yet. A target that is not says itself where its flows are. */
   #prepareTwins(planning: Planning, changes: readonly Change[]): void {
-    for (const twin of this.#twins.values()) {
-      const { table } = twin
-      const action = this.#state.holding === null ? twin.prepare(planning, changes.flatMap((change) => (change.op === 'add_flow' && change.flow.tableId === table.number ? [change.flow] : []))) : twin.shapeAction
+    if (this.#twins.size === 0) return
+    const added = this.#state.holding === null ? additionsByTable(changes) : null
+    for (const [number, twin] of this.#twins) {
+      const action = added === null ? twin.shapeAction : twin.prepare(planning, added.get(number) ?? NO_FLOWS)
       if (action !== null) setShape(planning, twin, null, action)
     }
   }
@@ -390,6 +391,18 @@ export class Compiler implements Pipeline {
       replicas: [{ port: firstPort, instance: fork.emit }, { port: lastPort, instance: fork.actionSet }],
     })
   }
+}
+
+const NO_FLOWS: readonly FlowRecord[] = []
+function additionsByTable(changes: readonly Change[]): ReadonlyMap<number, readonly FlowRecord[]> {
+  const added = new Map<number, FlowRecord[]>()
+  for (const change of changes) {
+    if (change.op !== 'add_flow') continue
+    const flows = added.get(change.flow.tableId)
+    if (flows === undefined) added.set(change.flow.tableId, [change.flow])
+    else flows.push(change.flow)
+  }
+  return added
 }
 
 function setShape(planning: Planning, { twins, table: { fixed } }: TwinTable, before: NamedAction | null, after: NamedAction | null): void {

@@ -33,6 +33,33 @@ interface Doing {
 
 const NO_USES: readonly Handle[] = []
 
+/** The entry of a flow in the target. A class, because an accessor in an object literal is defined anew for each object, slowly. */
+class HomeEntry implements NamedTableEntry {
+  readonly kind = 'table'
+  readonly table: string
+  readonly match: readonly NamedMatch[]
+  readonly priority: number
+  readonly action: NamedAction
+  readonly idleTimeout: number
+  readonly controllerMetadata: number
+  readonly resetCounters: boolean
+  readonly #record: FlowRecord
+
+  constructor(table: string, match: readonly NamedMatch[], priority: number, action: NamedAction, record: FlowRecord, resetCounters: boolean) {
+    this.table = table
+    this.match = match
+    this.priority = priority
+    this.action = action
+    this.idleTimeout = record.idleTimeout * 1000
+    this.controllerMetadata = record.id
+    this.resetCounters = resetCounters
+    this.#record = record
+  }
+
+  /** Made when it is asked for; a copy of the entry has to ask. */
+  get metadata(): Uint8Array { return flowHome(this.#record) }
+}
+
 /** There may be a million of these: what can be made again when it is needed is not kept. */
 export class CompiledFlow {
   readonly record: FlowRecord
@@ -51,21 +78,22 @@ export class CompiledFlow {
   get uses(): readonly Handle[] { return this.#doing.uses }
   get dependsOnWriters(): boolean { return this.#doing.dependsOnWriters }
 
-  /** Its home entry; made anew at each call. */
-  get entry(): NamedTableEntry {
-    const { record } = this
-    const { id, match, priority, idleTimeout } = record
-    const { table, action: { name, params: shared }, flowParam, cellParam } = this.#doing
-    const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
+  /** Its home entry; made anew at each call. `resetCounters`: for a modification after which it counts from zero. */
+  get entry(): NamedTableEntry { return this.entryThat(false) }
+  entryThat(resetCounters: boolean): NamedTableEntry {
+    const { match, priority } = this.record
+    const { table, action: { name } } = this.#doing
     const { twins, fixed } = table
-    const action = (of: string): NamedAction => (flowParam === null ? { name: of, params } : actionOf(of, params, { name: flowParam, value: BigInt(id) }, params === shared))
-    const key = (): readonly NamedMatch[] => (fixed.length === 0 ? compileMatch(match, table) : [...fixed, ...compileMatch(match, table)])
-    const place = twins === null || this.tier === Tier.FLOW ? { table: table.table, match: key(), priority: targetPriority(priority), action: action(name) }
-      : this.tier === Tier.TWIN ? { table: twins.twin, match: [...fixed, ...twinMatch(match, twins)], priority: 0, action: action(twins.twinActions.get(name) ?? name) }
-      : { table: twins.rest, match: key(), priority: targetPriority(priority), action: action(twins.restActions.get(name) ?? name) }
-    return {
-      kind: 'table', ...place, idleTimeout: idleTimeout * 1000, controllerMetadata: id, get metadata() { return flowHome(record) }, resetCounters: false,
-    }
+    const own = (key: readonly NamedMatch[]): readonly NamedMatch[] => fixed.length === 0 ? key : [...fixed, ...key]
+    if (twins === null || this.tier === Tier.FLOW) return new HomeEntry(table.table, own(compileMatch(match, table)), targetPriority(priority), this.#action(name), this.record, resetCounters)
+    if (this.tier === Tier.TWIN) return new HomeEntry(twins.twin, own(twinMatch(match, twins)), 0, this.#action(twins.twinActions.get(name) ?? name), this.record, resetCounters)
+    return new HomeEntry(twins.rest, own(compileMatch(match, table)), targetPriority(priority), this.#action(twins.restActions.get(name) ?? name), this.record, resetCounters)
+  }
+
+  #action(name: string): NamedAction {
+    const { action: { params: shared }, flowParam, cellParam } = this.#doing
+    const params = this.cell === null || cellParam === null ? shared : withParam(shared, cellParam, BigInt(this.cell.id))
+    return flowParam === null ? { name, params } : actionOf(name, params, { name: flowParam, value: BigInt(this.record.id) }, params === shared)
   }
 
   /** The same flow in another of its tables, or counted in a cell. */
@@ -93,10 +121,7 @@ export class FlowUpdate implements PlannedUpdate {
     this.#resetCounters = resetCounters
   }
 
-  get update(): NamedUpdate {
-    const { entry } = this.#flow
-    return { op: this.#op, entity: this.#resetCounters ? { ...entry, resetCounters: true } : entry }
-  }
+  get update(): NamedUpdate { return { op: this.#op, entity: this.#flow.entryThat(this.#resetCounters) } }
   get inverse(): NamedUpdate {
     if (this.#before !== null) return { op: 'modify', entity: this.#before.entry }
     return { op: this.#op === 'insert' ? 'delete' : 'insert', entity: this.#flow.entry }

@@ -174,7 +174,7 @@ const priorityOf = (entity: NamedEntity): number => (entity.kind === 'table' ? e
 function modification(planned: PlannedUpdate, held: NamedEntity, entity: NamedEntity): PlannedUpdate {
   const isOther = entity.kind === 'table' && held.kind === 'table' && held.controllerMetadata !== entity.controllerMetadata
   return {
-    update: { op: 'modify', entity: isOther ? { ...entity, resetCounters: true } : entity }, inverse: { op: 'modify', entity: held }, subject: planned.subject,
+    update: { op: 'modify', entity: isOther ? { ...entity, metadata: entity.metadata, resetCounters: true } : entity }, inverse: { op: 'modify', entity: held }, subject: planned.subject,
     revocable: () => planned.revocable(),
   }
 }
@@ -183,7 +183,7 @@ function modification(planned: PlannedUpdate, held: NamedEntity, entity: NamedEn
 export function renumbered(entity: NamedEntity, number: number): NamedEntity {
   if (entity.kind === 'multicast') return { ...entity, groupId: number }
   if (entity.kind !== 'table') return entity
-  return { ...entity, match: entity.match.map((part) => (part.kind === 'exact' ? { ...part, value: BigInt(number) } : part)) }
+  return { ...entity, metadata: entity.metadata, match: entity.match.map((part) => (part.kind === 'exact' ? { ...part, value: BigInt(number) } : part)) }
 }
 
 /** The number of what is known by one: an entry with a single exact field, a multicast group. */

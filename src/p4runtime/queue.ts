@@ -39,10 +39,12 @@ export interface QueueTarget {
 /** An update and its place in the request that it is a part of. */
 export interface QueuedUpdate { readonly index: number; readonly update: Update }
 
+type Settled = (failures: readonly UpdateFailure[]) => void
 interface WriteRequest {
-  readonly failures: UpdateFailure[]
+  /** Made when there is one. */
+  failures: UpdateFailure[] | null
   open: number
-  readonly resolve: (failures: readonly UpdateFailure[]) => void
+  readonly settled: Settled
   /** The request is a Write of its own, however large. */
   readonly atomic: boolean
 }
@@ -84,13 +86,16 @@ export class OperationQueue {
 
   /** Resolves when every update has its answer; `refused` are failures known beforehand. */
   write(updates: readonly QueuedUpdate[], refused: readonly UpdateFailure[] = [], atomic = false): Promise<readonly UpdateFailure[]> {
-    if (this.#closed) return Promise.resolve([...refused, ...updates.map(({ index }) => lost(index, 'the session has ended'))])
-    if (updates.length === 0 || atomic && refused.length > 0) return Promise.resolve(refused)
-    return new Promise((resolve) => {
-      const request: WriteRequest = { failures: [...refused], open: updates.length, resolve, atomic }
-      for (const { index, update } of updates) this.#items.push({ kind: 'write', request, index, update })
-      this.#wake()
-    })
+    return new Promise((resolve) => this.submit(updates, refused, atomic, resolve))
+  }
+
+  /** As write(), without a promise: `settled` is called once, from within another call or in a later turn; it must not throw. */
+  submit(updates: readonly QueuedUpdate[], refused: readonly UpdateFailure[], atomic: boolean, settled: Settled): void {
+    if (this.#closed) return settled([...refused, ...updates.map(({ index }) => lost(index, 'the session has ended'))])
+    if (updates.length === 0 || atomic && refused.length > 0) return settled(refused)
+    const request: WriteRequest = { failures: refused.length === 0 ? null : [...refused], open: updates.length, settled, atomic }
+    for (const { index, update } of updates) this.#items.push({ kind: 'write', request, index, update })
+    this.#wake()
   }
 
   /**
@@ -246,10 +251,10 @@ export class OperationQueue {
 
   #settle({ request }: WriteItem, failure: UpdateFailure | null): void {
     if (failure !== null) {
-      request.failures.push(failure)
+      (request.failures ??= []).push(failure)
       this.statistics.failures++
     }
-    if (--request.open === 0) request.resolve(request.failures.sort((a, b) => a.index - b.index))
+    if (--request.open === 0) request.settled(request.failures?.sort((a, b) => a.index - b.index) ?? NOTHING_FAILED)
   }
 
   /** Drops the part of the list that has been sent, now and then, so that taking an item costs nothing. */
@@ -260,6 +265,8 @@ export class OperationQueue {
     this.#head = 0
   }
 }
+
+const NOTHING_FAILED: readonly UpdateFailure[] = []
 
 /** A new entry that carries a flow's number. */
 const isIndependent = ({ update, request }: WriteItem): boolean => update.isNewFlow && !request.atomic

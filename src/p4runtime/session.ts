@@ -162,9 +162,13 @@ export class Session implements Southbound {
   // ---------------------------------------------------------------- operations
 
   write(updates: readonly NamedUpdate[], atomic = false): Promise<readonly UpdateFailure[]> {
+    return new Promise((resolve) => this.submit(updates, atomic, resolve))
+  }
+
+  submit(updates: readonly NamedUpdate[], atomic: boolean, settled: (failures: readonly UpdateFailure[]) => void): void {
     const ready = this.#ready
     if (ready === null) {
-      return Promise.resolve(updates.map((_, index) => ({ index, code: codes.unavailable, message: 'the target is not ready', kind: 'target.lost' as const })))
+      return settled(updates.map((_, index) => ({ index, code: codes.unavailable, message: 'the target is not ready', kind: 'target.lost' as const })))
     }
     const queued: QueuedUpdate[] = []
     let refused: UpdateFailure[] = NOTHING
@@ -177,7 +181,7 @@ export class Session implements Southbound {
     if (refused.length > 0) {
       this.#limited.log('error', 'encode', { reasons: refused.map(({ message }) => message).slice(0, 5), count: refused.length }, 'entries that no target can take')
     }
-    return ready.queue.write(queued, refused, atomic)
+    ready.queue.submit(queued, refused, atomic, settled)
   }
 
   readTableCounters(table: string): Promise<CounterColumns> {

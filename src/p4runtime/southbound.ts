@@ -42,6 +42,11 @@ export interface Southbound {
    */
   write(updates: readonly NamedUpdate[], atomic?: boolean): Promise<readonly UpdateFailure[]>
   /**
+   * As write(), without a promise, of which there would be one for every flow-mod: `settled` is called once, from within this
+   * call, or another one, or in a later turn; it must not throw.
+   */
+  submit(updates: readonly NamedUpdate[], atomic: boolean, settled: (failures: readonly UpdateFailure[]) => void): void
+  /**
    * Direct counters of a table by controllerMetadata, after all earlier writes; later ones do not wait for it, and may be
    * seen in it. One Read call; none when the target is lost.
    */
