@@ -62,7 +62,7 @@ for (const subject of controllerSubjects) {
     }
 
     it('has everything again, over one channel', async (context) => {
-      await faucet.connected()
+      await faucet.connected(1, PATIENCE_MS)
       // Each VLAN has at least one flow for each trunk, and one to flood.
       const flows = await settled(3 * VLANS)
       const sent = await faucet.counter('of_flowmsgs_sent_total')

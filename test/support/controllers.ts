@@ -57,9 +57,9 @@ export class Faucet {
   }
 
   /** Waits until Faucet has configured so many switches. */
-  async connected(switches = 1): Promise<void> {
+  async connected(switches = 1, timeoutMs = 30_000): Promise<void> {
     await until(() => `Faucet to configure ${switches} of its switches:\n${this.log()}`,
-      async () => [...(await this.metrics() ?? '').matchAll(/^dp_status\{.*\} 1\.0$/gm)].length >= switches, 30_000, 200)
+      async () => [...(await this.metrics() ?? '').matchAll(/^dp_status\{.*\} 1\.0$/gm)].length >= switches, timeoutMs, 200)
   }
 
   /** The value of a counter of Faucet, over all its switches; 0 where it has counted nothing. */
