@@ -13,6 +13,7 @@ control ActionSet(inout headers_t h, inout metadata_t m) {
     bool parse = false;
     m.stale = 1;
     m.packet_in_metadata = m.metadata;   // as the last table left it
+    m.packet_in_output = m.actset_output;
     originals.apply(h, m);
     if (m.set.copy_ttl_in == 1) {
       if (m.unparsed == 1) { parse = true; } else { COPY_TTL_IN m.set.copy_ttl_in = 0; }

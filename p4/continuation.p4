@@ -32,11 +32,24 @@ control Continuation(inout headers_t h, inout metadata_t m) {
     size = 8192;
     default_action = unknown();
   }
+  // The action set begins as the output that led here, and actset_output is the OpenFlow number of that port. OF 1.5.1 §5.12
+  action number(@of[role="in_port"] bit<32> port_no) { m.actset_output = port_no; }
+  @of_egress_port
+  table egress_port {
+    key = { m.egress_port: exact @of[role="port"]; }
+    actions = { number; @defaultonly NoAction; }
+    size = 512;
+    default_action = NoAction();
+  }
   apply {
     m.passes = m.passes + 1;
     if (m.passes > MAX_PASSES) {
       m.done = 1;
       m.next_table = TABLE_CONTINUED;
+    } else if (m.resume == RESUME_EGRESS) {
+      m.set.present = 1;
+      m.set.port = m.egress_port;
+      egress_port.apply();
     } else if (m.resume == RESUME_EMISSION) {
       m.done = 1;
     } else if (m.for_group != 0) {

@@ -58,6 +58,16 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
     default_action = NoAction();
   }
 
+  // Egress processing is on for a switch that has an entry. OF 1.5.1 §7.3.5.18 (OFPTFF_FIRST_EGRESS)
+  action begin(@of[role="next_table"] bit<8> next_table) { m.next_table = next_table; again = true; }
+  @of_egress_first
+  table egress_first {
+    key = { m.instance: exact @name("instance") @of[role="instance"]; }
+    actions = { begin; @defaultonly NoAction; }
+    size = INSTANCES;
+    default_action = NoAction();
+  }
+
   apply {
     if (s.egress_rid != 0) {
       m.stages = 0;
@@ -102,13 +112,27 @@ control OpenFlowEgress(inout headers_t h, inout metadata_t m, inout standard_met
         h.packet_in.metadata = m.packet_in_metadata;
         h.packet_in.tunnel_id = m.tunnel_id;
         h.packet_in.instance = m.instance;
+        h.packet_in.actset_output = m.packet_in_output;
       }
     } else if (s.egress_port == NULL_PORT) {
       mark_to_drop(s);
+    } else if (m.leaves == 1) {
+      port_out.apply(m, s);
     } else if (s.egress_port == m.in_port_hw && m.in_port_allowed == 0) {
       mark_to_drop(s);   // never back through the ingress port unless OFPP_IN_PORT says so, OF 1.3.5 §4.5
     } else {
-      port_out.apply(m, s);
+      egress_first.apply();
+      if (!again) {
+        port_out.apply(m, s);
+      } else if (m.egress == MAX_EGRESS) {
+        mark_to_drop(s);
+      } else {
+        m.egress = m.egress + 1;
+        m.metadata = m.packet_in_metadata;   // as it was at the output
+        m.resume = RESUME_EGRESS;
+        m.egress_port = s.egress_port;
+        recirculate_preserving_field_list(2);
+      }
     }
   }
 }

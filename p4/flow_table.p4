@@ -1,5 +1,8 @@
 // One OpenFlow table: match, then the instructions of the flow that matched, in the order of OF 1.3.5 §5.9.
 // The OpenFlow number of a table is the number at the end of its control's instance name.
+//
+// Included twice: with EGRESS_TABLE for the tables of egress processing (OF 1.5.1 §5.1), which a packet passes once for each port
+// that it is to leave by. They match that port besides, cannot write another into the action set, and are looked up in one way.
 #ifndef FLOW_TABLE_P4
 #define FLOW_TABLE_P4
 #include "keys.p4"
@@ -15,7 +18,8 @@
 #define DO_SET_OUTPUT m.set.port = port; m.set.multicast = multicast; m.set.to_in_port = to_in_port; m.set.normal = normal; m.set.max_len = max_len;
 
 #define FLOW_TABLE_SIZE 16384
-#define FLOW_CELLS 262145      // 16 * FLOW_TABLE_SIZE + 1: one for each flow there can be, and cell 0 for what nobody asks about
+#define EGRESS_TABLE_SIZE 4096
+#define FLOW_CELLS 270337      // 16 * FLOW_TABLE_SIZE + 2 * EGRESS_TABLE_SIZE + 1: one for each flow there can be, and cell 0 for what nobody asks about
 
 // Counts that outlive the entry of their flow: what a flow has counted at its end is read when its entry is gone, and nothing can
 // be added any more. Flows whose end is told have a cell, and those that have got another entry.
@@ -76,31 +80,47 @@
   @of_execute action of##apply_all_ttl(P_FLOW, P_ALL, P_TTL) { DO_FLOW(hits) DO_ALL DO_TTL }
 #define FLOW_ACTION_NAMES(of) of##drop; of##go_to; of##output_one; of##output_many; of##apply_all; of##apply_all_ttl;
 
+#endif
+
+#ifdef EGRESS_TABLE
+#define TABLE_CONTROL EgressTable
+#define TABLE_SIZE EGRESS_TABLE_SIZE
+#define TABLE_KEY FLOW_KEY m.actset_output: ternary @name("actset_output") @of_match[oxm="actset_output"];
+#define WRITE_OUTPUT
+#else
+#define TABLE_CONTROL FlowTable
+#define TABLE_SIZE FLOW_TABLE_SIZE
+#define TABLE_KEY FLOW_KEY
+#define WRITE_OUTPUT , @of[role="write_output"] bit<1> output, P_SET_OUTPUT, @of[role="group"] bit<32> group
+#endif
+
 // `lookups` and `matches` have a cell for each table of each instance. OF 1.3.5 §5.8 (counters of a table)
-control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
+control TABLE_CONTROL(inout headers_t h, inout metadata_t m)(bit<8> number, counter lookups, counter matches) {
   Keys() keys;
   Meters() meters;
   Execute() execute;
-  Shape() shape;
   direct_counter(CounterType.packets_and_bytes) hits;
-
-  direct_counter(CounterType.packets_and_bytes) twin_hits;
-  direct_counter(CounterType.packets_and_bytes) rest_hits;
-
   FLOW_ACTIONS(, hits)
-  FLOW_ACTIONS(twin_, twin_hits)
-  FLOW_ACTIONS(rest_, rest_hits)
   action miss() { }
 
   @of_table
+#ifdef EGRESS_TABLE
+  @of_egress
+#endif
   table flow {
-    key = { FLOW_KEY }
+    key = { TABLE_KEY }
     actions = { FLOW_ACTION_NAMES() @defaultonly miss; }
     counters = hits;
     support_timeout = true;
-    size = FLOW_TABLE_SIZE;
+    size = TABLE_SIZE;
     default_action = miss();
   }
+#ifndef EGRESS_TABLE
+  Shape() shape;
+  direct_counter(CounterType.packets_and_bytes) twin_hits;
+  direct_counter(CounterType.packets_and_bytes) rest_hits;
+  FLOW_ACTIONS(twin_, twin_hits)
+  FLOW_ACTIONS(rest_, rest_hits)
   @of_twin
   table twin {
     key = {
@@ -138,13 +158,15 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
   @of_do[ops="output"] action write_output(P_SET_OUTPUT) { m.set.present = 1; DO_SET_OUTPUT }
   @of_do[ops="group"] action write_group(@of[role="group"] bit<32> group) { m.set.present = 1; m.set.group = group; }
   @of_do[ops="copy_ttl_in,pop_vlan,pop_mpls,pop_pbb,push_mpls,push_pbb,push_vlan,copy_ttl_out,dec_nw_ttl,dec_mpls_ttl,output,group"]
+#else
+  @of_do[ops="copy_ttl_in,pop_vlan,pop_mpls,pop_pbb,push_mpls,push_pbb,push_vlan,copy_ttl_out,dec_nw_ttl,dec_mpls_ttl"]
+#endif
   action write_all(FOR_ALL_SLOTS(SLOT_PARAM)
                    @of[role="write_copy_ttl_in"] bit<1> copy_ttl_in, @of[role="write_pop_vlan"] bit<1> pop_vlan,
                    @of[role="write_pop_mpls"] bit<16> pop_mpls, @of[role="write_pop_pbb"] bit<1> pop_pbb,
                    @of[role="write_push_mpls"] bit<16> push_mpls, @of[role="write_push_pbb"] bit<16> push_pbb,
                    @of[role="write_push_vlan"] bit<16> push_vlan, @of[role="write_copy_ttl_out"] bit<1> copy_ttl_out,
-                   @of[role="write_dec_nw_ttl"] bit<1> dec_ttl, @of[role="write_dec_mpls_ttl"] bit<1> dec_mpls_ttl, @of[role="write_output"] bit<1> output, P_SET_OUTPUT,
-                   @of[role="group"] bit<32> group) {
+                   @of[role="write_dec_nw_ttl"] bit<1> dec_ttl, @of[role="write_dec_mpls_ttl"] bit<1> dec_mpls_ttl WRITE_OUTPUT) {
     m.set.present = 1;
     FOR_ALL_SLOTS(WRITE_SLOT)
     m.set.copy_ttl_in = m.set.copy_ttl_in | copy_ttl_in;
@@ -157,13 +179,19 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     m.set.copy_ttl_out = m.set.copy_ttl_out | copy_ttl_out;
     m.set.dec_ttl = m.set.dec_ttl | dec_ttl;
     m.set.dec_mpls_ttl = m.set.dec_mpls_ttl | dec_mpls_ttl;
+#ifndef EGRESS_TABLE
     if (output == 1) { DO_SET_OUTPUT }
     if (group != 0) { m.set.group = group; }
+#endif
   }
   @of_write
   table write {
     key = { m.write: exact @of[role="write"]; }
+#ifdef EGRESS_TABLE
+    actions = { write_all; @defaultonly NoAction; }
+#else
     actions = { write_output; write_group; write_all; @defaultonly NoAction; }
+#endif
     size = 2048;
     default_action = NoAction();
   }
@@ -172,6 +200,9 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     m.set.push_pbb = 0; m.set.push_vlan = 0; m.set.copy_ttl_out = 0; m.set.dec_ttl = 0; m.set.dec_mpls_ttl = 0;
     FOR_ALL_SLOTS(CLEAR_SLOT)
     m.set.port = 0; m.set.multicast = 0; m.set.to_in_port = 0; m.set.normal = 0; m.set.max_len = 0; m.set.group = 0;
+#ifdef EGRESS_TABLE
+    m.actset_output = PORT_UNSET;
+#endif
   }
 
   apply {
@@ -180,6 +211,9 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       m.next_table = TABLE_NONE;
       m.table_id = number;
       m.packet_in_metadata = m.metadata;
+#ifdef EGRESS_TABLE
+      m.packet_in_output = m.actset_output;
+#endif
       m.stages = 0;
       m.clear = 0;
       m.write = 0;
@@ -187,6 +221,9 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
       bit<32> place = (bit<32>)m.instance * TABLES + (bit<32>)number;
       lookups.count(place);
       bool hit = flow.apply().hit;
+#ifdef EGRESS_TABLE
+      if (hit) { matches.count(place); } else { m.set.present = 0; }
+#else
       if (!hit) {
         shape.apply(h, m);
         if (m.twin.on == 1) { hit = twin.apply().hit; }
@@ -206,6 +243,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
           }
         }
       }
+#endif
       if (m.meter != 0) { meters.apply(h, m); }
       execute.apply(h, m);
       if (m.clear == 1) { clear_actions(); }
@@ -213,4 +251,7 @@ control FlowTable(inout headers_t h, inout metadata_t m)(bit<8> number, counter 
     }
   }
 }
-#endif
+#undef TABLE_CONTROL
+#undef TABLE_SIZE
+#undef TABLE_KEY
+#undef WRITE_OUTPUT

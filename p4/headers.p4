@@ -16,6 +16,7 @@ header packet_in_h {
   bit<64> metadata;
   bit<64> tunnel_id;
   bit<8>  instance;
+  bit<32> actset_output; // of egress processing, 0 = of ingress processing
 }
 
 @controller_header("packet_out")

@@ -27,7 +27,10 @@
 #define PACKET_OUT_NORMAL 3
 
 #define INSTANCES 16            // OpenFlow switches that share the program, each with ports, tables, groups and meters of its own
-#define TABLES 16
+#define TABLES 18                // of each: those of ingress processing, and from FIRST_EGRESS_TABLE on those of egress processing
+#define FIRST_EGRESS_TABLE 16
+#define MAX_EGRESS 3            // how often a copy of a copy … is sent out by egress tables: what goes on longer is a loop
+#define PORT_UNSET 0xfffffff7   // OFPP_UNSET, the value of actset_output where the action set has no output
 
 #define MISS_DROP 0             // what becomes of a packet that no flow matches
 #define MISS_CONTROLLER 1

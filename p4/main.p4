@@ -14,6 +14,8 @@
 // meter                       meters.p4: a cell for each band, shared by all tables
 // write-actions, action set   slots in metadata (metadata.p4), written by tn.write, executed by action_set.p4
 // NORMAL                      normal.p4: a learning switch
+// egress tables               t16, t17: where egress processing is on, a copy that is to leave through a port (egress.p4) first
+//                             comes round to them
 // group                       groups.p4: group id → multicast group, by hash or by live ports where there is a choice
 // list that goes on after an  continuation (continuation.p4)
 // output, or needs more room
@@ -25,6 +27,8 @@
 #include "parser.p4"
 #include "ports.p4"
 #include "meters.p4"
+#include "flow_table.p4"
+#define EGRESS_TABLE
 #include "flow_table.p4"
 #include "action_set.p4"
 #include "groups.p4"
@@ -46,6 +50,7 @@ control Finish(inout headers_t h, inout metadata_t m, inout standard_metadata_t 
         s.mcast_grp = FORK_GROUP;
       } else {
         action_set.apply(h, m);
+        if (m.egress != 0) { m.leaves = 1; }
       }
     }
     if (!forked) {
@@ -69,6 +74,8 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
 #define FLOW_TABLE(n) FlowTable(n, lookups, matches) t##n;
   FLOW_TABLE(0)  FLOW_TABLE(1)  FLOW_TABLE(2)  FLOW_TABLE(3)  FLOW_TABLE(4)  FLOW_TABLE(5)  FLOW_TABLE(6)  FLOW_TABLE(7)
   FLOW_TABLE(8)  FLOW_TABLE(9)  FLOW_TABLE(10) FLOW_TABLE(11) FLOW_TABLE(12) FLOW_TABLE(13) FLOW_TABLE(14) FLOW_TABLE(15)
+#define EGRESS_TABLE_NUMBER(n) EgressTable(n, lookups, matches) t##n;
+  EGRESS_TABLE_NUMBER(16) EGRESS_TABLE_NUMBER(17)
 
   apply {
     mark_to_drop(s);
@@ -98,6 +105,10 @@ control OpenFlowIngress(inout headers_t h, inout metadata_t m, inout standard_me
     t4.apply(h, m);  t5.apply(h, m);  t6.apply(h, m);  t7.apply(h, m);
     t8.apply(h, m);  t9.apply(h, m);  t10.apply(h, m); t11.apply(h, m);
     t12.apply(h, m); t13.apply(h, m); t14.apply(h, m); t15.apply(h, m);
+    if (m.next_table >= FIRST_EGRESS_TABLE && m.next_table < TABLES) {
+      t16.apply(h, m);
+      t17.apply(h, m);
+    }
     finish.apply(h, m, s);
   }
 }

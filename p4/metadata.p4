@@ -1,4 +1,5 @@
-// Per-packet state. What is marked @field_list(1) survives a continuation (recirculate_preserving_field_list).
+// Per-packet state. What is marked @field_list(1) survives a continuation (recirculate_preserving_field_list); what is marked
+// @field_list(2), and no more, goes with a copy that begins egress processing.
 #ifndef METADATA_P4
 #define METADATA_P4
 #include "ids.p4"
@@ -74,19 +75,22 @@ struct twin_t {
 }
 
 struct metadata_t {
-  @field_list(1) bit<8>  instance;      // which OpenFlow switch the packet is in; it never leaves it
+  @field_list(1, 2) bit<8>  instance;      // which OpenFlow switch the packet is in; it never leaves it
   // OpenFlow pipeline fields
-  @field_list(1) bit<32> in_port;       // OpenFlow number
-  @field_list(1) bit<64> metadata;
-  @field_list(1) bit<64> tunnel_id;
-  @field_list(1) port_t  in_port_hw;    // the same as a port of this program
-  @field_list(1) bit<1>  no_packet_in;  // OFPPC_NO_PACKET_IN of the ingress port
+  @field_list(1, 2) bit<32> in_port;       // OpenFlow number
+  @field_list(1, 2) bit<64> metadata;
+  @field_list(1, 2) bit<64> tunnel_id;
+  @field_list(1, 2) port_t  in_port_hw;    // the same as a port of this program
+  @field_list(1, 2) bit<1>  no_packet_in;  // OFPPC_NO_PACKET_IN of the ingress port
   @field_list(1) bit<32> misses;        // what becomes of a packet that no flow matches: MISS_*, two bits for each table
+  @field_list(1) bit<32> actset_output; // egress processing: the OpenFlow number of the port, PORT_UNSET when the action set was cleared
+  @field_list(1, 2) bit<2> egress;      // how often the packet has begun egress processing
+  @field_list(2) port_t  egress_port;   // the port of this program that the pass to come is for
   // where the pass starts and how it goes on
-  @field_list(1) bit<8>  next_table;
+  @field_list(1, 2) bit<8>  next_table;
   @field_list(1) bit<16> continuation;  // key of the continuation table, 0 = none
-  @field_list(1) bit<2>  resume;        // RESUME_*
-  @field_list(1) bit<16> passes;
+  @field_list(1, 2) bit<2>  resume;        // RESUME_*
+  @field_list(1, 2) bit<16> passes;
   @field_list(1) bit<32> for_group;     // the next pass gives the packet to this group
   // what a packet-in says
   @field_list(1) bit<8>  table_id;
@@ -94,6 +98,7 @@ struct metadata_t {
   @field_list(1) bit<8>  reason;
   @field_list(1) bit<1>  in_group;      // a bucket sends it
   @field_list(1) bit<64> packet_in_metadata; // before this table's write-metadata
+  @field_list(1) bit<32> packet_in_output;   // actset_output before this table's clear-actions
   // action set and emission
   @field_list(1) action_set_t set;
   @field_list(1) emission_t emission;
@@ -108,6 +113,7 @@ struct metadata_t {
   program_t ttl_program;                // runs in its place when the TTL has run out
   stages_t  ttl_stages;
   bit<1>    in_port_allowed;            // egress: this copy may leave where it came in
+  bit<1>    leaves;                     // egress processing is over, and this is what it sends
   // match fields that several headers share; recomputed when `stale`
   bit<1>    stale;
   bit<16>   eth_type;                   // after all VLAN tags, OF 1.3.5 §7.2.3.7; set by the parser
@@ -156,5 +162,5 @@ struct metadata_t {
 
 #define RESUME_TABLES 0
 #define RESUME_EMISSION 1
-#define RESUME_ACTION_SET 2
+#define RESUME_EGRESS 2
 #endif

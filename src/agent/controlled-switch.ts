@@ -35,6 +35,7 @@ export function controlledSwitch({ config, targetPorts, log, loop, channels, ses
     vlansOf: (portNo) => loop.datapath.vlansOf(portNo),
     flushHosts: () => loop.feed({ kind: 'flush_hosts' }),
     flows: () => [...loop.datapath.flows()].map(({ record }) => record),
+    hasEgress: () => loop.datapath.firstEgress !== null,
     trace: async (inPort, frame, start) => (await loop.settled(SETTLE_MS) ? tracer.trace(inPort, frame, start) : null),
     inject: (inPort, frame) => loop.inject(inPort, frame),
     packetOut: (inPort, frame, actions) => loop.packetOut(inPort, frame, actions),

@@ -44,6 +44,7 @@ export class PacketIo {
     this.#feed({
       kind: 'packet_in', inPort: field('in_port'), reason: reasons[field('reason')] ?? 'action', tableId: field('table_id'),
       flowId: field('flow_id'), metadata: metadata['metadata'] ?? 0n, tunnelId: metadata['tunnel_id'] ?? 0n, maxLen: field('max_len'), data: payload,
+      ...(field('actset_output') === 0 ? {} : { actsetOutput: field('actset_output') }),
     })
   }
 

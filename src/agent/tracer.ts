@@ -42,10 +42,11 @@ export class Tracer {
   async trace(inPort: number, frame: Uint8Array, start: TraceStart): Promise<TracedPacket> {
     const { embedded, targetPorts, compiler } = this.#options
     const port = targetPorts.get(inPort)
-    const directive = typeof start === 'object' ? { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) } : { kind: start === 'normal' ? Directive.NORMAL : Directive.TABLE }
+    const directive = typeof start !== 'object' ? { kind: start === 'normal' ? Directive.NORMAL : Directive.TABLE }
+      : 'output' in start ? { kind: Directive.PORT, value: BigInt(start.output) } : { kind: Directive.GROUP, value: BigInt(targetGroup(start.groupId)) }
     // A port that is none of the target's is known to it only by what a packet-out says.
     const packetOut = start === 'port' && port !== undefined ? null : knownFields(compiler.contract, {
-      ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(port ?? 0), ...instanceFields(compiler),
+      ...directive, in_port: BigInt(inPort), in_port_hw: BigInt(directive.kind === Directive.PORT ? 0 : port ?? 0), ...instanceFields(compiler),
     })
     const steps = embedded === null
       ? await this.#inTurn(async ({ target }) => target.trace(port ?? 0, frame, packetOut))
@@ -91,8 +92,9 @@ export class Tracer {
 
   #read(steps: readonly TraceStep[]): TracedPacket {
     const { compiler, datapath } = this.#options
-    const { tables, group } = compiler.contract
+    const { tables, group, egress } = compiler.contract
     const visits: TableVisit[] = []
+    const egressVisits: { readonly port: number; readonly tables: TableVisit[] }[] = []
     const choices: BucketChoice[] = []
     const outputs: TracedOutput[] = []
     const flowOf = (id: number): TableVisit['flow'] => datapath.flow(id)?.record ?? null
@@ -107,14 +109,19 @@ export class Tracer {
         // Only the last of the tables that hold its flows says that there is none.
         if (table !== undefined && (step.entry !== null || step.table === (table.twins?.rest ?? table.table))) {
           const flow = step.entry === null ? null : flowOf(Number(step.entry.controllerMetadata))
-          visits.push({ tableId: table.number, flow, miss: compiler.missOf(table.number) })
+          const visit = { tableId: table.number, flow, miss: compiler.missOf(table.number) }
+          // A copy that has been on its way for another pass is the one that goes on with this table.
+          const of = egressVisits.findLast((one) => one.tables.length === 0 || one.tables.at(-1)?.flow?.instructions.gotoTable === table.number)
+          if (table.egress) of?.tables.push(visit)
+          else visits.push(visit)
         }
+        if (step.table === egress?.port.table && step.entry !== null) egressVisits.push({ port: Number(step.params[0]?.value ?? 0n), tables: [] })
         const chooser = [group?.select, group?.failover].find((candidate) => candidate?.table === step.table)
         const multicast = chooser?.actions.find(({ name }) => name === step.action)?.roles.get('multicast')
         const choice = compiler.bucketOf(Number(step.params.find(({ name }) => name === multicast?.name)?.value ?? -1n))
         if (step.entry !== null && choice !== null) choices.push(choice)
       }
     }
-    return { visits, choices, outputs, pipeline: describeSteps(steps) }
+    return { visits, egress: egressVisits, choices, outputs, pipeline: describeSteps(steps) }
   }
 }

@@ -7,6 +7,7 @@ import type { Change, Found, FlowRecord, Held, MissChoice, Pipeline, PipelineFea
 import { refusal } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
 import { exactly, tableEntry } from './entries.js'
+import { EgressProcessing } from './egress.js'
 import { Emissions } from './emission.js'
 import { Executions } from './execution.js'
 import { featuresOf } from './features.js'
@@ -54,6 +55,7 @@ export class Compiler implements Pipeline {
   readonly #tableNotes: TableNotes
   readonly #meters: MeterTables
   readonly #ports: PortTables
+  readonly #egress: EgressProcessing
   readonly #hosts: HostTables
   /** By number of the flow table. */
   readonly #twins: ReadonlyMap<number, TwinTable>
@@ -82,6 +84,7 @@ export class Compiler implements Pipeline {
     this.#tableNotes = new TableNotes(contract, this.#state)
     this.#groups = new GroupTables(contract, this.#state, this.#emissions)
     this.#ports = new PortTables(contract, targetPorts)
+    this.#egress = new EgressProcessing(contract, targetPorts)
     this.#hosts = new HostTables(contract.normal, this.#state, this.#emissions)
     this.#twins = new Map(contract.tables.flatMap((table) =>
       (table.twins === null || twinsFrom === null ? [] : [[table.number, new TwinTable(table, table.twins, this.#state.holds, twinsFrom)]])))
@@ -164,6 +167,7 @@ export class Compiler implements Pipeline {
     this.#groups.reset()
     this.#meters.reset()
     this.#ports.reset()
+    this.#egress.reset()
     this.#hosts.reset()
     for (const twin of this.#twins.values()) twin.reset(holding)
     this.#rearranging.clear()
@@ -173,7 +177,7 @@ export class Compiler implements Pipeline {
     this.#prepared = false
   }
 
-  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null } }
+  found(): Found { return this.#state.holding?.found ?? { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null, firstEgress: null } }
   holds(flow: number): boolean { return this.#state.holding?.holdsFlow(flow) === true }
 
   leftovers(): CompiledPlan | null {
@@ -245,8 +249,12 @@ export class Compiler implements Pipeline {
         this.#state.holds.take(planning, 'ports')
         return this.#ports.setMiss(planning, change.toController, change.tables)
       case 'note_tables': return this.contract.continuation === null ? undefined : this.#tableNotes.set(planning, change.note, dying)
+      case 'set_first_egress': 
+        this.#state.holds.take(planning, 'ports')
+        return this.#egress.setFirst(planning, change.table, this.#state.ports)
       case 'set_ports': {
         this.#state.setPorts(planning, change.ports)
+        this.#egress.setPorts(planning, change.ports)
         this.#ports.set(planning, change.ports)
         this.#groups.portsChanged(planning)
         this.#hosts.setPorts(planning, change.ports, dying)

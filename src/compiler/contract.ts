@@ -84,6 +84,8 @@ export interface Twins {
 }
 export interface FlowTable {
   readonly number: number
+  /** Of egress processing. */
+  readonly egress: boolean
   readonly table: string
   readonly fixed: readonly NamedMatch[]
   readonly size: number
@@ -138,6 +140,15 @@ export interface AdmissionTable {
   readonly deny: string
 }
 
+/**
+ * Egress processing (OF 1.5.1 §5.1), which every packet goes through before it leaves while `first` has an entry: where it begins.
+ * `port`: the OpenFlow number of the port that it is for.
+ */
+export interface EgressTables {
+  readonly first: { readonly table: string; readonly fixed: readonly NamedMatch[]; readonly action: string; readonly parameter: Parameter }
+  readonly port: KeyedTable
+}
+
 /** Which of how many switches; the first is 0. `weights`: of all of them, in what proportion they have the target; absent: alike. */
 export interface Share { readonly index: number; readonly count: number; readonly weights?: readonly number[] }
 /** Both included; empty where last < first. */
@@ -162,8 +173,10 @@ export interface Contract {
   readonly multicastNodes: number
   /** The multicast group and the two instances that split "emit, then execute the action set". */
   readonly fork: { readonly group: number; readonly emit: number; readonly actionSet: number } | null
-  /** Index = OpenFlow table number. */
+  /** Index = OpenFlow table number. Those of egress processing come last. */
   readonly tables: readonly FlowTable[]
+  /** null: there is no egress processing. */
+  readonly egress: EgressTables | null
   readonly continuation: ContinuationTable | null
   readonly replica: ReplicaTable | null
   readonly group: GroupTable | null

@@ -20,8 +20,11 @@ import type { SharedState } from './shared-state.js'
 
 /** What follows the list: a table, the end of the pipeline (where the action set is executed), or nothing at all. */
 export type Tail = { readonly kind: 'goto'; readonly table: number } | { readonly kind: 'end' } | { readonly kind: 'alone' }
-/** `inPort`: the ingress port where the match fixes it, so that IN_PORT is a port like any other. */
-export interface ListContext { readonly inPort: number | null }
+/**
+ * `inPort`: the ingress port where the match fixes it, so that IN_PORT is a port like any other. `hasActionSet`: whatever flows there
+ * are, as in egress processing, where it begins with an output.
+ */
+export interface ListContext { readonly inPort: number | null; readonly hasActionSet?: boolean }
 
 /** Values by role for an execute action, and what they refer to. */
 export interface Execution { readonly roles: ReadonlyMap<string, bigint>; readonly uses: readonly Handle[]; readonly dependsOnWriters: boolean }
@@ -57,37 +60,39 @@ export class Executions {
     if (round.decrement !== null) draft.ttl(round.decrement.which, acquireProgram(this.#state, planning, scope, round.decrement.before))
 
     const rest = steps.slice(round.used)
+    // Whether it has to be reckoned with an action set that this flow does not know of.
+    const prepared = context.hasActionSet === true || inContinuation
     const last = head[round.used - 1]
     const uncovered = last !== undefined && uncovers(last)
-    if (round.used < head.length || rest[0]?.kind === 'meter' || (uncovered && this.#mustParse(planning, rest, tail, inContinuation))) {
+    if (round.used < head.length || rest[0]?.kind === 'meter' || (uncovered && this.#mustParse(planning, rest, tail, prepared))) {
       this.#emit(planning, draft, [this.#continueWith([], rest, tail)], context)
       draft.next(rest.length === 0 && tail.kind === 'goto' ? tail.table : this.#contract.tableContinued)
       return draft.done(false)
     }
-    const { leaves, dependsOnWriters } = this.#leaves(planning, rest, tail, inContinuation)
+    const { leaves, dependsOnWriters } = this.#leaves(planning, rest, tail, prepared)
     this.#emit(planning, draft, leaves, context)
     const handedOn = leaves.some(({ target }) => target.kind === 'continue')
     if (tail.kind === 'goto') draft.next(handedOn && leaves.some(({ target }) => target.kind === 'continue' && target.steps.length > 0) ? this.#contract.tableContinued : tail.table)
     else if (tail.kind === 'alone' || handedOn) draft.next(this.#contract.tableContinued)
-    return draft.done(dependsOnWriters || (uncovered && tail.kind === 'end' && !inContinuation))
+    return draft.done(dependsOnWriters || (uncovered && tail.kind === 'end' && !prepared))
   }
 
   /** Whether what follows has to see the headers that a pop has uncovered, or those before which a push has put others. */
-  #mustParse(planning: Planning, rest: readonly Step[], tail: Tail, inContinuation: boolean): boolean {
+  #mustParse(planning: Planning, rest: readonly Step[], tail: Tail, prepared: boolean): boolean {
     if (tail.kind === 'goto' || rest.some((step) => step.kind !== 'emit' || step.target.kind === 'group')) return true
-    return tail.kind === 'end' && (inContinuation || this.#state.writersFor(planning) > 0)
+    return tail.kind === 'end' && (prepared || this.#state.writersFor(planning) > 0)
   }
 
   /** The copies that the rest of the list asks for, each with the operations since the head. */
-  #leaves(planning: Planning, rest: readonly Step[], tail: Tail, inContinuation: boolean): { leaves: readonly Leaf[]; dependsOnWriters: boolean } {
+  #leaves(planning: Planning, rest: readonly Step[], tail: Tail, prepared: boolean): { leaves: readonly Leaf[]; dependsOnWriters: boolean } {
     const leaves: Leaf[] = []
     const prefix: RewriteOp[] = []
     for (const [index, step] of rest.entries()) {
       if (step.kind === 'emit') {
         leaves.push({ prefix: [...prefix], target: step.target, counters: [] })
-      } else if (step.kind === 'meter' || isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(planning, rest.slice(index + 1), tail, inContinuation))) {
+      } else if (step.kind === 'meter' || isDecrement(step.op) || (uncovers(step.op) && this.#mustParse(planning, rest.slice(index + 1), tail, prepared))) {
         leaves.push(this.#continueWith(prefix, rest.slice(index), tail))
-        return { leaves, dependsOnWriters: tail.kind === 'end' && !inContinuation }
+        return { leaves, dependsOnWriters: tail.kind === 'end' && !prepared }
       } else {
         prefix.push(step.op)
       }
@@ -97,8 +102,8 @@ export class Executions {
     // The action set, if there is one, works on the packet as the whole list has left it. A flow is compiled again when
     // the first write-actions appear; a continuation is not known to the flow, so it is prepared from the start.
     const changedSince = tail.kind === 'end' && prefix.length > 0
-    if (changedSince && (inContinuation || this.#state.writersFor(planning) > 0)) leaves.push(this.#continueWith(prefix, [], tail))
-    return { leaves, dependsOnWriters: changedSince && !inContinuation }
+    if (changedSince && (prepared || this.#state.writersFor(planning) > 0)) leaves.push(this.#continueWith(prefix, [], tail))
+    return { leaves, dependsOnWriters: changedSince && !prepared }
   }
 
   #continueWith(prefix: readonly RewriteOp[], steps: readonly Step[], tail: Tail): Leaf {

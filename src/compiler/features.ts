@@ -19,14 +19,14 @@ export function featuresOf(contract: Contract): PipelineFeatures {
   const settable = [...new Set(tables.flatMap((table) => [...table.applySetField, ...table.writeSetField]))]
   const copies = copiesOf(contract)
   return {
-    nTables: contract.tables.length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null, portVlans: contract.normal?.admission != null,
+    nTables: contract.tables.length, nIngressTables: contract.tables.filter(({ egress }) => !egress).length, tables, groups, meters: meterFeatures(contract), controllerMeter: contract.controllerMeter !== null, normal: contract.normal !== null, portVlans: contract.normal?.admission != null,
     packetOutActions: packetOutActions(groups, settable, copies.to.length > 0), copyTargets: copies.to,
   }
 }
 
 function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   const roles = new Set(table.actions.flatMap((action) => [...action.roles.keys()]))
-  const next = roles.has('next_table') ? contract.tables.map(({ number }) => number).filter((number) => number > table.number) : []
+  const next = roles.has('next_table') ? contract.tables.filter(({ number, egress }) => number > table.number && egress === table.egress).map(({ number }) => number) : []
   const instructions: InstructionName[] = ['apply_actions']
   if (next.length > 0) instructions.unshift('goto_table')
   if (roles.has('metadata')) instructions.push('write_metadata')
@@ -48,7 +48,7 @@ function tableFeatures(contract: Contract, table: FlowTable): TableFeatures {
   const wildcards = [...table.matches].filter(([, { kind }]) => kind !== 'exact').map(([field]) => field)
   return {
     tableId: table.number, name: '', metadataMatch: table.matches.has('metadata') ? OXM.metadata.ones : 0n, metadataWrite: metadata,
-    config: 0, maxEntries: table.size, command: 'replace', features: TableFeature.INGRESS_TABLE, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
+    config: 0, maxEntries: table.size, command: 'replace', features: table.egress ? TableFeature.EGRESS_TABLE : TableFeature.INGRESS_TABLE, instructions, instructionsMiss: instructions, nextTables: next, nextTablesMiss: next,
     writeActions: write.actions, writeActionsMiss: write.actions, applyActions, applyActionsMiss: applyActions, match: fields, wildcards,
     writeSetField: write.fields, writeSetFieldMiss: write.fields, applySetField, applySetFieldMiss: applySetField, syncFrom: [],
     writeCopyField: [], writeCopyFieldMiss: [], applyCopyField: copied, applyCopyFieldMiss: copied, packetTypes: [],

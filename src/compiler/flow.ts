@@ -179,7 +179,7 @@ export class FlowCompiler {
 
   #roles(planning: Planning, record: FlowRecord, table: FlowTable, uses: Handle[]): { roles: Map<string, bigint>; dependsOnWriters: boolean } {
     const { instructions } = record
-    const context: ListContext = { inPort: inPortOf(record) }
+    const context: ListContext = { inPort: inPortOf(record), hasActionSet: table.egress }
     const { meter, apply } = meterFirst(instructions)
     const list = stepsOf(apply, isTableMiss(record))
     if (!list.ok) throw new CannotPlan(list.error, list.reason)
@@ -215,7 +215,7 @@ export class FlowCompiler {
 
   #tail(instructions: Instructions, table: FlowTable): Tail {
     if (instructions.gotoTable === null) return { kind: 'end' }
-    if (instructions.gotoTable <= table.number || instructions.gotoTable >= this.#contract.tables.length) {
+    if (instructions.gotoTable <= table.number || this.#contract.tables[instructions.gotoTable]?.egress !== table.egress) {
       throw new CannotPlan('OFPBIC_BAD_TABLE_ID', `there is no way from table ${table.number} to table ${instructions.gotoTable}`)
     }
     return { kind: 'goto', table: instructions.gotoTable }

@@ -5,6 +5,7 @@
  */
 import type { Found, FlowRecord, GroupRecord, Half, MeterRecord, TableNote } from '../datapath/pipeline.js'
 import type { Contract } from './contract.js'
+import { firstEgressIn } from './egress.js'
 import { cellParameter } from './flow-cells.js'
 import { HeldFlows } from './held-flows.js'
 import { readHome, type Home } from './home.js'
@@ -34,6 +35,7 @@ export class Holding {
     const ports = new Map<number, number>()
     const halves: Half[] = []
     let tables: TableNote | null = null
+    let firstEgress: number | null = null
     for (const entity of entities) {
       const home: Home | null = entity.kind === 'table' && entity.metadata.length > 0 ? readHome(entity.metadata) : null
       if (home?.kind === 'flow' && entity.kind === 'table' && flowTables.has(entity.table)) {
@@ -46,6 +48,7 @@ export class Holding {
         }
       }
       this.#byKey.set(keyOf(entity), entity)
+      if (entity.kind === 'table') firstEgress ??= firstEgressIn(contract, entity)
       const number = numberOf(entity)
       if (number !== null) this.#remember(contentOf(entity), number)
       else if (entity.kind === 'table' && !flowTables.has(entity.table)) this.#notePriority(entity)
@@ -65,7 +68,7 @@ export class Holding {
         if (port !== undefined) ports.set(port, home.config)
       }
     }
-    this.#found = { flows, groups, meters: [...meters.values()], ports, halves, tables }
+    this.#found = { flows, groups, meters: [...meters.values()], ports, halves, tables, firstEgress }
   }
 
   get found(): Found { return this.#found }

@@ -59,6 +59,7 @@ export function contractOf(whole: Contract, share: Share): Contract {
     },
     meters: meters === null ? null : { ...meters, slots: part(meters.slots) },
     controllerMeter: meter(whole.controllerMeter),
+    egress: whole.egress === null ? null : { ...whole.egress, first: { ...whole.egress.first, fixed: own(whole.egress.first.fixed) } },
     numbers: {
       programs: range(numbers.programs), writes: range(numbers.writes), continuations: range(numbers.continuations), replicas: range(numbers.replicas),
       multicasts: range(numbers.multicasts), cells: range(numbers.cells), flowCells: range(numbers.flowCells), meterSlots: range(numbers.meterSlots),
@@ -72,7 +73,7 @@ export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, 
   if (share.count === 1) return () => true
   const fixed = new Map(fixedTables(contract))
   const ranges = new Map(numberedTables(contract))
-  const isPorts = new Set([portIn.table, portBlock?.table, normal?.admission?.table])
+  const isPorts = new Set([portIn.table, portBlock?.table, normal?.admission?.table, contract.egress?.port.table])
   const isFirst = share.index === 0
   const within = ({ first, last }: { readonly first: number; readonly last: number }, number: number): boolean => number >= first && number <= last
   const isForks = (table: string, number: number): boolean => isFirst && contract.fork !== null && table === contract.replica?.table && [contract.fork.emit, contract.fork.actionSet].includes(number)
@@ -94,10 +95,10 @@ export function belongsTo(contract: Contract, isOwn: (port: number) => boolean, 
   }
 }
 
-function * fixedTables({ tables, continuation, group, normal, controllerMeter }: Contract): IterableIterator<readonly [string, readonly NamedMatch[]]> {
+function * fixedTables({ tables, continuation, group, normal, controllerMeter, egress }: Contract): IterableIterator<readonly [string, readonly NamedMatch[]]> {
   const meters = [...tables.map(({ meter }) => meter), continuation?.meter, controllerMeter]
   for (const { fixed, twins } of tables) if (twins !== null && fixed.length > 0) for (const table of [twins.twin, twins.rest, twins.shape.table]) yield [table, fixed]
-  for (const table of [...tables, ...meters, group, group?.select, group?.failover, group?.live, normal?.source, normal?.destination, normal?.flood]) {
+  for (const table of [...tables, ...meters, group, group?.select, group?.failover, group?.live, normal?.source, normal?.destination, normal?.flood, egress?.first]) {
     if (table != null && table.fixed.length > 0) yield [table.table, table.fixed]
   }
 }

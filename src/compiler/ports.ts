@@ -36,15 +36,18 @@ export class PortTables {
   get misses(): bigint { return this.#misses }
   missOf(tableId: number): MissChoice { return MISSES[Number((this.#misses >> BigInt(2 * tableId)) & 3n)] ?? 'drop' }
 
+  /** In egress processing a packet that no flow matches is dropped. */
+  get #ingress(): Contract['tables'] { return this.#contract.tables.filter(({ egress }) => !egress) }
+
   /** As a packet comes in, its port says what is to become of it where no flow matches. A pipeline without the role only drops. */
   setMiss(planning: Planning, toController: boolean, choices: ReadonlyMap<number, MissChoice>): void {
-    const { portIn, tables } = this.#contract
+    const { portIn } = this.#contract
     const isAble = portIn.actions.some(({ roles }) => roles.has('misses'))
     for (const [table, choice] of choices) {
-      if (choice !== 'drop' && !isAble || choice === 'continue' && table >= tables.length - 1) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table} has no ${choice} for a miss`)
+      if (choice !== 'drop' && !isAble || choice === 'continue' && table >= this.#ingress.length - 1) throw new CannotPlan('OFPTMFC_BAD_CONFIG', `table ${table} has no ${choice} for a miss`)
     }
     const before = this.#misses
-    const wanted = tables.map(({ number }) => choices.get(number) ?? (toController && isAble ? 'controller' : 'drop'))
+    const wanted = this.#ingress.map(({ number }) => choices.get(number) ?? (toController && isAble ? 'controller' : 'drop'))
     this.#misses = wanted.reduce((bits, choice, index) => bits | BigInt(MISSES.indexOf(choice)) << BigInt(2 * index), 0n)
     planning.changed(() => { this.#misses = before })
     this.#write(planning)

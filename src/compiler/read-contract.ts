@@ -11,7 +11,7 @@ import { readNormal } from './read-normal.js'
 import { fixedKey, instanceAlone, isInstance, isTtl, parameter, role, rolesOf, usable } from './read-parts.js'
 import { readTwins } from './read-twins.js'
 import {
-  ContractError, type ChoiceTable, type Contract, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
+  ContractError, type ChoiceTable, type Contract, type EgressTables, type ExecuteAction, type FlowTable, type GroupTable, type KeyedTable, type MatchTarget, type MeterArray,
   type Meters, type MeterTable, type MeterUnit, type Parameter,
   type ReplicaAction, type Scope, type SetParameter, type Stage, type StageAction, type WriteTable,
 } from './contract.js'
@@ -55,7 +55,10 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
   if (flowTables.length === 0) gaps.push('no table has @of_table')
   flowTables.forEach((table, index) => {
     if (table.number !== index) gaps.push(`flow tables are not numbered 0, 1, 2 …: ${table.table} is ${table.number}`)
+    if (!table.egress && flowTables[index - 1]?.egress === true) gaps.push(`flow table ${table.table} comes after one of egress processing`)
   })
+  const egress = flowTables.some((table) => table.egress) ? readEgress(one('of_egress_first'), keyed(one('of_egress_port'), 'port'), gaps) : null
+  if (flowTables[0]?.egress === true) gaps.push('the first flow table is one of egress processing')
 
   const portIn = keyed(one('of_port_in'), 'port')
   if (portIn === null) gaps.push('no table has @of_port_in')
@@ -107,7 +110,7 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     tableNone: number('table_none') ?? 255,
     tableContinued: number('table_continued') ?? 254,
     multicastNodes: number('multicast_nodes') ?? 0,
-    tables: flowTables,
+    tables: flowTables, egress,
     ...counted, instances, share: { index: 0, count: 1 }, numbers: allNumbers(counted),
     group: group === null || groupTable === null ? null : readGroupTable(group, groupTable, one, gaps),
     normal: readNormal(one, info, gaps),
@@ -118,6 +121,18 @@ function read(info: P4InfoParts, gaps: string[]): Contract {
     matchCounter: counter('matches')?.name ?? null,
     packetIn, packetOut,
   }
+}
+
+function readEgress(first: TableInfo | null, port: KeyedTable | null, gaps: string[]): EgressTables | null {
+  if (first === null || port === null) {
+    gaps.push('flow tables with @of_egress need tables with @of_egress_first and @of_egress_port')
+    return null
+  }
+  const found = usable(first).map(({ action }) => ({ action: action.name, parameter: rolesOf(action.params).get('next_table') })).find(({ parameter }) => parameter !== undefined)
+  if (found?.parameter === undefined) gaps.push(`table ${first.name} has no action with a parameter of role next_table`)
+  if (port.actions.every(({ roles }) => !roles.has('in_port'))) gaps.push(`table ${port.table} has no action with a parameter of role in_port`)
+  instanceAlone(first, gaps)
+  return { first: { table: first.name, fixed: fixedKey(first), action: found?.action ?? '', parameter: found?.parameter ?? { name: '', bitwidth: 0 } }, port }
 }
 
 function readGroupTable(keyed: KeyedTable, table: TableInfo, one: (annotation: string) => TableInfo | null, gaps: string[]): GroupTable {
@@ -162,7 +177,7 @@ function readFlowTable(tables: readonly TableInfo[], table: TableInfo, gaps: str
   if (actions.length === 0) gaps.push(`flow table ${table.name} has no action with @of_execute`)
   const write = tables.find((candidate) => candidate.annotations.has('of_write') && parent(candidate.name) === control)
   return {
-    number: Number(digits?.[1] ?? -1), table: table.name, fixed: fixedKey(table), size: table.size, matches, actions, twins: readTwins(tables, table, control, gaps), scope: readScope(tables, control, gaps),
+    number: Number(digits?.[1] ?? -1), egress: table.annotations.has('of_egress'), table: table.name, fixed: fixedKey(table), size: table.size, matches, actions, twins: readTwins(tables, table, control, gaps), scope: readScope(tables, control, gaps),
     write: write === undefined ? null : readWriteTable(write, gaps), meter: readMeterTable(tables, control, gaps), idleTimeout: table.idleTimeout, counts: table.directCounter !== null,
   }
 }
@@ -293,7 +308,7 @@ function oxmList(annotations: Annotations, name: string, key: string, where: str
 }
 
 /** Tables whose entries are of one of the switches. */
-const INSTANCE_TABLES = ['of_table', 'of_twin', 'of_rest', 'of_shape', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood']
+const INSTANCE_TABLES = ['of_table', 'of_twin', 'of_rest', 'of_shape', 'of_meter', 'of_group', 'of_group_select', 'of_group_failover', 'of_live_ports', 'of_normal_source', 'of_normal_destination', 'of_normal_flood', 'of_egress_first']
 function keyWithRole(table: TableInfo, name: string, gaps: string[]): string {
   const field = table.matchFields.find((candidate) => role(candidate) === name)
   if (field === undefined || table.matchFields.length - fixedKey(table).length !== 1) gaps.push(`table ${table.name} needs exactly one key field, with role="${name}"`)

@@ -16,6 +16,7 @@ import { parseFlowSpec, type FlowSpec } from './flow-spec.js'
 import { formatExactFlow, type PacketContext } from './flow-text.js'
 import { formatMegaflow } from './megaflow.js'
 import { parsePortName } from './port-names.js'
+import { tellEgress } from './trace-egress.js'
 import { add, formatTree, type TraceNode } from './trace-tree.js'
 import { TraceWalk } from './trace-walk.js'
 import type { TracedOutput, TracedPacket, TraceStart } from './traced-packet.js'
@@ -24,6 +25,8 @@ import type { Command } from './unixctl-server.js'
 /** The part of a switch that traces need. */
 export interface TracedSwitch extends ControlledSwitch {
   flows(): Iterable<FlowRecord>
+  /** Whether packets go through egress tables. */
+  hasEgress(): boolean
   /** Waits until the target has what was asked for; null where it is not there. */
   trace(inPort: number, frame: Uint8Array, start: TraceStart): Promise<TracedPacket | null>
   /** Gives the packet to the pipeline as received on a port. */
@@ -59,12 +62,15 @@ async function tracePacketOut(switches: readonly TracedSwitch[], args: readonly 
   const result = executeActions(frame, actions, { inPort })
   for (const step of result.steps) {
     const start: TraceStart | null = step.kind === 'group' ? { groupId: step.groupId } : step.port === Port.TABLE ? 'tables' : step.port === Port.NORMAL ? 'normal' : null
-    const traced = start === null ? null : await sw.trace(inPort, step.frame, start) ?? refuse('the target is not connected')
-    parts.push(traced ?? { visits: [], choices: [], outputs: step.kind === 'output' ? outputsOf(sw, step.port, step.maxLen, inPort, step.frame) : [], pipeline: [] })
+    const traced = async (from: TraceStart): Promise<TracedPacket> => await sw.trace(inPort, step.frame, from) ?? refuse('the target is not connected')
+    if (start !== null) parts.push(await traced(start))
+    for (const output of start === null && step.kind === 'output' ? outputsOf(sw, step.port, step.maxLen, inPort, step.frame) : []) {
+      parts.push(sw.hasEgress() && output.kind === 'port' ? await traced({ output: output.port }) : { visits: [], egress: [], choices: [], outputs: [output], pipeline: [] })
+    }
   }
-  if (result.ended === 'invalid_ttl') parts.push({ visits: [], choices: [], outputs: [{ kind: 'controller', reason: 2, flow: null, maxLen: 0xffff, frame: result.frame }], pipeline: [] })
+  if (result.ended === 'invalid_ttl') parts.push({ visits: [], egress: [], choices: [], outputs: [{ kind: 'controller', reason: 2, flow: null, maxLen: 0xffff, frame: result.frame }], pipeline: [] })
   const whole: TracedPacket = {
-    visits: parts.flatMap((part) => part.visits), choices: parts.flatMap((part) => part.choices), outputs: parts.flatMap((part) => part.outputs),
+    visits: parts.flatMap((part) => part.visits), egress: parts.flatMap((part) => part.egress), choices: parts.flatMap((part) => part.choices), outputs: parts.flatMap((part) => part.outputs),
     pipeline: parts.flatMap((part) => part.pipeline),
   }
   const answer = describe(sw, packet, whole, (walk, list) => walk.packetOut(list, actions))
@@ -135,7 +141,9 @@ function readFrame(text: string): Uint8Array {
 function describe(sw: TracedSwitch, { context, frame, generate, showPipeline }: Packet, traced: TracedPacket, tell: (walk: TraceWalk, list: TraceNode[]) => void): string {
   const nodes: TraceNode[] = []
   const walk = new TraceWalk(sw, context.inPort, frame, 0n, traced, generate)
-  tell(walk, add(nodes, 'bridge', `bridge("${sw.bridge}")`))
+  const bridge = add(nodes, 'bridge', `bridge("${sw.bridge}")`)
+  tell(walk, bridge)
+  tellEgress(bridge, traced.egress, sw.ports())
   const before = formatExactFlow(frame, context)
   const after = formatExactFlow(walk.final.frame, { ...context, metadata: walk.final.metadata })
   const hashed = traced.choices.some(({ groupId }) => sw.groups().some((group) => group.groupId === groupId && group.groupType === 'select'))

@@ -8,6 +8,8 @@ export interface TableVisit {
   /** Without a flow: the packet went to the controllers (as OpenFlow 1.0 wants it), nowhere, or on. */
   readonly miss: MissChoice
 }
+/** What a copy met in egress processing; `port`: its OpenFlow port. */
+export interface EgressVisit { readonly port: number; readonly tables: readonly TableVisit[] }
 /** The bucket that a group with a choice has taken, in the order in which they were taken. */
 export interface BucketChoice { readonly groupId: number; readonly bucket: number }
 export type TracedOutput =
@@ -15,10 +17,11 @@ export type TracedOutput =
   | { readonly kind: 'controller'; readonly reason: number; readonly flow: FlowRecord | null; readonly maxLen: number; readonly frame: Uint8Array }
 
 /** Where a packet begins: as received on its port, or as a packet-out hands it to the tables, to NORMAL or to a group. */
-export type TraceStart = 'port' | 'tables' | 'normal' | { readonly groupId: number }
+export type TraceStart = 'port' | 'tables' | 'normal' | { readonly groupId: number } | { /** Sent there. */ readonly output: number }
 
 export interface TracedPacket {
   readonly visits: readonly TableVisit[]
+  readonly egress: readonly EgressVisit[]
   readonly choices: readonly BucketChoice[]
   readonly outputs: readonly TracedOutput[]
   /** Passes, tables, entries and actions of the P4 program, a line each. */

@@ -19,6 +19,7 @@ import { Capabilities } from './capabilities.js'
 import { Connections } from './connections.js'
 import { closed, opened } from './controllers.js'
 import type { ConnId, DatapathConfig, Effect, Input, Token } from './events.js'
+import { EgressProcessing } from './egress.js'
 import { Expiry } from './expiry.js'
 import type { FailModeConfig } from './fail-mode.js'
 import { FlowMonitors } from './flow-monitors.js'
@@ -67,7 +68,7 @@ export class Datapath {
       capabilities: new Capabilities(pipeline.features), flows: new FlowTables(pipeline.features.nTables, config.ids), groups: new GroupTable(),
       meters: new MeterTable(),
       ports: new PortTable(config.ports, config.portVlans ?? new Map(), now), conns: new Connections(), ops: new Operations(config.maxHeldChanges ?? DEFAULT_MAX_HELD),
-      instructions: new SharedInstructions(), reads: new Reads(), reports: new FlowReports(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), hosts: new Hosts(),
+      instructions: new SharedInstructions(), reads: new Reads(), reports: new FlowReports(), tally: new TableTally(), expiry: new Expiry(), miss: new MissBehaviour(), egress: new EgressProcessing(), hosts: new Hosts(),
       monitors: new FlowMonitors(), buffers: new PacketBuffers(config.buffers ?? 0), tables: new TableConfigs(), tolerance: new ScheduleTolerance(), triggers: new StatTriggers(now),
       standalone: new Standalone(config.failMode ?? secure, now, config.ids),
       emit: (effect) => { this.#effects.push(effect) },
@@ -104,6 +105,7 @@ export class Datapath {
     const expiry = ctx.ops.target === 'syncing' ? null : ctx.expiry.next()
     let next = earliest(expiry, ctx.ports.nextRetry())
     next = earliest(next, ctx.miss.nextRetry())
+    next = earliest(next, ctx.egress.nextRetry())
     next = earliest(next, ctx.standalone.next(ctx))
     next = earliest(next, this.#resync.nextRetry(ctx))
     next = earliest(next, ctx.triggers.next(ctx))
@@ -118,6 +120,8 @@ export class Datapath {
   get targetState(): 'lost' | 'syncing' | 'ready' { return this.#ctx.ops.target }
   /** No controller controls the switch, and it forwards as an ordinary one. */
   get isOnItsOwn(): boolean { return this.#ctx.standalone.failMode.isOnItsOwn }
+  /** Where egress processing begins; null: it is off. */
+  get firstEgress(): number | null { return this.#ctx.egress.first }
   get missToController(): boolean { return this.#ctx.miss.toController }
 
   /** Flows of one table, or of all; without those whose removal is under way. */
@@ -248,6 +252,7 @@ export class Datapath {
   #follow(): void {
     this.#ctx.ports.follow(this.#ctx)
     this.#ctx.miss.update(this.#ctx)
+    this.#ctx.egress.follow(this.#ctx)
     this.#ctx.standalone.run(this.#ctx)
     this.#ctx.hosts.run(this.#ctx)
   }

@@ -103,6 +103,8 @@ export interface PacketInInput {
   readonly flowId: FlowId | 0
   readonly metadata: bigint
   readonly tunnelId: bigint
+  /** In egress processing, the port that it is for; absent in ingress processing. */
+  readonly actsetOutput?: number
   /** Of the output action; 0xffff = the whole packet. */
   readonly maxLen: number
   readonly data: Uint8Array

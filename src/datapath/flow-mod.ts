@@ -16,6 +16,7 @@ import { FlowModFlag, Group, NO_BUFFER, Port, Table, matchOverlaps } from '../op
 import type { FlowMod } from '../openflow/index.js'
 import { OF10, OF11, OF12 } from './connections.js'
 import type { Connection } from './connections.js'
+import { tableCount } from './egress.js'
 import { FlowEntry } from './flow-entry.js'
 import { flowKey, groupsOf } from './flow-table.js'
 import { meterOf } from './meter-table.js'
@@ -48,7 +49,7 @@ const failed = ({ error, reason }: ActionProblem): Outcome => fail(error, reason
 
 function addOrChange(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester, carryOut: (asking: Requester) => Outcome): Outcome {
   const table = ctx.capabilities.table(flowMod.tableId)
-  if (table === undefined || flowMod.tableId === Table.ALL) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
+  if (table === undefined || flowMod.tableId >= tableCount(ctx, conn)) return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   const locked = groupsOf(flowMod.instructions).map((id) => ctx.groups.get(id)?.token ?? 0).find((token) => token !== 0)
   if (locked !== undefined) return waitFor(locked)
   const meter = meterOf(flowMod.instructions)
@@ -148,7 +149,7 @@ function replace(ctx: Context, conn: Connection, flow: Flow, flowMod: FlowMod, r
 }
 
 function modify(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
-  const flows = ctx.flows.select(filterOf(flowMod, conn.version, false), 'changed')
+  const flows = ctx.flows.select(filterOf(ctx, conn, flowMod, false), 'changed')
   const locked = lastToken(flows)
   if (locked !== 0) return waitFor(locked)
   if (flows.length === 0) {
@@ -220,10 +221,10 @@ function changeOf(ctx: Context, parts: readonly Part[], resetCounters: boolean, 
 }
 
 function remove(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Requester): Outcome {
-  if (flowMod.tableId !== Table.ALL && flowMod.tableId >= ctx.flows.tableCount) {
+  if (flowMod.tableId !== Table.ALL && flowMod.tableId >= tableCount(ctx, conn)) {
     return fail('OFPFMFC_BAD_TABLE_ID', `no table ${flowMod.tableId}`)
   }
-  const flows = ctx.flows.select(filterOf(flowMod, conn.version, true), 'changed')
+  const flows = ctx.flows.select(filterOf(ctx, conn, flowMod, true), 'changed')
   const locked = lastToken(flows)
   if (locked !== 0) return waitFor(locked)
   if (flows.length === 0) return DONE
@@ -234,11 +235,11 @@ function remove(ctx: Context, conn: Connection, flowMod: FlowMod, requester: Req
 const sameInstructions = (a: FlowRecord['instructions'], b: FlowRecord['instructions']): boolean => a === b || contentOf(a) === contentOf(b)
 const contentOf = (instructions: FlowRecord['instructions']): string => JSON.stringify(instructions, (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
 
-function filterOf(flowMod: FlowMod, version: number, deletes: boolean): FlowFilter {
+function filterOf(ctx: Context, conn: Connection, flowMod: FlowMod, deletes: boolean): FlowFilter {
   const { tableId, match, cookie, cookieMask, outPort, outGroup, command, priority } = flowMod
   const strict = command === 'modify_strict' || command === 'delete_strict'
   return {
-    tableId, match, priority: strict ? priority : null,
+    tableId, tableCount: tableCount(ctx, conn), match, priority: strict ? priority : null,
     cookie, cookieMask,
     outPort: deletes ? outPort : Port.ANY, outGroup: deletes ? outGroup : Group.ANY,
   }

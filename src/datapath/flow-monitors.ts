@@ -15,6 +15,7 @@ import type { FlowMonitorRequest, FlowRemovedReason, FlowUpdate } from '../openf
 import { OF14, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { ConnId } from './events.js'
+import { tableCount } from './egress.js'
 import type { FlowFilter } from './flow-table.js'
 import { selects } from './flow-table.js'
 import type { FlowRecord } from './pipeline.js'
@@ -44,7 +45,7 @@ export class FlowMonitors {
       if (conn.monitors.size === 0) continue
       const own = by !== null && by.conn === conn.id
       if (conn.unheard !== null && !passesWhilePaused(conn.unheard, event, flow, before, own)) continue
-      const flags = flagsOf(conn, event, own, (filter) => selects(filter, flow.record) || before !== null && selects(filter, before))
+      const flags = flagsOf(ctx, conn, event, own, (filter) => selects(filter, flow.record) || before !== null && selects(filter, before))
       if (flags === 0) continue
       const updates = this.#of(conn.id)
       if (!own || (flags & NO_ABBREV) !== 0 || conn.unheard !== null) updates.push(updateOf(event, flow, reason, flags))
@@ -72,7 +73,7 @@ export class FlowMonitors {
     const updates: FlowUpdate[] = []
     for (const [flow, { event, own }] of unheard) {
       if (ctx.flows.byId(flow.id) !== flow) continue
-      const flags = flagsOf(conn, event, own, (filter) => selects(filter, flow.record))
+      const flags = flagsOf(ctx, conn, event, own, (filter) => selects(filter, flow.record))
       if (flags !== 0) updates.push(updateOf(event, flow, null, flags))
     }
     if (updates.length > 0) sendTo(ctx, conn.id, 0, { type: 'stats_reply', body: { kind: 'flow_monitor', updates } })
@@ -87,11 +88,11 @@ export class FlowMonitors {
 }
 
 /** Of the monitors that want this to be told. */
-function flagsOf(conn: Connection, event: keyof typeof bitOf, own: boolean, concerns: (filter: FlowFilter) => boolean): number {
+function flagsOf(ctx: Context, conn: Connection, event: keyof typeof bitOf, own: boolean, concerns: (filter: FlowFilter) => boolean): number {
   let flags = 0
   for (const monitor of conn.monitors.values()) {
     if ((monitor.flags & bitOf[event]) === 0 || (monitor.flags & ONLY_OWN) !== 0 && !own) continue
-    if (concerns(filterOf(monitor))) flags |= monitor.flags
+    if (concerns(filterOf(ctx, conn, monitor))) flags |= monitor.flags
   }
   return flags
 }
@@ -111,8 +112,8 @@ function tellPace(ctx: Context, conn: Connection, event: 'paused' | 'resumed'): 
   sendTo(ctx, conn.id, 0, conn.version >= OF14 ? { type: 'stats_reply', body: { kind: 'flow_monitor', updates: [{ event }] } } : { type: `nx_flow_monitor_${event}` })
 }
 
-const filterOf = ({ tableId, match, outPort, outGroup }: FlowMonitor): FlowFilter =>
-  ({ tableId, match, priority: null, cookie: 0n, cookieMask: 0n, outPort, outGroup })
+const filterOf = (ctx: Context, conn: Connection, { tableId, match, outPort, outGroup }: FlowMonitor): FlowFilter =>
+  ({ tableId, tableCount: tableCount(ctx, conn), match, priority: null, cookie: 0n, cookieMask: 0n, outPort, outGroup })
 
 function updateOf(event: 'initial' | keyof typeof bitOf, { record, hardTimeout }: Flow, reason: FlowRemovedReason | null, flags: number): FlowUpdate {
   const { tableId, idleTimeout, priority, cookie, match, instructions } = record
@@ -125,7 +126,7 @@ export function requestMonitors(ctx: Context, conn: Connection, asked: readonly 
   const monitors = new Map(conn.monitors)
   const initial: FlowMonitor[] = []
   for (const { command, ...monitor } of asked) {
-    const problem = checkMonitor(ctx, command, monitor, monitors)
+    const problem = checkMonitor(ctx, conn, command, monitor, monitors)
     if (problem !== null) return problem
     if (command === 'delete') monitors.delete(monitor.monitorId)
     else {
@@ -138,14 +139,14 @@ export function requestMonitors(ctx: Context, conn: Connection, asked: readonly 
   for (const [id, monitor] of monitors) conn.monitors.set(id, monitor)
   const flags = new Map<Flow, number>()
   for (const monitor of initial) {
-    for (const flow of ctx.flows.select(filterOf(monitor), 'reported')) flags.set(flow, (flags.get(flow) ?? 0) | monitor.flags)
+    for (const flow of ctx.flows.select(filterOf(ctx, conn, monitor), 'reported')) flags.set(flow, (flags.get(flow) ?? 0) | monitor.flags)
   }
   const updates = [...flags].map(([flow, of]) => updateOf('initial', flow, null, of))
   sendTo(ctx, requester.conn, requester.xid, { type: 'stats_reply', body: { kind: 'flow_monitor', updates } })
   return { kind: 'done' }
 }
 
-function checkMonitor(ctx: Context, command: FlowMonitorRequest['command'], monitor: FlowMonitor, present: ReadonlyMap<number, unknown>): Outcome | null {
+function checkMonitor(ctx: Context, conn: Connection, command: FlowMonitorRequest['command'], monitor: FlowMonitor, present: ReadonlyMap<number, unknown>): Outcome | null {
   const { monitorId, flags, tableId, outPort, outGroup } = monitor
   const exists = present.has(monitorId)
   if (command === 'delete') return exists ? null : fail('OFPMOFC_UNKNOWN_MONITOR', `no monitor ${monitorId}`)
@@ -153,7 +154,7 @@ function checkMonitor(ctx: Context, command: FlowMonitorRequest['command'], moni
   if (command === 'add' && exists) return fail('OFPMOFC_MONITOR_EXISTS', `there is a monitor ${monitorId}`)
   const known = INITIAL | ADD | REMOVED | MODIFY | INSTRUCTIONS | NO_ABBREV | ONLY_OWN
   if ((flags & ~known) !== 0 || (flags & (ADD | REMOVED | MODIFY)) === 0) return fail('OFPMOFC_BAD_FLAGS', `flow monitor flags 0x${flags.toString(16)}`)
-  if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount) return fail('OFPMOFC_BAD_TABLE_ID', `no table ${tableId}`)
+  if (tableId !== Table.ALL && tableId >= tableCount(ctx, conn)) return fail('OFPMOFC_BAD_TABLE_ID', `no table ${tableId}`)
   if (outPort !== Port.ANY && outPort > Port.MAX && outPort < Port.IN_PORT || outGroup !== Group.ANY && outGroup > Group.MAX) return fail('OFPMOFC_BAD_OUT', 'no such port or group')
   return present.size >= MAX_MONITORS && !exists ? fail('OFPMOFC_UNKNOWN', `a connection has ${MAX_MONITORS} monitors at most`) : null
 }

@@ -14,8 +14,9 @@ import type { Flow } from './state.js'
 
 /** What a flow-mod or a statistics request selects. OF 1.3.5 §6.4, §7.3.5.2 */
 export interface FlowFilter {
-  /** Table.ALL = every table. */
+  /** Table.ALL = every table up to this number of tables: those that whoever asks knows of. */
   readonly tableId: number
+  readonly tableCount: number
   readonly match: Match
   /** A number: strict, identical match and this priority. null: loose. */
   readonly priority: number | null
@@ -208,7 +209,7 @@ export class FlowTables {
   select(filter: FlowFilter, purpose: 'changed' | 'reported', enough = Infinity): Flow[] {
     const passes = purpose === 'changed' ? mayPass : isReported
     const selected: Flow[] = []
-    const tables = filter.tableId === Table.ALL ? this.#tables : this.#tables.slice(filter.tableId, filter.tableId + 1)
+    const tables = filter.tableId === Table.ALL ? this.#tables.slice(0, filter.tableCount) : this.#tables.slice(filter.tableId, filter.tableId + 1)
     if (filter.priority !== null) {
       const key = flowKey(filter.priority, filter.match)
       for (const table of tables) {
@@ -257,7 +258,7 @@ export class FlowTables {
 
 /** Whether a loose filter selects this record. */
 export const selects = (filter: FlowFilter, record: FlowRecord): boolean =>
-  (filter.tableId === Table.ALL || filter.tableId === record.tableId) && passes({ record }, filter) && matchSubsumes(filter.match, record.match)
+  (filter.tableId === Table.ALL ? record.tableId < filter.tableCount : filter.tableId === record.tableId) && passes({ record }, filter) && matchSubsumes(filter.match, record.match)
 
 function passes({ record: { cookie, instructions } }: Pick<Flow, 'record'>, filter: FlowFilter): boolean {
   if (filter.cookieMask !== 0n && ((cookie ^ filter.cookie) & filter.cookieMask) !== 0n) return false

@@ -48,8 +48,9 @@ export function chooseMiss(ctx: Context, tableId: number, config: number, reques
   if (locked !== 0) return waitFor(locked)
   const before = miss.tables
   const tables = new Map(before)
-  const last = ctx.flows.tableCount - 1
-  for (const id of tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, each) => each) : [tableId]) {
+  const { nIngressTables } = ctx.pipeline.features
+  const last = nIngressTables - 1
+  for (const id of tableId === Table.ALL ? Array.from({ length: nIngressTables }, (_, each) => each) : [tableId]) {
     tables.set(id, choice === 'continue' && id === last ? 'controller' : choice)
   }
   return ctx.ops.submit(ctx, {

@@ -7,7 +7,7 @@
 import { CONTROLLER_MAX_LEN_NO_BUFFER, NO_BUFFER, PacketInFormat, Port } from '../openflow/index.js'
 import type { Action, ErrorName, FieldValue, Match, PacketOut } from '../openflow/index.js'
 import { extractFields } from '../packet/index.js'
-import { OF10, OF13, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
+import { OF10, OF13, OF15, PacketInBit, receivesMisses, receivesPacketIn, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
 import type { PacketInInput } from './events.js'
 import type { FlowRecord } from './pipeline.js'
@@ -26,6 +26,8 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
   const tableId = flow?.tableId ?? input.tableId
   const cookie = flow?.record.cookie ?? NO_COOKIE
   const match = pipelineFields(input)
+  const { actsetOutput } = input
+  const matchOfEgress: Match = actsetOutput === undefined ? match : [...match, { field: 'actset_output', value: BigInt(actsetOutput), mask: null }]
   const totalLen = input.totalLen ?? input.data.length
   const implicitMiss = input.reason === 'no_match' && input.flowId === 0
   // Only what the table-miss flow sends "directly". OF 1.3.5 §5.4
@@ -43,7 +45,8 @@ export function deliverPacketIn(ctx: Context, input: PacketInInput): void {
     const whole = ctx.buffers.size === 0 || most === CONTROLLER_MAX_LEN_NO_BUFFER || totalLen > input.data.length
     if (!whole) kept ??= ctx.buffers.keep({ inPort: input.inPort, data: input.data })
     const [bufferId, data] = whole || kept === null ? [NO_BUFFER, input.data] : [kept, input.data.subarray(0, most)]
-    sendTo(ctx, conn.id, 0, { type: packetInType(conn), bufferId, totalLen, reason, tableId, cookie, match, data })
+    const type = packetInType(conn)
+    sendTo(ctx, conn.id, 0, { type, bufferId, totalLen, reason, tableId, cookie, match: type === 'packet_in' && conn.version >= OF15 ? matchOfEgress : match, data })
   }
 }
 

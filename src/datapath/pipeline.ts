@@ -110,6 +110,8 @@ export type Change =
   | { readonly op: 'set_miss'; readonly toController: boolean; readonly tables: ReadonlyMap<number, MissChoice> }
   /** Nothing for the pipeline to do but to keep it for an agent that starts anew, where it has room for that. */
   | { readonly op: 'note_tables'; readonly note: TableNote }
+  /** Where egress processing begins, OFPTFF_FIRST_EGRESS; null: packets leave without it. OF 1.5.1 §7.3.5.18 */
+  | { readonly op: 'set_first_egress'; readonly table: number | null }
 
 /** What controllers have asked of the tables: by table-mods, and for features that are less than the pipeline's. By table. */
 export interface TableNote {
@@ -132,6 +134,8 @@ export interface Plan { readonly refused: false }
 
 export interface PipelineFeatures {
   readonly nTables: number
+  /** The others, which come last, are of egress processing. OF 1.5.1 §5.1 */
+  readonly nIngressTables: number
   /** One per OpenFlow table, truthful: what plan() accepts. Misses are ordinary flows, so the *Miss lists equal the others. */
   readonly tables: readonly TableFeatures[]
   readonly groups: GroupFeatures
@@ -162,6 +166,8 @@ export interface Found {
   readonly halves: readonly Half[]
   /** null: nothing was asked of the tables. */
   readonly tables: TableNote | null
+  /** As in set_first_egress. */
+  readonly firstEgress: number | null
 }
 /** What such a request was to leave: these are gone, and these flows have these instructions. */
 export interface Half {

@@ -53,6 +53,7 @@ export function takeOver(ctx: Context, found: Found): void {
     rearm(ctx, flow)
   }
   tablesFound(ctx, found.tables)
+  ctx.egress.first = found.firstEgress
   for (const [portNo, config] of found.ports) portFlagsFound(ctx, portNo, config)
   ctx.emit({ kind: 'log', level: 'info', text: 'took over what the target holds', detail: { flows: found.flows.length, groups: found.groups.length, meters: found.meters.length } })
 }

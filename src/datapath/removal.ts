@@ -7,6 +7,7 @@ import type { Millis } from '../base/clock.js'
 import { FlowFormat, FlowModFlag } from '../openflow/index.js'
 import type { FlowRemovedReason } from '../openflow/index.js'
 import { receivesFlowRemoved, sendTo } from './connections.js'
+import { tableCount } from './egress.js'
 import { hardDeadline } from './expiry.js'
 import type { Intent } from './operations.js'
 import type { Change, Counters } from './pipeline.js'
@@ -102,7 +103,7 @@ export function dropFlow(ctx: Context, flow: Flow, reason: FlowRemovedReason, at
   const { cookie, priority, tableId, idleTimeout, match } = flow.record
   const counters: Counters = flow.last
   for (const conn of ctx.conns.all()) {
-    if (!receivesFlowRemoved(conn, reason)) continue
+    if (!receivesFlowRemoved(conn, reason) || tableId >= tableCount(ctx, conn)) continue
     sendTo(ctx, conn.id, 0, {
       type: conn.nicira.flowFormat === FlowFormat.NXM ? 'nx_flow_removed' : 'flow_removed', cookie, priority, reason, tableId, ...durationOf(flow.createdAt, at), idleTimeout,
       hardTimeout: flow.hardTimeout, packetCount: counters.packets, byteCount: counters.bytes, match,

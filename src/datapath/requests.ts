@@ -8,6 +8,7 @@ import { handleBundleAdd, handleBundleControl } from './bundles.js'
 import type { Connection } from './connections.js'
 import { DEFAULT_MISS_SEND_LEN, OF13, OF14, asyncConfigOf, sendTo } from './connections.js'
 import { becomes, handleRole } from './controllers.js'
+import { tableCount } from './egress.js'
 import { handleFlowMod } from './flow-mod.js'
 import { handleGroupMod } from './group-mod.js'
 import { handleMeterMod } from './meter-mod.js'
@@ -110,7 +111,7 @@ function features(ctx: Context, { auxiliaryId, version }: Connection): Message {
   if (actions.has('push_vlan')) actions.add('set_vlan_vid').add('set_vlan_pcp')
   if (actions.has('set_queue')) actions.add('enqueue')
   return {
-    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: ctx.buffers.size, nTables: ctx.flows.tableCount, auxiliaryId,
+    type: 'features_reply', datapathId: ctx.config.datapathId, nBuffers: ctx.buffers.size, nTables: tableCount(ctx, { version }), auxiliaryId,
     capabilities: version >= OF14 ? CAPABILITIES | CAPABILITIES14 : CAPABILITIES, ports: ctx.ports.descriptions(), actions: [...actions],
   }
 }

@@ -229,6 +229,7 @@ function wholeState(ctx: Context): Change[] {
     ctx.ports.change(ctx),
     ctx.miss.change(ctx),
     ...isNoted(ctx) ? [noteOf(ctx)] : [],
+    ...(ctx.egress.first === null ? [] : [ctx.egress.change(ctx)]),
     ...[...ctx.meters.all()].filter((meter) => !meter.deleting).map(({ record }): Change => ({ op: 'add_meter', meter: record })),
     ...groups.map((group): Change => ({ op: 'add_group', group })),
     ...flows.map((flow): Change => ({ op: 'add_flow', flow: flow.record })),
@@ -236,6 +237,7 @@ function wholeState(ctx: Context): Change[] {
   ]
   ctx.ports.written()
   ctx.miss.written()
+  ctx.egress.written()
   return changes
 }
 

@@ -106,6 +106,7 @@ export class Standalone implements Lockable {
 
   #flush(ctx: Context): void {
     this.#flushing = new Set(ctx.flows.all())
+    ctx.egress.forget(ctx)
     this.#wantsOrdinary = this.failMode.isUnmanaged
   }
 

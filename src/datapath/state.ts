@@ -12,6 +12,7 @@ import type { PacketBuffers } from './buffers.js'
 import type { Capabilities } from './capabilities.js'
 import type { Connections } from './connections.js'
 import type { DatapathConfig, Effect, MeterCounters, Token } from './events.js'
+import type { EgressProcessing } from './egress.js'
 import type { Expiry } from './expiry.js'
 import type { FlowMonitors } from './flow-monitors.js'
 import type { FlowReports } from './flow-reports.js'
@@ -142,6 +143,7 @@ export interface Context {
   readonly tally: TableTally
   readonly expiry: Expiry
   readonly miss: MissBehaviour
+  readonly egress: EgressProcessing
   readonly buffers: PacketBuffers
   readonly hosts: Hosts
   readonly tables: TableConfigs

@@ -11,6 +11,7 @@ import { scheduleFeatures } from './bundle-schedule.js'
 import { bundleCapabilities } from './bundles.js'
 import type { Connection } from './connections.js'
 import { controllerStatus } from './controllers.js'
+import { tableCount } from './egress.js'
 import { requestMonitors } from './flow-monitors.js'
 import { noteCounters, type Tell } from './flow-reports.js'
 import type { FlowFilter } from './flow-table.js'
@@ -56,7 +57,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
         if (isLast) reply({ kind: body.kind, packetCount: sum.packets, byteCount: sum.bytes, flowCount })
       })
     }
-    case 'table': return tableStats(ctx, requester, reply)
+    case 'table': return tableStats(ctx, conn, requester, reply)
     case 'port': return portStats(ctx, body.portNo, requester, reply)
     case 'queue': return queueStats(ctx, body.portNo, body.queueId, reply)
     case 'group': return groupStats(ctx, body.groupId, requester, reply)
@@ -74,7 +75,7 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
     }
     case 'port_desc':
       return reply({ kind: 'port_desc', ports: ctx.ports.descriptions().filter(({ portNo }) => body.portNo === Port.ANY || portNo === body.portNo) })
-    case 'table_desc': return reply({ kind: 'table_desc', tables: tableDescs(ctx) })
+    case 'table_desc': return reply({ kind: 'table_desc', tables: tableDescs(ctx, conn) })
     case 'queue_desc': {
       const problem = noQueue(ctx, body.portNo, body.queueId)
       return problem ?? reply({ kind: 'queue_desc', queues: [] })
@@ -96,8 +97,8 @@ export function handleStats(ctx: Context, conn: Connection, body: StatsRequestBo
 function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, requester: Requester, tell: Tell): Outcome {
   const { tableId, match, cookie, cookieMask, outPort, outGroup } = withoutPacketType(filter)
   const emergency = conn.version === OF10 && tableId === TABLE_EMERGENCY
-  if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount && !emergency) return fail('OFPBRC_BAD_TABLE_ID', `no table ${tableId}`)
-  const criteria: FlowFilter = { tableId, match, priority: null, cookie, cookieMask, outPort, outGroup }
+  if (tableId !== Table.ALL && tableId >= tableCount(ctx, conn) && !emergency) return fail('OFPBRC_BAD_TABLE_ID', `no table ${tableId}`)
+  const criteria: FlowFilter = { tableId, tableCount: tableCount(ctx, conn), match, priority: null, cookie, cookieMask, outPort, outGroup }
   const selected = emergency ? [] : ctx.flows.select(criteria, 'reported', FEW_FLOWS + 1)
   if (selected.length === 0) {
     tell([], true)
@@ -108,12 +109,12 @@ function selectFlows(ctx: Context, conn: Connection, filter: FlowStatsFilter, re
     })
   } else {
     if (ctx.reports.isFull(requester.conn)) return waitFor(REPORT_GATE)
-    ctx.reports.start(ctx, requester, criteria, tableId === Table.ALL ? allTables(ctx) : [tableId], tell)
+    ctx.reports.start(ctx, requester, criteria, tableId === Table.ALL ? allTables(ctx, conn) : [tableId], tell)
   }
   return DONE
 }
 
-const allTables = (ctx: Context): number[] => Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableId)
+const allTables = (ctx: Context, conn: Connection): number[] => Array.from({ length: tableCount(ctx, conn) }, (_, tableId) => tableId)
 
 function flowStats(ctx: Context, flow: Flow): FlowStats {
   const { tableId, priority, idleTimeout, cookie, match, instructions } = flow.record
@@ -135,9 +136,9 @@ function flowCounters(ctx: Context, flow: Flow): FlowCounters {
 }
 
 /** `lookup_count` is hits and misses of the table, where the target counts them. OF 1.3.5 §7.3.5.4 */
-function tableStats(ctx: Context, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
-  const tableIds = allTables(ctx)
-  const features = new Map(ctx.capabilities.tableFeatures().map((table) => [table.tableId, table]))
+function tableStats(ctx: Context, conn: Connection, requester: Requester, reply: (body: StatsReplyBody) => Outcome): Outcome {
+  const tableIds = allTables(ctx, conn)
+  const features = new Map(tableFeatures(ctx, conn).map((table) => [table.tableId, table]))
   ctx.reads.start(ctx, requester, (token) => ({ kind: 'read_table_counters', token, tableIds }), (_, answer) => {
     if (answer?.what === 'tables') ctx.tally.note(tableIds, answer.tables)
     reply({

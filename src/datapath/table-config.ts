@@ -9,6 +9,7 @@ import { EvictionFlag, Table, TableConfig } from '../openflow/index.js'
 import type { TableDesc, TableFeatures, TableMod, TableStatusReason } from '../openflow/index.js'
 import { OF13, OF14, receivesTableStatus, sendTo } from './connections.js'
 import type { Connection } from './connections.js'
+import { tableCount } from './egress.js'
 import { hardDeadline } from './expiry.js'
 import { chooseMiss } from './miss.js'
 import type { Change, TableNote, TableSetting } from './pipeline.js'
@@ -42,7 +43,7 @@ export class TableConfigs implements Lockable {
 }
 
 export function handleTableMod(ctx: Context, conn: Connection, { tableId, config, vacancy }: TableMod, requester: Requester): Outcome {
-  if (tableId !== Table.ALL && tableId >= ctx.flows.tableCount) return fail('OFPTMFC_BAD_TABLE', `no table ${tableId}`)
+  if (tableId !== Table.ALL && tableId >= tableCount(ctx, conn)) return fail('OFPTMFC_BAD_TABLE', `no table ${tableId}`)
   const known = conn.version >= OF14 ? TableConfig.EVICTION | TableConfig.VACANCY_EVENTS : conn.version < OF13 ? TableConfig.DEPRECATED : 0
   if ((config & ~known) !== 0) return fail('OFPTMFC_BAD_CONFIG', `no table configuration 0x${(config & ~known).toString(16)}`)
   if (vacancy !== null && (vacancy.down > vacancy.up || vacancy.up > 100)) return fail('OFPBPC_BAD_VALUE', `vacancy from ${vacancy.down} to ${vacancy.up} %`)
@@ -52,7 +53,7 @@ export function handleTableMod(ctx: Context, conn: Connection, { tableId, config
   if (tables.token !== 0) return waitFor(tables.token)
   const before = tables.all
   const after = new Map(before)
-  for (const id of tableId === Table.ALL ? Array.from({ length: ctx.flows.tableCount }, (_, each) => each) : [tableId]) {
+  for (const id of tableId === Table.ALL ? Array.from({ length: tableCount(ctx, conn) }, (_, each) => each) : [tableId]) {
     const { down, up } = vacancy ?? tables.get(id)
     after.set(id, toldNext(ctx, id, { eviction: (config & TableConfig.EVICTION) !== 0, events: (config & TableConfig.VACANCY_EVENTS) !== 0, down, up }))
   }
@@ -100,7 +101,7 @@ export function tableDesc(ctx: Context, tableId: number): TableDesc {
     vacancy: { down, up, vacancy: vacancyOf(ctx, tableId) },
   }
 }
-export const tableDescs = (ctx: Context): TableDesc[] => Array.from({ length: ctx.flows.tableCount }, (_, tableId) => tableDesc(ctx, tableId))
+export const tableDescs = (ctx: Context, conn: Connection): TableDesc[] => Array.from({ length: tableCount(ctx, conn) }, (_, tableId) => tableDesc(ctx, tableId))
 
 /** To be called when flows may have come or gone. */
 export function tellVacancy(ctx: Context): void {
@@ -111,7 +112,7 @@ export function tellVacancy(ctx: Context): void {
     if (next === 'vacancy_down' ? vacancy >= down : vacancy <= up) continue
     ctx.tables.set(tableId, { ...settings, next: next === 'vacancy_down' ? 'vacancy_up' : 'vacancy_down' })
     for (const conn of ctx.conns.all()) {
-      if (conn.version >= OF14 && receivesTableStatus(conn, next)) sendTo(ctx, conn.id, 0, { type: 'table_status', reason: next, table: tableDesc(ctx, tableId) })
+      if (conn.version >= OF14 && tableId < tableCount(ctx, conn) && receivesTableStatus(conn, next)) sendTo(ctx, conn.id, 0, { type: 'table_status', reason: next, table: tableDesc(ctx, tableId) })
     }
   }
 }

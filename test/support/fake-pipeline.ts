@@ -32,7 +32,7 @@ export function fakeTable(tableId: number, nTables: number): TableFeatures {
 
 export function fakeFeatures(nTables = 4): PipelineFeatures {
   return {
-    nTables,
+    nTables, nIngressTables: nTables,
     tables: Array.from({ length: nTables }, (_, tableId) => fakeTable(tableId, nTables)),
     groups: {
       types: ['all', 'select', 'indirect', 'ff'], capabilities: 1 | 2 | 4 | 8,
@@ -93,7 +93,7 @@ export class FakePipeline implements Pipeline {
     for (const change of [...changes].reverse()) this.#revert(change)
   }
 
-  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null } }
+  found(): Found { return { flows: [], groups: [], meters: [], ports: new Map(), halves: [], tables: null, firstEgress: null } }
   holds(): boolean { return false }
   leftovers(): null { return null }
   rearrange(): null { return null }

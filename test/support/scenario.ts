@@ -169,6 +169,7 @@ function showChange(change: Change): string {
       return `${change.op}#${id}(table=${tableId} priority=${priority} ${showMatch(fields)} actions=${showActions(instructions.apply ?? [])}${extra})`
     }
     case 'set_ports': return `set_ports(${change.ports.map(({ portNo, linkUp }) => `${portNo} ${linkUp ? 'up' : 'down'}`).join(' ')})`
+    case 'set_first_egress': return `set_first_egress(${change.table ?? 'none'})`
     case 'set_miss': return `set_miss(${change.toController ? 'controller' : 'drop'})`
     case 'set_host': case 'delete_host': return `${change.op}(${change.host.vlan}/${change.host.address} at ${change.host.portNo})`
     case 'add_meter': case 'modify_meter': case 'delete_meter': return `${change.op}(${change.meter.meterId})`

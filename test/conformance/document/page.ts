@@ -61,7 +61,7 @@ function errorTable(): string {
 }
 
 export function conformancePage(all: readonly Section[]): string {
-  const { nTables, tables, groups } = features
+  const { nTables, nIngressTables, tables, groups } = features
   return `# Conformance
 
 <!-- Made by test/conformance/document; UPDATE_GOLDEN=1 npm test -- conformance/document rewrites it. -->
@@ -71,7 +71,7 @@ compiler when this page was made, and a test asks again: **yes** means that the 
 reply comes, a name that it is refused with this error, — that the version has no way to say it. The tests named below each
 table show the rest: that the messages are right to the byte, and that packets fare as the text says.
 
-The pipeline has ${nTables} tables of ${tables[0]?.maxEntries ?? 0} flows, and up to ${groups.maxGroups.all} groups. Another pipeline (p4/README.md) gives other answers.
+The pipeline has ${nIngressTables} tables of ${tables[0]?.maxEntries ?? 0} flows, ${nTables - nIngressTables} of egress processing of ${tables.at(-1)?.maxEntries ?? 0} flows (1.5), and up to ${groups.maxGroups.all} groups. Another pipeline (p4/README.md) gives other answers.
 
 ## Versions
 

@@ -84,7 +84,8 @@ export const statistics: readonly StatsRequestBody[] = [
   { kind: 'experimenter', experimenter: 0x2320, expType: 0x7f, body: new Uint8Array(4) },
 ]
 /** A request for the tables as they are. */
-export const tablesAsTheyAre: StatsRequestBody = { kind: 'table_features', tables: features.tables }
+/** Those that every version has. */
+export const tablesAsTheyAre: StatsRequestBody = { kind: 'table_features', tables: features.tables.filter(({ tableId }) => tableId < features.nIngressTables).map((table) => ({ ...table, command: 'modify' })) }
 
 /** Every action, with a match that makes it meaningful. */
 export const actions: readonly { readonly name: string; readonly action: Action; readonly match: Match }[] = [

@@ -236,6 +236,8 @@ function newerSection(): Section {
     return { ...mod, command, commandBucketId, buckets: command === 'insert_bucket' ? mod.buckets.map((one) => ({ ...one, bucketId })) : [] }
   }
   const table = { type: 'table_mod', tableId: 0, eviction: null, vacancy: null } as const
+  const EGRESS = features.nIngressTables
+  const withFeatures = (tableId: number, flags: number): Message => stats({ kind: 'table_features', tables: features.tables.filter((each) => each.tableId === tableId).map((each) => ({ ...each, command: 'modify', features: flags })) })
   return {
     title: 'What came with 1.4 and 1.5', about: 'OF 1.4.1 §7, OF 1.5.1 §7: requests that earlier versions have no words for.',
     head: ['request', '1.4', '1.5'],
@@ -260,9 +262,13 @@ function newerSection(): Section {
       row('meter action, behind an output', meterMod('add'), withApply([output(1), { type: 'meter', meterId: 1 }])),
       row('meter action, a second one', meterMod('add'), flowMod({ instructions: { ...NO_INSTRUCTIONS, meter: 1, apply: [{ type: 'meter', meterId: 1 }, output(1)] } })),
       row('meter action, in an action set', meterMod('add'), withWrite([{ type: 'meter', meterId: 1 }])),
-      since15('table features, asking for an egress table', stats({ kind: 'table_features', tables: features.tables.map((each) => each.tableId === 8 ? { ...each, features: TableFeature.EGRESS_TABLE } : each) })),
-      since15('table features, asking for a first egress table', stats({ kind: 'table_features', tables: features.tables.map((each) => each.tableId === 8 ? { ...each, features: TableFeature.EGRESS_TABLE | TableFeature.FIRST_EGRESS } : each) })),
+      since15('table features: table 8 is to be of egress processing', withFeatures(8, TableFeature.EGRESS_TABLE)),
+      since15('table features: egress processing is to begin at an egress table', withFeatures(EGRESS, TableFeature.EGRESS_TABLE | TableFeature.FIRST_EGRESS)),
       row('a match on actset_output', flowMod({ match: [{ field: 'actset_output', value: 1n, mask: null }] })),
+      row('a match on actset_output in an egress table', flowMod({ tableId: EGRESS, match: [{ field: 'actset_output', value: 1n, mask: null }] })),
+      row('a flow in an egress table', flowMod({ tableId: EGRESS })),
+      row('an output in the action set, in an egress table', flowMod({ tableId: EGRESS, instructions: { ...NO_INSTRUCTIONS, write: [output(1)] } })),
+      row('goto-table from an ingress table to an egress table', flowMod({ instructions: { ...NO_INSTRUCTIONS, gotoTable: EGRESS } })),
       row('copy-field', withApply([{ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_dst' }])),
       row('copy-field to metadata', withApply([{ type: 'copy_field', bits: 48, srcOffset: 0, dstOffset: 16, src: 'eth_src', dst: 'metadata' }])),
       row('copy-field to eth_type', withApply([{ type: 'copy_field', bits: 8, srcOffset: 0, dstOffset: 0, src: 'eth_src', dst: 'eth_type' }])),
@@ -272,7 +278,7 @@ function newerSection(): Section {
       row('a match on packet_type Ethernet', flowMod({ match: [{ field: 'packet_type', value: 0n, mask: null }] })),
       row('packet-out with metadata', { ...packetOut([output(1)]), match: [{ field: 'metadata', value: 1n, mask: null }] } as Message),
     ],
-    shownBy: ['test/unit/datapath/versions.test.ts', 'test/unit/openflow/vectors.test.ts'],
+    shownBy: ['test/unit/datapath/versions.test.ts', 'test/e2e/whole/newer.test.ts', 'test/e2e/whole/egress.test.ts', 'test/unit/openflow/vectors.test.ts'],
   }
 }
 
