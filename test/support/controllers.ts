@@ -74,7 +74,7 @@ export class Faucet {
     writeFileSync(join(this.#folder, 'faucet.yaml'), config)
     this.daemon.kill('SIGHUP')
     await until(() => `Faucet to reload:\n${this.log()}`, async () => await applied() > before, withinMs, 100)
-    await this.connected()
+    await this.connected(1, Math.max(withinMs, 30_000))
   }
 
   log(): string { return this.#read('faucet.log') }
