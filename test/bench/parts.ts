@@ -64,16 +64,17 @@ async function bestBatch(contenders: readonly Contender[], settings: Settings): 
 
 export const single: Part = {
   title: 'barrier: one flow-mod and its barrier at a time',
-  text: 'Median time from a flow-mod to the reply of the barrier behind it, microseconds, after three turns to warm up; for the bare client one Write of one entry.',
+  text: 'Median time from a flow-mod to the reply of the barrier behind it, microseconds, after four turns of 1000 to warm up; for the bare client one Write of one entry.',
   run: (settings) => withContenders(all, settings, async (contenders) => {
     const count = settings.short ? 300 : 1000
-    const run = async ({ load }: Contender): Promise<number> => {
-      const times = await load.ask('single', { count }) as number[]
+    const runOf = (requests: number) => async ({ load }: Contender): Promise<number> => {
+      const times = await load.ask('single', { count: requests }) as number[]
       await load.ask('clear')
       return quantile(times.sort((a, b) => a - b), 0.5) * 1000
     }
-    // So often that the code of all is the fast one that it is in a switch that has been running for a while.
-    await inTurns(3, contenders, run)
+    // So often that the code of all is the fast one that it is in a switch that has been running for a while, in a short run too.
+    await inTurns(4, contenders, runOf(1000))
+    const run = runOf(count)
     return [{
       what: 'flow-mod + barrier', unit: 'µs', values: await inTurns(settings.short ? 5 : 9, contenders, run),
       goals: [{ of: 'embedded', to: 'Open vSwitch', atMost: 1.5 }, { of: 'BMv2', to: 'bare', atMost: 1.2 }],
@@ -96,7 +97,7 @@ export const packets: Part = {
     await inTurns(1, contenders, loopRun('loop', 5000))
     const looped = await inTurns(rounds, contenders, loopRun('loop', 20_000))
     // Few enough that BMv2's search through the flows is not what is measured.
-    await inTurns(1, contenders, loopRun('reactive', 500))
+    await inTurns(4, contenders, loopRun('reactive', 1000))
     const reacted = await inTurns(rounds, contenders, loopRun('reactive', 1000))
     return [
       { what: 'packet-out → pipeline → packet-in', unit: '1/s', values: looped, goals },
