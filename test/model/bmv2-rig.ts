@@ -8,19 +8,18 @@
 import { NO_BUFFER, Port } from '../../src/openflow/index.js'
 import { GrpcService } from '../../src/p4runtime/index.js'
 import { Bmv2, type Output } from '../unit/target/bmv2.js'
-import type { ModelPacket } from './packets.js'
-import { startRig, type Controller, type Hint, type ModelRig } from './rig.js'
+import { isFromController, portOfTarget, startRig, targetPortOf, type Controller, type Hint, type ModelRig, type PlayedPacket, type RigOptions } from './rig.js'
 
 /** Patience with a packet that should lead to something, and with what might come on top. */
-const WAIT_MS = 4000
+const WAIT_MS = 20_000
 const SETTLE_MS = 30
-/** Frames that are under way at a time: BMv2 drops what does not fit a queue of 64. */
-const MOST_UNDER_WAY = 24
+/** Frames that are under way at a time: BMv2 drops what does not fit a queue of 64, and each may go round several times. */
+const MOST_UNDER_WAY = 12
 
 const NOTHING: Hint = { least: { frames: 0, packetIns: 0 }, most: { frames: 0, packetIns: 0 } }
-interface Played extends ModelPacket { readonly id: number; readonly hint: Hint }
+interface Played extends PlayedPacket { readonly id: number; readonly hint: Hint }
 
-export async function startBmv2Rig(twinsFrom: number): Promise<ModelRig> {
+export async function startBmv2Rig(options: RigOptions): Promise<ModelRig> {
   const bmv2 = await Bmv2.start()
   let next = 1
   const rig = await startRig({
@@ -31,7 +30,7 @@ export async function startBmv2Rig(twinsFrom: number): Promise<ModelRig> {
       const refused = new Map<number, string>()
       for (const wave of wavesOf(played)) {
         const [packet] = wave
-        if (packet?.actions === undefined) await playWave(bmv2, wave, controller)
+        if (packet === undefined || !isFromController(packet)) await playWave(bmv2, wave, controller)
         else await playPacketOut(bmv2, packet, controller, refused)
       }
       await passBy(bmv2, next++, controller)
@@ -40,11 +39,11 @@ export async function startBmv2Rig(twinsFrom: number): Promise<ModelRig> {
       bmv2.outputs = []
       const first = played[0]?.id ?? 0
       // What comes late from an earlier case is shown as if the first packet had led to it.
-      return played.map(({ id }) => refused.get(id) ?? outputs.filter((output) => output.id === id || (id === first && output.id < first)))
+      return played.map(({ id }) => refused.get(id) ?? outputs.filter((output) => output.id === id || (id === first && output.id < first)).map((output) => ({ ...output, port: portOfTarget(output.port) })))
     },
     packetInCount: () => null,
     close: () => bmv2.stop(),
-  }, { twinsFrom }).catch(async (error: unknown) => {
+  }, options).catch(async (error: unknown) => {
     await bmv2.stop()
     throw error
   })
@@ -66,7 +65,7 @@ function wavesOf(packets: readonly Played[]): Played[][] {
     const { inPort, hint } = packet
     const frames = 1 + hint.most.frames
     const says = hint.most.packetIns > 0
-    if (waves.length === 0 || packet.actions !== undefined || waves.at(-1)?.[0]?.actions !== undefined || frames > room || (says && mayStillSay.has(inPort))) {
+    if (waves.length === 0 || isFromController(packet) || waves.at(-1)?.some(isFromController) === true || frames > room || (says && mayStillSay.has(inPort))) {
       waves.push([])
       room = MOST_UNDER_WAY
       mayStillSay = new Set()
@@ -85,7 +84,7 @@ async function playWave(bmv2: Bmv2, wave: readonly Played[], controller: Control
     return controller.packetIns() >= packetIns
       && wave.every(({ id, hint }) => bmv2.outputs.filter((output) => output.id === id).length >= hint[which].frames)
   }
-  for (const { id, inPort, frame } of wave) bmv2.inject({ id, port: inPort, frame })
+  for (const { id, inPort, frame } of wave) bmv2.inject({ id, port: targetPortOf(inPort), frame })
   await bmv2.until(() => have('least'), WAIT_MS)
   const isOpen = wave.some(({ hint }) => hint.least.frames < hint.most.frames || hint.least.packetIns < hint.most.packetIns)
   if (isOpen && !await bmv2.until(() => have('most'), SETTLE_MS)) for (let i = 0; i < 3; i++) await passBy(bmv2, 0, controller)

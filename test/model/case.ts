@@ -1,59 +1,65 @@
 /**
- * A case: ports, groups, flows and frames; how it is made of a seed, told to a switch, written down as JSON (bigints as
- * "0x…", frames as hex) and read again. Kept cases are in test/model/vectors.
+ * A case: ports, groups, flows and frames, and what happens between them; how it is made of a seed, told to a switch, written
+ * down as JSON (bigints as "0x…", frames as hex) and read again. Kept cases are in test/model/vectors.
  */
 import { Random } from '../e2e/differential/random.js'
-import { BucketId, NO_INSTRUCTIONS, PortConfig, type Action, type Message } from '../../src/openflow/index.js'
-import { flowMod } from '../support/switch-rig.js'
+import { NO_INSTRUCTIONS, Port } from '../../src/openflow/index.js'
+import { ChangeGenerator, portFlags } from './changes.js'
 import { FlowGenerator } from './flows.js'
-import { withMeters, type ModelMeter } from './meters.js'
+import { withMeters } from './meters.js'
 import { randomFeatures, randomFrame, type ModelPacket } from './packets.js'
-import type { ModelFlow, ModelGroup, ModelPort, ModelSwitch } from './switch.js'
+import type { ModelSwitch } from './switch.js'
 
-export interface ModelCase extends ModelSwitch {
+export interface ModelCase extends Omit<ModelSwitch, 'hosts' | 'habits'> {
   readonly about: string
   readonly packets: readonly ModelPacket[]
 }
 
-export function generateCase(seed: number, packetCount: number, ports: readonly number[]): ModelCase {
+export function generateCase(seed: number, packetCount: number, plainPorts: readonly number[]): ModelCase {
   const random = new Random(seed)
   const features = randomFeatures(random)
+  const ports = features.has('local') ? [...plainPorts, Port.LOCAL] : plainPorts
   const packets = Array.from({ length: packetCount }, () => ({ inPort: random.pick(ports), frame: randomFrame(random, features) }))
   const generator = new FlowGenerator(random, features, packets, ports)
-  const flags = [0, 0, PortConfig.DOWN, PortConfig.NO_RECV, PortConfig.NO_FWD, PortConfig.NO_PACKET_IN]
   const groups = generator.groups()
-  const { meters, flows: metered } = withMeters(random, generator.flows())
-  const played = features.has('packet-outs') ? packets.map((packet) => (random.chance(0.5) ? generator.packetOut(packet) : packet)) : packets
-  return {
-    about: [...features].join(', '),
-    ports: ports.map((portNo) => ({ portNo, config: features.has('port flags') ? random.pick(flags) : 0, linkUp: true })),
-    groups, meters, flows: metered, packets: played,
+  const { meters, flows } = withMeters(random, generator.flows())
+  const sw: ModelSwitch = {
+    ports: [...plainPorts, Port.LOCAL].map((portNo) => ({ portNo, config: features.has('port flags') ? random.pick(portFlags) : 0, linkUp: true })),
+    groups, meters, flows,
   }
+  const changes = new ChangeGenerator(random, features, generator, sw)
+  const played = packets.map((packet, index): ModelPacket => {
+    const before = changes.next()
+    const happens = before.length === 0 ? {} : { before }
+    if (features.has('buffers') && index > 0 && random.chance(0.3)) {
+      const out = generator.bufferOut(random.int(0, 99))
+      const flow = random.chance(0.3) ? changes.flow(true) : null
+      return flow === null ? { ...out, ...happens } : { inPort: out.inPort, frame: out.frame, buffer: out.buffer ?? 0, flow, ...happens }
+    }
+    return { ...features.has('packet-outs') && random.chance(0.5) ? generator.packetOut(packet) : packet, ...happens }
+  })
+  const { ports: given } = sw
+  return { about: [...features].join(', '), ports: given, groups, meters, flows, packets: played }
 }
 
-export const groupMessage = ({ groupId, groupType, buckets }: ModelGroup): Message => ({
-  type: 'group_mod', command: 'add', groupType, groupId, buckets: buckets.map((bucket, bucketId) => ({ ...bucket, bucketId })), commandBucketId: BucketId.ALL,
-})
-export const flowMessage = ({ tableId, priority, match, cookie, instructions }: ModelFlow): Message => flowMod(tableId, priority, match, instructions, { cookie })
-
-/** Without the instructions that are not there. */
-const shortFlow = (flow: ModelFlow): unknown =>
-  ({ ...flow, instructions: Object.fromEntries(Object.entries(flow.instructions).filter(([, value]) => value !== null && value !== false)) })
-
 const wide = /^0x[0-9a-f]+$/
-/** One line for each port, group, flow and packet. */
+/** One line for each port, group, flow and packet; instructions without those that are not there. */
 export function caseToText({ about, ports, groups, meters = [], flows, packets }: ModelCase): string {
-  const line = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `0x${each.toString(16)}` : each))
+  const line = (value: unknown): string => JSON.stringify(value, (key, each: unknown) => {
+    if (typeof each === 'bigint') return `0x${each.toString(16)}`
+    if (each instanceof Uint8Array) return Buffer.from(each).toString('hex')
+    if (key !== 'instructions' || typeof each !== 'object' || each === null) return each
+    return Object.fromEntries(Object.entries(each).filter(([, part]) => part !== null && part !== false))
+  })
   const list = (values: readonly unknown[]): string => (values.length === 0 ? '[]' : `[\n    ${values.map(line).join(',\n    ')}\n  ]`)
-  const shortPackets = packets.map(({ frame, ...packet }) => ({ ...packet, frame: Buffer.from(frame).toString('hex') }))
-  return `{\n  "about": ${line(about)},\n  "ports": ${list(ports)},\n  "groups": ${list(groups)},\n${meters.length === 0 ? '' : `  "meters": ${list(meters)},\n`}  "flows": ${list(flows.map(shortFlow))},\n  "packets": ${list(shortPackets)}\n}\n`
+  const last = ({ frame, ...packet }: ModelPacket): unknown => ({ ...packet, frame: Buffer.from(frame).toString('hex') })
+  return `{\n  "about": ${line(about)},\n  "ports": ${list(ports)},\n  "groups": ${list(groups)},\n${meters.length === 0 ? '' : `  "meters": ${list(meters)},\n`}  "flows": ${list(flows)},\n  "packets": ${list(packets.map(last))}\n}\n`
 }
 
 export function caseFromText(text: string): ModelCase {
-  const read = JSON.parse(text, (key, value: unknown) => (typeof value === 'string' && key !== 'frame' && wide.test(value) ? BigInt(value) : value)) as
-    { about: string; ports: ModelPort[]; groups: ModelGroup[]; meters?: ModelMeter[]; flows: ModelFlow[]; packets: { inPort: number; frame: string; actions?: readonly Action[] }[] }
-  return {
-    ...read, flows: read.flows.map((flow) => ({ ...flow, instructions: { ...NO_INSTRUCTIONS, ...flow.instructions } })),
-    packets: read.packets.map(({ frame, ...packet }) => ({ ...packet, frame: new Uint8Array(Buffer.from(frame, 'hex')) })),
-  }
+  return JSON.parse(text, (key, value: unknown) => {
+    if (key === 'frame' && typeof value === 'string') return new Uint8Array(Buffer.from(value, 'hex'))
+    if (key === 'instructions') return { ...NO_INSTRUCTIONS, ...value as object }
+    return typeof value === 'string' && wide.test(value) ? BigInt(value) : value
+  }) as ModelCase
 }

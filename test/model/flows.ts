@@ -11,6 +11,7 @@ import { pool, mac, ipv4, ipv6 } from '../e2e/differential/packets.js'
 import type { Random } from '../e2e/differential/random.js'
 import { Group, NO_INSTRUCTIONS, OXM, OXM_FIELDS, Port, canonicalMatch, type Action, type FieldValue, type GroupType, type Instructions, type Match, type OxmName } from '../../src/openflow/index.js'
 import { valueOf } from './fields.js'
+import { matchOf10, oldActions } from './old-actions.js'
 import { parse } from './headers.js'
 import type { Features, ModelPacket } from './packets.js'
 import type { ModelBucket, ModelFlow, ModelGroup } from './switch.js'
@@ -32,6 +33,8 @@ export class FlowGenerator {
   readonly #ports: readonly number[]
   /** Pushes are left to one table, so that no frame gets more tags or labels than a switch has to keep track of. */
   readonly #pushTable: number
+  /** Set-fields are of some bits only, which 1.5 can say. */
+  #inParts = false
   #groups: readonly ModelGroup[] = []
 
   constructor(random: Random, features: Features, packets: readonly ModelPacket[], ports: readonly number[]) {
@@ -55,9 +58,18 @@ export class FlowGenerator {
       const groupId = random.int(1, 1000) * 5 + n
       const buckets = Array.from({ length: count }, () => this.#bucket(groupType, lower))
       depths.set(groupId, 1 + Math.max(0, ...buckets.flatMap(({ actions }) => actions.map((action) => (action.type === 'group' ? depths.get(action.groupId) ?? 0 : 0)))))
-      groups.push({ groupId, groupType, buckets })
+      groups.push({ groupId, groupType, buckets, ...buckets.some(({ actions }) => actions.some(isNew)) ? { saidIn: 6 as const } : {} })
     }
     return this.#groups = groups
+  }
+
+  /** What a group may be changed to: groups that came after it may lead to it. */
+  changed({ groupId, groupType }: ModelGroup): ModelGroup {
+    const random = this.#random
+    const lower = this.#groups.slice(0, this.#groups.findIndex((group) => group.groupId === groupId))
+    const type: GroupType = random.chance(0.7) ? groupType : 'all'
+    const buckets = Array.from({ length: type === 'indirect' ? 1 : random.int(0, 4) }, () => this.#bucket(type, lower))
+    return { groupId, groupType: type, buckets, ...buckets.some(({ actions }) => actions.some(isNew)) ? { saidIn: 6 as const } : {} }
   }
 
   #bucket(groupType: GroupType, lower: readonly ModelGroup[]): ModelBucket {
@@ -67,7 +79,9 @@ export class FlowGenerator {
     const watchPort = watches && (watchGroup === Group.ANY || random.chance(0.3)) ? random.pick(this.#ports) : Port.ANY
     // Nothing is known of what comes to a bucket, and nothing is checked.
     const view: View = { ethType: random.pick([0, 0x0800, 0x86dd, 0x0806, 0x8847, 0x88e7]), tagged: random.chance(0.5), ipProto: random.pick([0, 6, 17, 58]), icmpv6Type: 0 }
+    this.#inParts = this.#features.has('in 1.5') && random.chance(0.3)
     const rewrites = random.chance(0.6) ? this.#distinct(view, random.int(1, 3), 1) : []
+    this.#inParts = false
     const end: Action[] = lower.length > 0 && random.chance(0.3) ? [{ type: 'group', groupId: random.pick(lower).groupId }] : random.chance(0.95) ? [this.#output(false)] : []
     return { weight: groupType === 'select' ? random.pick([0, 1, 1, 2, 5]) : 0, watchPort, watchGroup, actions: [...rewrites, ...end] }
   }
@@ -79,18 +93,34 @@ export class FlowGenerator {
       const priorities = new Set<number>()
       const count = tableId === 0 ? random.int(3, 7) : random.int(1, 4)
       while (priorities.size < count) priorities.add(random.pick([random.int(1, 65_535), 65_535, 1]))
-      for (const priority of priorities) flows.push(this.#flow(tableId, priority))
-      if (random.chance(0.8)) flows.push({ ...this.#flow(tableId, 0), match: [], instructions: this.#instructions(tableId, { ethType: 0, tagged: false, ipProto: 0, icmpv6Type: 0 }) })
+      for (const priority of priorities) flows.push(this.flow(tableId, priority))
+      if (random.chance(0.8)) flows.push(this.flow(tableId, 0, []))
     }
     return flows
   }
 
-  #flow(tableId: number, priority: number): ModelFlow {
-    const match = this.#match(tableId)
+  flow(tableId: number, priority: number, match = this.match(tableId)): ModelFlow {
+    const cookie = BigInt(tableId * 100_000 + priority)
+    if (tableId === 0 && this.#features.has('in 1.0') && this.#random.chance(0.5)) {
+      const said = matchOf10(match)
+      return { tableId, priority, match: said, cookie, instructions: { ...NO_INSTRUCTIONS, apply: this.oldActions(said, this.#random.int(0, 8)) }, saidIn: 1 }
+    }
+    return { tableId, priority, match, cookie, ...this.instructions(tableId, match) }
+  }
+
+  /** A list of 1.0, which leaves it to the packet whether an action applies. */
+  oldActions(match: Match, length: number): Action[] {
+    return oldActions(this.#random, match, length, () => this.#output(false))
+  }
+
+  /** With the version that can say them. */
+  instructions(tableId: number, match: Match): Pick<ModelFlow, 'instructions' | 'saidIn'> {
     const known = (field: OxmName): number => Number(match.find((each) => each.field === field && each.mask === null)?.value ?? 0n)
     const tagged = match.some(({ field, value }) => field === 'vlan_vid' && (value & 0x1000n) !== 0n)
-    const view: View = { ethType: known('eth_type'), tagged, ipProto: known('ip_proto'), icmpv6Type: known('icmpv6_type') }
-    return { tableId, priority, match, cookie: BigInt(tableId * 100_000 + priority), instructions: this.#instructions(tableId, view) }
+    this.#inParts = this.#features.has('in 1.5') && this.#random.chance(0.4)
+    const instructions = this.#instructions(tableId, { ethType: known('eth_type'), tagged, ipProto: known('ip_proto'), icmpv6Type: known('icmpv6_type') })
+    this.#inParts = false
+    return { instructions, ...[...instructions.apply ?? [], ...instructions.write ?? []].some(isNew) ? { saidIn: 6 as const } : {} }
   }
 
   #instructions(tableId: number, view: View): Instructions {
@@ -120,23 +150,35 @@ export class FlowGenerator {
   /** The frame as the controller's, with a list that is checked against what the frame is. OF 1.3.5 §7.3.7 */
   packetOut({ inPort, frame }: ModelPacket): ModelPacket {
     const random = this.#random
+    const from = random.chance(0.3) ? Port.CONTROLLER : inPort
+    if (this.#features.has('in 1.0') && random.chance(0.4)) return { inPort: from, frame, actions: this.#withTables(this.oldActions([], random.int(0, 5)), random.chance(0.5)), saidIn: 1 }
     const h = parse(frame)
     const icmpv6Type = h.transport === 'icmpv6' ? frame[h.transportAt] ?? 0 : 0
     const view: View = { ethType: h.ethType, tagged: h.tags.length > 0, ipProto: h.proto, icmpv6Type: h.fragment === 'no' ? icmpv6Type : 0 }
     // What goes on through tables has pushes of theirs to come.
     const toTables = random.chance(0.5)
+    this.#inParts = this.#features.has('in 1.5') && random.chance(0.4)
     const list = this.#actions(view, random.int(0, 5), toTables ? 0 : 1, true)
-    const table: Action = { type: 'output', port: Port.TABLE, maxLen: 0 }
-    const at = random.chance(0.7) ? list.length : random.int(0, list.length)
-    return {
-      inPort: random.chance(0.3) ? Port.CONTROLLER : inPort, frame,
-      actions: toTables ? [...list.slice(0, at), table, ...list.slice(at)] : list,
-    }
+    this.#inParts = false
+    return { inPort: from, frame, actions: this.#withTables(list, toTables), ...list.some(isNew) ? { saidIn: 6 as const } : {} }
+  }
+
+  /** What was kept of an earlier packet, of which nothing is known here. */
+  bufferOut(buffer: number): ModelPacket {
+    const random = this.#random
+    const any: View = { ethType: 0, tagged: false, ipProto: 0, icmpv6Type: 0 }
+    const list = this.#actions(any, random.int(0, 4), 0, true).filter((action) => action.type !== 'set_field' || /^(eth_(src|dst)|tunnel_id)$/.test(action.field))
+    return { inPort: random.pick([...this.#ports, Port.CONTROLLER]), frame: new Uint8Array(0), actions: this.#withTables(list, random.chance(0.4)), buffer }
+  }
+
+  #withTables(list: readonly Action[], toTables: boolean): readonly Action[] {
+    const at = this.#random.chance(0.7) ? list.length : this.#random.int(0, list.length)
+    return toTables ? [...list.slice(0, at), { type: 'output', port: Port.TABLE, maxLen: 0 }, ...list.slice(at)] : list
   }
 
   // ---- matches ----
 
-  #match(tableId: number): Match {
+  match(tableId: number): Match {
     const random = this.#random
     const packet = random.pick(this.#packets)
     const h = parse(packet.frame)
@@ -193,21 +235,23 @@ export class FlowGenerator {
   #output(groups: boolean): Action {
     const random = this.#random
     if (groups && this.#groups.length > 0 && random.chance(0.3)) return { type: 'group', groupId: random.pick(this.#groups).groupId }
-    const port = random.pick([...this.#ports, ...this.#ports, ...this.#ports, Port.IN_PORT, Port.ALL, Port.FLOOD, Port.CONTROLLER, Port.CONTROLLER, 77])
-    return { type: 'output', port, maxLen: port === Port.CONTROLLER ? random.pick([0, 64, 0xffff]) : 0 }
+    const ordinary = this.#features.has('normal') ? [Port.NORMAL, Port.NORMAL, Port.NORMAL, Port.NORMAL, Port.NORMAL] : []
+    const watched = this.#features.has('buffers') ? [Port.CONTROLLER, Port.CONTROLLER, Port.CONTROLLER, Port.CONTROLLER] : []
+    const port = random.pick([...this.#ports, ...this.#ports, ...this.#ports, Port.IN_PORT, Port.ALL, Port.FLOOD, Port.CONTROLLER, Port.CONTROLLER, 77, ...ordinary, ...watched])
+    return { type: 'output', port, maxLen: port === Port.CONTROLLER ? random.pick(this.#features.has('buffers') ? [0, 14, 20, 64, 128, 0xffff] : [0, 64, 0xffff, 0xffff]) : 0 }
   }
 
   #rewrite(view: View, budget: { vlan: number; mpls: number; pbb: number }): Action[] {
     const random = this.#random
     const features = this.#features
-    const set = (field: OxmName, ...values: readonly (bigint | number)[]) => (): Action[] => [{ type: 'set_field', field, value: BigInt(random.pick(values)), mask: null }]
+    const set = (field: OxmName, ...values: readonly (bigint | number)[]) => (): Action[] => [this.#set(field, BigInt(random.pick(values)))]
     const simple = (type: 'dec_nw_ttl' | 'dec_mpls_ttl' | 'copy_ttl_in' | 'copy_ttl_out') => (): Action[] => [{ type }]
     const choices: (() => Action[])[] = [set('eth_src', ...addresses.mac), set('eth_dst', ...addresses.mac)]
     const ip = view.ethType === 0x0800 || view.ethType === 0x86dd
     const mpls = view.ethType === 0x8847 || view.ethType === 0x8848
     const vids = pool.vid.map((vid) => 0x1000 | vid)
     if (features.has('tunnel')) choices.push(set('tunnel_id', 0, 5, 0x1_0000_0001))
-    if (features.has('queues')) choices.push(() => [{ type: 'set_queue', queueId: random.int(0, 3) }])
+    if (features.has('queues')) choices.push(() => [{ type: 'set_queue', queueId: random.pick([0, 1, 2, 3, 1000, 0xffff_fffe]) }])
     if (features.has('vlan') && budget.vlan > 0) choices.push(() => {
       budget.vlan--
       view.tagged = true
@@ -273,6 +317,15 @@ export class FlowGenerator {
     return fields
   }
 
+  #set(field: OxmName, value: bigint): Action {
+    const random = this.#random
+    const { ones, bits } = OXM[field]
+    if (!this.#inParts || structural.includes(field) || random.chance(0.4)) return { type: 'set_field', field, value, mask: null }
+    const some = random.pick([ones << BigInt(random.int(0, bits - 1)), ones >> BigInt(random.int(0, bits - 1)), big(Buffer.from(random.bytes(16)))]) & ones
+    const mask = (some === 0n ? 1n : some) | (field === 'vlan_vid' ? 0x1000n : 0n)
+    return { type: 'set_field', field, value: value & mask, mask: mask === ones ? null : mask }
+  }
+
   #transport(view: View, set: (field: OxmName, ...values: readonly (bigint | number)[]) => () => Action[]): (() => Action[])[] {
     switch (view.ipProto) {
       case 6: return [set('tcp_src', ...pool.port), set('tcp_dst', ...pool.port)]
@@ -310,6 +363,8 @@ export class FlowGenerator {
 }
 
 const structural: readonly string[] = ['eth_type', 'ip_proto', 'mpls_bos']
+/** What 1.3 cannot say. */
+const isNew = (action: Action): boolean => action.type === 'set_field' && action.mask !== null
 
 /** What else has to be in a match with this field, for a frame that has it; null if the frame does not. OF 1.3.5 §7.2.3.6 */
 function prerequisitesOf(field: OxmName, actual: (field: OxmName) => bigint): FieldValue[] | null {

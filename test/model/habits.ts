@@ -19,6 +19,10 @@ export const habits = {
   setAfterMiss: 'a packet that matches no flow has its action set executed (OF 1.3.5 §5.4: dropped)',
   setAfterTtl: 'the action set is executed where a TTL has run out (OF 1.3.5 §5.12: rejected; docs/adr/0015)',
   listEndsWithoutLabel: 'a list ends at dec_mpls_ttl of a frame without a label, as if the TTL had run out, without a packet-in',
+  setFieldsAdd: 'an action set has every set-field of it, one after the other, so that those of other bits of a field remain (OF 1.5.1 §5.6: the last one of a field)',
+  deafToPacketOuts: 'a packet-out that names a port with OFPPC_NO_RECV goes nowhere (OF 1.3.5 §7.2.1: packets received on the port)',
+  groupsBeginAnew: 'a group that is changed counts from zero (OF 1.3.5 §5.8: as long as the group is there)',
+  losesCounts: 'what its cache has counted when flows are changed is told of the wrong flow, or of none (OF 1.3.5 §5.8)',
 } as const
 export type Habit = keyof typeof habits
 export type Habits = ReadonlySet<Habit>
@@ -36,6 +40,10 @@ export function isSeenByOpenVSwitch(frame: Uint8Array): boolean {
   return tags.length <= MOST_TAGS && labels.length <= MOST_LABELS && tags.every((at) => ((frame[at + 2] ?? 0) & 0x10) === 0)
 }
 
+/** NORMAL takes a tag without VLAN and priority out there; no flow asks for that (OF 1.3.5 §4.5). */
+export const isForwardedByOpenVSwitch = (frame: Uint8Array): boolean =>
+  parse(frame).tags.every((at) => ((frame[at + 2] ?? 0) & 0xef) !== 0 || frame[at + 3] !== 0)
+
 /**
  * Whether Open vSwitch does to this frame what the action says. It writes to IP headers and labels that the type speaks of and
  * that are not there, and to checksums of transport headers that are not there, not to those behind extension headers; it puts
@@ -44,7 +52,7 @@ export function isSeenByOpenVSwitch(frame: Uint8Array): boolean {
 export function isFollowed(action: Action, frame: Uint8Array): boolean {
   const { ethType, tags, typeAt, arpAt, ipv4At, ipv6At, labels, proto, transport, fragment, extensions } = parse(frame)
   switch (action.type) {
-    case 'output': case 'group': case 'set_queue': case 'push_vlan': case 'pop_vlan': return true
+    case 'output': case 'enqueue': case 'group': case 'set_queue': case 'push_vlan': case 'pop_vlan': case 'set_vlan_vid': case 'set_vlan_pcp': case 'note': return true
     case 'push_mpls': if (labels.length > 0 && action.ethertype !== ethType) return false
       break
     case 'pop_mpls': if ((action.ethertype === 0x8847 || action.ethertype === 0x8848) && (labels.length === 1 || action.ethertype !== ethType)) return false

@@ -35,5 +35,15 @@ export function withMeters(random: Random, flows: readonly ModelFlow[]): { reado
       ? { type: 'drop', rate: random.chance(0.3) ? 0 : NEVER, burstSize: 0, precLevel: 0 }
       : { type: 'dscp_remark', rate: random.pick([0, NEVER]), burstSize: 0, precLevel: random.int(0, 3) }),
   })).filter((meter, index, all) => all.findIndex(({ meterId }) => meterId === meter.meterId) === index)
-  return { meters, flows: flows.map((flow) => random.chance(0.4) ? { ...flow, instructions: { ...flow.instructions, meter: random.pick(meters).meterId } } : flow) }
+  return { meters, flows: flows.map((flow) => (flow.saidIn !== 1 && random.chance(0.4) ? through(random, flow, random.pick(meters).meterId) : flow)) }
+}
+
+/** An instruction in 1.3, an action in 1.5, there behind what neither a band looks at nor changes the packet's size. OF 1.5.1 §7.2.6.13 */
+function through(random: Random, flow: ModelFlow, meterId: number): ModelFlow {
+  const { instructions } = flow
+  if (flow.saidIn !== 6) return { ...flow, instructions: { ...instructions, meter: meterId } }
+  const list = instructions.apply ?? []
+  const end = list.findIndex((action) => action.type !== 'set_queue' && (action.type !== 'set_field' || action.field === 'eth_type' || action.field === 'ip_dscp'))
+  const place = random.int(0, end < 0 ? list.length : end)
+  return { ...flow, instructions: { ...instructions, apply: [...list.slice(0, place), { type: 'meter', meterId }, ...list.slice(place)] } }
 }

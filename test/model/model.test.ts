@@ -7,6 +7,8 @@ import { raisedPrecedence } from './meters.js'
 import { valueOf } from './fields.js'
 import { parse } from './headers.js'
 import * as rewrite from './rewrite.js'
+import { after as afterEvent, type FlowEvent } from './events.js'
+import { hostKey } from './normal.js'
 import { inSetOrder, outcomes, type ModelBucket, type ModelFlow, type ModelGroup, type ModelSwitch, type Outcome } from './switch.js'
 
 const text = (frame: Uint8Array): string => Buffer.from(frame).toString('hex')
@@ -126,5 +128,33 @@ describe('the model switches', () => {
   it('a packet-in of a table-miss flow says so, if the flow sends it itself', () => {
     const reasons = (instructions: Partial<Instructions>): string[] => (run({ flows: [flow(0, 0, [], instructions)] })[0]?.packetIns ?? []).map(({ reason }) => reason)
     assert.deepEqual([reasons({ apply: [output(Port.CONTROLLER)] }), reasons({ write: [output(Port.CONTROLLER)] })], [['no_match'], ['action']])
+  })
+
+  it('as an ordinary switch where it is told so, and learns where hosts are', () => {
+    const hosts = (address: bigint, portNo: number): ModelSwitch['hosts'] => new Map([[hostKey(0, address), portNo]])
+    const normal = (known?: ModelSwitch['hosts'], frame = udp): Outcome | undefined => outcomes({ ports, groups: [], flows: [flow(0, 1, [], { apply: [output(Port.NORMAL)] })], hosts: known ?? new Map() }, 1, frame)?.[0]
+    assert.deepEqual([portsOf(normal()), normal()?.learned], [[2, 3, 4], [{ key: hostKey(0, 0x020000000001n), portNo: 1 }]])
+    assert.deepEqual([portsOf(normal(hosts(0x020000000002n, 3))), portsOf(normal(hosts(0x020000000002n, 1)))], [[3], []])
+    assert.deepEqual(normal(hosts(0x020000000001n, 1))?.learned, [])
+    assert.deepEqual([portsOf(normal(undefined, hex(`0180c2000003020000000001${'0800'}`)))], [[]])
+  })
+
+  it('actions of 1.0 and 1.5: a tag is set where there is none, a queue is of one output, a field is set in part', () => {
+    const apply: Action[] = [{ type: 'set_vlan_vid', vid: 5 }, { type: 'set_vlan_pcp', pcp: 1 }, { type: 'enqueue', port: 2, queueId: 7 }, { type: 'set_field', field: 'eth_src', value: 0x0fn, mask: 0xffn }, output(3)]
+    const [outcome] = run({ flows: [flow(0, 1, [], { apply })] })
+    assert.deepEqual(outcome?.sent.map(({ port, queueId, frame }) => [port, queueId, text(frame).slice(12, 32)]), [[2, 7, '02000000000181002005'], [3, null, '02000000000f81002005']])
+  })
+
+  it('what flow-mods and group-mods have left: a change keeps what was counted, a deletion takes flows of the group along', () => {
+    const ipv4: FieldValue[] = [{ field: 'eth_type', value: 0x800n, mask: null }]
+    const start: ModelSwitch = { ports, groups: [{ groupId: 1, groupType: 'all', buckets: [] }], flows: [flow(0, 1, ipv4, { apply: [output(2)] }), flow(0, 2, [], { apply: [{ type: 'group', groupId: 1 }] })] }
+    const change = (command: FlowEvent['command'], match: FieldValue[], more: Partial<FlowEvent> = {}): ReturnType<typeof afterEvent> =>
+      afterEvent(start, { kind: 'flow', command, tableId: 0, priority: 1, match, cookie: 0n, instructions: { ...NO_INSTRUCTIONS }, ...more })
+    const left = ({ sw }: ReturnType<typeof afterEvent>): (number | null)[] => sw.flows.map(({ priority, instructions }) => (instructions.apply === null ? null : priority))
+    assert.deepEqual([left(change('modify', ipv4)), left(change('modify', [])), left(change('modify_strict', [], { priority: 2 }))], [[null, 2], [null, null], [1, null]])
+    assert.deepEqual([left(change('delete', ipv4)), left(change('delete', [], { outPort: 2 })), left(change('delete', [], { outGroup: 1 })), left(change('delete', [], { cookie: 2n, cookieMask: 2n }))], [[2], [2], [1], [1]])
+    assert.deepEqual([change('modify', []).recount.flows.length, change('modify', [], { flags: 4 }).recount.flows.length, change('add', ipv4).recount.flows.length], [0, 2, 0])
+    const deleted = afterEvent(start, { kind: 'group', command: 'delete', group: { groupId: 1, groupType: 'all', buckets: [] } })
+    assert.deepEqual([deleted.sw.flows.map(({ priority }) => priority), deleted.recount.groups], [[1], [1]])
   })
 })

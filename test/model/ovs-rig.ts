@@ -8,14 +8,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Port, PortConfig, type TableFeatures } from '../../src/openflow/index.js'
+import { Port, PortConfig, type Action, type TableFeatures } from '../../src/openflow/index.js'
 import type { OutputFrame } from '../../src/target/index.js'
 import { Daemon, must, onPath, run, until } from '../support/netns-process.js'
 import { OpenFlowClient } from '../support/switch-rig.js'
 import type { ModelCase } from './case.js'
 import { habitsOfOpenVSwitch } from './habits.js'
-import type { ModelPacket } from './packets.js'
-import { PORTS, rigOf, type Controller, type Hint, type ModelRig } from './rig.js'
+import { referredGroups } from './limits.js'
+import type { ModelEvent } from './events.js'
+import { hostKey, type Hosts } from './normal.js'
+import { ALL_PORTS, isFromController, PORTS, rigOf, type Controller, type Hint, type ModelRig, type PlayedPacket } from './rig.js'
 import type { ModelFlow } from './switch.js'
 
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
@@ -27,25 +29,54 @@ export const whyNoOpenVSwitch = (): string | false => {
 /**
  * What Open vSwitch is asked for of a case. Its userspace meters know no dscp_remark, and are a matter of time; its ports have
  * 16 bits and its ARP operations 8, so that a match for a higher number is refused, as is one for neighbour discovery with a
- * code; its dummy ports send when they are down. Output to the tables is no copy there: what they did to the packet stays done.
+ * code; its dummy ports send when they are down, and have no links. Output to the tables is no copy there: what they did to the
+ * packet stays done. It keeps no packets. SET_TP_* of 1.0 writes to any protocol there. It ends itself (3.1) where a group goes
+ * that flows lead to. What comes from nowhere in 1.0 comes from OFPP_NONE there, which later versions call ANY;
+ * and no tag in a match of 1.0 is no priority either, so that a strict change in another version is about another flow.
  */
 export const forOpenVSwitch = (wanted: ModelCase): ModelCase => ({
   ...wanted, meters: [], ports: wanted.ports.map((port) => ({ ...port, config: port.config & ~PortConfig.DOWN })),
-  flows: wanted.flows.filter((flow) => !isRefused(flow))
-    .map((flow) => ({ ...flow, instructions: { ...flow.instructions, meter: null } })),
-  packets: wanted.packets.filter(({ actions = [] }) => actions.slice(0, -1).every((action) => action.type !== 'output' || action.port !== Port.TABLE)),
+  flows: wanted.flows.filter((flow) => !isRefused(flow)).map(withoutMeter),
+  packets: wanted.packets.filter(({ actions = [], buffer, saidIn }) => buffer === undefined && !(saidIn === 1 && setsEitherPort(actions))
+    && actions.slice(0, -1).every((action) => action.type !== 'output' || action.port !== Port.TABLE))
+    .map((packet) => (packet.saidIn === 1 && packet.inPort === Port.CONTROLLER ? { ...packet, inPort: Port.ANY } : packet))
+    .map(({ before, ...packet }) => (before === undefined ? packet : { ...packet, before: before.flatMap((event) => eventForOpenVSwitch(wanted, event)) })),
 })
 
-function isRefused({ match, instructions: { apply, write } }: ModelFlow): boolean {
+function eventForOpenVSwitch({ flows, packets }: ModelCase, event: ModelEvent): ModelEvent[] {
+  switch (event.kind) {
+    case 'link': return []
+    case 'port': return [{ ...event, config: event.config & ~PortConfig.DOWN }]
+    case 'flow': return isRefused(event) ? [] : [event]
+    case 'group': {
+      const all = [...flows, ...packets.flatMap(({ before = [] }) => before.flatMap((each) => (each.kind === 'flow' ? [each] : [])))]
+      const isLedTo = all.some(({ instructions: { apply, write } }) => referredGroups([...apply ?? [], ...write ?? []]).includes(event.group.groupId))
+      return event.command === 'delete' && isLedTo ? [] : [event]
+    }
+  }
+}
+
+function withoutMeter(flow: ModelFlow): ModelFlow {
+  const { instructions } = flow
+  return { ...flow, instructions: { ...instructions, meter: null, apply: instructions.apply?.filter(({ type }) => type !== 'meter') ?? null } }
+}
+
+const setsEitherPort = (actions: readonly Action[]): boolean => actions.some((action, at) => {
+  const next = actions[at + 1]
+  return action.type === 'set_field' && next?.type === 'set_field' && action.field.startsWith('tcp_') && next.field.startsWith('udp_') && action.value === next.value
+})
+
+function isRefused({ match, instructions: { apply, write }, saidIn }: Pick<ModelFlow, 'match' | 'instructions' | 'saidIn'>): boolean {
   const isNeighbour = (name: string): boolean => name.startsWith('ipv6_nd_')
   const setsNeighbour = [...apply ?? [], ...write ?? []].some((action) => action.type === 'set_field' && isNeighbour(action.field))
   const hasCode = match.some(({ field, value }) => field === 'icmpv6_code' && value !== 0n)
-  return match.some(({ field, value }) => (field === 'in_port' && value >= 0xff00n) || (field === 'arp_op' && value >= 0x100n))
-    || (hasCode && (setsNeighbour || match.some(({ field }) => isNeighbour(field))))
+  return match.some(({ field, value }) => (field === 'in_port' && value >= 0xff00n && value !== BigInt(Port.LOCAL)) || (field === 'arp_op' && value >= 0x100n))
+    || (hasCode && (setsNeighbour || match.some(({ field }) => isNeighbour(field)))) 
+    || (saidIn === 1 && (setsEitherPort(apply ?? []) || match.some(({ field, value }) => field === 'vlan_vid' && value === 0n)))
 }
 
 /** Patience with frames and packet-ins that should come. */
-const WAIT_MS = 4000
+const WAIT_MS = 8000
 
 export async function startOvsRig(): Promise<ModelRig> {
   const folder = mkdtempSync(join(tmpdir(), 'ofs-ovs-'))
@@ -65,16 +96,18 @@ export async function startOvsRig(): Promise<ModelRig> {
     const daemon = new Daemon('ovs-vswitchd', 'ovs-vswitchd', ['--enable-dummy', `unix:${at('db.sock')}`, `--unixctl=${at('ctl')}`, '-vconsole:warn'], env)
     daemons.push(daemon)
     await vsctl('--no-wait', 'set', 'open_vswitch', '.', 'other_config:vlan-limit=2')
-    await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=dummy', 'fail-mode=secure', 'protocols=OpenFlow13', ...PORTS.flatMap((port) =>
+    await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=dummy', 'fail-mode=secure', 'protocols=OpenFlow10,OpenFlow13,OpenFlow15', '--', 'set', 'interface', 'br0', `options:pstream=punix:${at('br0')}`, ...PORTS.flatMap((port) =>
       ['--', 'add-port', 'br0', `p${port}`, '--', 'set', 'interface', `p${port}`, 'type=dummy', `ofport_request=${port}`, `options:pstream=punix:${at(`p${port}`)}`]))
     const control = await ControlSocket.open(at('ctl'))
-    const wires = await Wires.open((port) => at(`p${port}`))
+    const wires = await Wires.open((port) => at(nameOf(port)))
     const client = await OpenFlowClient.connect(at('br0.mgmt'))
-    closers.push(() => control.close(), () => wires.close(), () => client.close())
+    const others = new Map([[1 as const, await OpenFlowClient.connect(at('br0.mgmt'), 1)], [6 as const, await OpenFlowClient.connect(at('br0.mgmt'), 6)]])
+    closers.push(() => control.close(), () => wires.close(), () => client.close(), ...[...others.values()].map((other) => () => other.close()))
     const settled = async (): Promise<void> => { for (let i = 0; i < 2; i++) await control.ask('version') }
-    const rig = await rigOf(client, {
+    const rig = await rigOf(client, others, {
       tables: (await client.allStats({ kind: 'table_features', tables: [] })).flatMap(({ tables }): readonly TableFeatures[] => tables),
-      isPatient: true, packetInCount: () => null, setLink: () => { throw new Error('not needed') },
+      isPatient: true, buffers: 0, packetInCount: () => null, setLink: () => { throw new Error('not needed') },
+      hosts: async () => hostsOf(await control.ask('fdb/show', 'br0')), flushHosts: async () => { await control.ask('fdb/flush', 'br0') },
       // Counts are in the cache of the datapath until they are collected.
       beforeCounters: async () => { await control.ask('revalidator/purge') },
       play: async (packets, hints, controller) => {
@@ -103,12 +136,22 @@ export async function startOvsRig(): Promise<ModelRig> {
   }
 }
 
-async function playOne(packet: ModelPacket, { least, most }: Hint, controller: Controller, control: ControlSocket, wires: Wires, settled: () => Promise<void>): Promise<OutputFrame[] | string> {
+const nameOf = (port: number): string => (port === Port.LOCAL ? 'br0' : `p${port}`)
+
+/** ` port  VLAN  MAC                Age`, the first line says so. */
+function hostsOf(shown: string): Hosts {
+  return new Map(shown.split('\n').slice(1).flatMap((line) => {
+    const [port = '', vlan = '', address = ''] = line.trim().split(/\s+/)
+    return address === '' ? [] : [[hostKey(Number(vlan), BigInt(`0x${address.replaceAll(':', '')}`)), port === 'LOCAL' ? Port.LOCAL : Number(port)] as const]
+  }))
+}
+
+async function playOne(packet: PlayedPacket, { least, most }: Hint, controller: Controller, control: ControlSocket, wires: Wires, settled: () => Promise<void>): Promise<OutputFrame[] | string> {
   const before = controller.packetIns()
-  if (packet.actions !== undefined) {
+  if (isFromController(packet)) {
     const error = await controller.packetOut(packet)
     if (error !== null) return error
-  } else await control.ask('netdev-dummy/receive', `p${packet.inPort}`, Buffer.from(packet.frame).toString('hex'))
+  } else await control.ask('netdev-dummy/receive', nameOf(packet.inPort), Buffer.from(packet.frame).toString('hex'))
   await settled()
   await wires.until(() => wires.frames.length >= least.frames && controller.packetIns() >= before + least.packetIns, WAIT_MS)
   if (least.frames < most.frames || least.packetIns < most.packetIns) await passBy(controller, wires)
@@ -178,7 +221,7 @@ class Wires {
 
   static async open(path: (port: number) => string): Promise<Wires> {
     const wires = new Wires()
-    for (const port of PORTS) {
+    for (const port of ALL_PORTS) {
       const socket = await opened(path(port))
       let unread = Buffer.alloc(0)
       socket.on('data', (chunk: Buffer) => {

@@ -6,22 +6,32 @@
 import { checksum, crc32c, ipv4, ipv6, mac, pool, u16, u32 } from '../e2e/differential/packets.js'
 import type { Action } from '../../src/openflow/model.js'
 import type { Random } from '../e2e/differential/random.js'
+import type { FlowEvent, ModelEvent } from './events.js'
+import type { SaidIn } from './switch.js'
 
 export const featureNames = [
   'vlan', 'mpls', 'pbb', 'snap', 'options', 'fragments', 'extensions', 'ttl expiry', 'broken', 'action set', 'groups', 'select', 'fast failover',
   'metadata', 'tunnel', 'queues', 'copy ttl', 'structural set', 'long lists', 'port flags', 'packet-outs',
   'copies',
+  'in 1.0', 'in 1.5', 'normal', 'local', 'buffers', 'ports change', 'flows change', 'groups change',
 ] as const
 export type Feature = (typeof featureNames)[number]
 export type Features = ReadonlySet<Feature>
 
 export function randomFeatures(random: Random): Features {
-  const often: Readonly<Partial<Record<Feature, number>>> = { vlan: 0.5, mpls: 0.3, groups: 0.4, 'action set': 0.45, metadata: 0.5, broken: 0.15, 'long lists': 0.1, 'structural set': 0.1, 'port flags': 0.1 }
+  const often: Readonly<Partial<Record<Feature, number>>> = { vlan: 0.5, mpls: 0.3, groups: 0.4, 'action set': 0.45, metadata: 0.5, broken: 0.15, 'long lists': 0.1, 'structural set': 0.1, 'port flags': 0.1, 'ports change': 0.15, normal: 0.15 }
   return new Set(featureNames.filter((name) => random.chance(often[name] ?? 0.2)))
 }
 
-/** A frame that comes in at a port, or, with actions, in a packet-out of the controller; its `inPort` may be CONTROLLER. */
-export interface ModelPacket { readonly inPort: number; readonly frame: Uint8Array; readonly actions?: readonly Action[] }
+/**
+ * A frame that comes in at a port, or, with actions, in a packet-out of the controller; its `inPort` may be CONTROLLER.
+ * `buffer`: not this frame, but what the switch keeps of an earlier packet-in, counted among all that it has kept (modulo their
+ * number); with `flow` for a flow-mod that names it. What happens `before` it happens whatever becomes of it.
+ */
+export interface ModelPacket {
+  readonly inPort: number; readonly frame: Uint8Array; readonly actions?: readonly Action[]
+  readonly before?: readonly ModelEvent[]; readonly buffer?: number; readonly flow?: FlowEvent; readonly saidIn?: SaidIn
+}
 
 /** A frame and the EtherType that says what it is. */
 interface Payload { readonly type: number; readonly bytes: Buffer }

@@ -1,5 +1,6 @@
 /**
- * Random flow tables, groups and frames over the whole of OpenFlow 1.3: the switch must do what the model does, to the
+ * Random flow tables, groups and frames over the whole of OpenFlow 1.3, with actions of 1.0 and 1.5, and what happens to a switch
+ * between two frames (ports, flows and groups that change, kept packets that are sent): the switch must do what the model does, to the
  * byte. What the switch refuses is counted, by part and error, and printed. The same cases are given to the embedded target,
  * to BMv2, and to Open vSwitch for what it supports, with the model following its habits (habits.ts).
  *
@@ -32,9 +33,9 @@ const SHRINK_MS = 10_000
 const whole = (wanted: ModelCase): ModelCase => wanted
 
 const subjects = [
-  { name: 'the switch on the embedded target', skip: false as const, start: () => startModelRig(), count, part: whole },
-  { name: 'the switch on the embedded target with twins', skip: false as const, start: () => startModelRig(1), count: single === undefined ? Math.ceil(count / 5) : 1, part: whole },
-  { name: 'the switch on BMv2 with twins', skip: whyNoBmv2(), start: () => startBmv2Rig(1), count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1, part: whole },
+  { name: 'the switch on the embedded target', skip: false as const, start: () => startModelRig({ buffers: 8 }), count, part: whole },
+  { name: 'the switch on the embedded target with twins', skip: false as const, start: () => startModelRig({ twinsFrom: 1 }), count: single === undefined ? Math.ceil(count / 5) : 1, part: whole },
+  { name: 'the switch on BMv2 with twins', skip: whyNoBmv2(), start: () => startBmv2Rig({ twinsFrom: 1, buffers: 8 }), count: single === undefined ? number('OFSWITCHD_MODEL_BMV2_CASES', 60) : 1, part: whole },
   { name: 'Open vSwitch', skip: whyNoOpenVSwitch(), start: startOvsRig, count: single === undefined ? number('OFSWITCHD_MODEL_OVS_CASES', 1000) : 1, part: forOpenVSwitch },
 ]
 
@@ -59,7 +60,7 @@ for (const subject of subjects)
         if (difference === null) continue
         failed.push(seed)
         if (shown.length >= MOST_SHOWN) continue
-        const minimal = await shrink(rig, difference.packet === null ? wanted : { ...wanted, packets: [difference.packet] }, difference.kind, SHRINK_MS)
+        const minimal = await shrink(rig, wanted, difference, SHRINK_MS)
         const again = await compare(rig, minimal)
         shown.push(`seed ${seed}: ${(again ?? difference).text}\n${caseToText(minimal)}`)
       }

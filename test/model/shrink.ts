@@ -4,14 +4,17 @@
  */
 import { canonicalMatch, type Action } from '../../src/openflow/index.js'
 import type { ModelCase } from './case.js'
-import { compare } from './compare.js'
+import { compare, type Difference } from './compare.js'
+import type { ModelPacket } from './packets.js'
 import type { ModelRig } from './rig.js'
 import type { ModelFlow } from './switch.js'
 
-export async function shrink(rig: ModelRig, failing: ModelCase, kind: string, budgetMs: number): Promise<ModelCase> {
+export async function shrink(rig: ModelRig, failing: ModelCase, { kind, packet }: Difference, budgetMs: number): Promise<ModelCase> {
   const deadline = performance.now() + budgetMs
   const stillFails = async (candidate: ModelCase): Promise<boolean> => isValid(candidate) && (await compare(rig, candidate))?.kind === kind
-  let best = failing
+  // Mostly it is the one packet, by itself.
+  const alone = packet === null ? null : { ...failing, packets: failing.packets.filter(({ frame }) => frame === packet.frame).slice(0, 1).map(({ before: _, ...rest }) => rest) }
+  let best = alone !== null && await stillFails(alone) ? alone : failing
   for (let improved = true; improved && performance.now() < deadline;) {
     improved = false
     for (const candidate of smaller(best)) {
@@ -39,6 +42,12 @@ const shorter = <T>(list: readonly T[]): readonly (readonly T[])[] => [...parts(
 function* smaller(failing: ModelCase): Generator<ModelCase> {
   for (const packets of shorter(failing.packets)) yield { ...failing, packets }
   for (const flows of shorter(failing.flows)) yield { ...failing, flows }
+  for (const [at, { before, ...rest }] of failing.packets.entries()) {
+    const withPacket = (packet: ModelPacket): ModelCase => ({ ...failing, packets: failing.packets.map((each, other) => (other === at ? packet : each)) })
+    if (before !== undefined) yield withPacket(rest)
+    if (before !== undefined && before.length > 1) for (const events of without(before)) yield withPacket({ ...rest, before: events })
+    for (const actions of without(rest.actions ?? [])) yield withPacket({ ...rest, actions, ...before === undefined ? {} : { before } })
+  }
   for (const groups of without(failing.groups)) yield { ...failing, groups }
   for (const [at, group] of failing.groups.entries()) {
     const withBuckets = (buckets: typeof group.buckets): ModelCase => ({ ...failing, groups: failing.groups.map((each, other) => (other === at ? { ...group, buckets } : each)) })

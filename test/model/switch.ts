@@ -1,29 +1,42 @@
 /**
- * A slow and obvious OpenFlow 1.3 switch, for tests to compare with: what becomes of one packet. It takes flows, groups and
- * ports as they are, checks nothing, and goes through the text step by step. OF 1.3.5 §5
+ * A slow and obvious OpenFlow switch, for tests to compare with: what becomes of one packet. It takes flows, groups and
+ * ports as they are, checks nothing, and goes through the text step by step. OF 1.3.5 §5; actions of 1.0 and 1.5 are theirs
  *
  * A SELECT group leaves it to the switch which bucket a packet takes (OF 1.3.5 §5.6.1), so a packet may have several
  * permissible outcomes: `outcomes` gives them all.
  */
 import { Group, Port, PortConfig, type Action, type Bucket, type GroupType, type Instructions, type Match, type PacketInReason } from '../../src/openflow/model.js'
 import { placeOf, type PipelineFields, readBits, valueOf } from './fields.js'
-import { isFollowed, isSeenByOpenVSwitch, NO_HABITS, type Habits } from './habits.js'
+import { isFollowed, isForwardedByOpenVSwitch, isSeenByOpenVSwitch, NO_HABITS, type Habits } from './habits.js'
 import { parse } from './headers.js'
 import { appliedBand, raisedPrecedence, type ModelMeter } from './meters.js'
+import { forwardAsNormal, NO_HOSTS, type Hosts, type Learned } from './normal.js'
 import * as rewrite from './rewrite.js'
 
-export interface ModelFlow { readonly tableId: number; readonly priority: number; readonly match: Match; readonly cookie: bigint; readonly instructions: Instructions }
+/** Wire numbers of the versions that a request is said in: 1.0, 1.3, which is the one where nothing is said, and 1.5. */
+export type SaidIn = 1 | 4 | 6
+export interface ModelFlow {
+  readonly tableId: number; readonly priority: number; readonly match: Match; readonly cookie: bigint; readonly instructions: Instructions
+  readonly saidIn?: SaidIn
+}
 /** Buckets have no numbers in 1.3. */
 export type ModelBucket = Omit<Bucket, 'bucketId'>
-export interface ModelGroup { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly ModelBucket[] }
+export interface ModelGroup { readonly groupId: number; readonly groupType: GroupType; readonly buckets: readonly ModelBucket[]; readonly saidIn?: SaidIn }
 /** `config` has the bits of OFPPC_*. */
 export interface ModelPort { readonly portNo: number; readonly config: number; readonly linkUp: boolean }
-export interface ModelSwitch { readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[]; readonly meters?: readonly ModelMeter[]; readonly habits?: Habits }
+export interface ModelSwitch {
+  readonly ports: readonly ModelPort[]; readonly groups: readonly ModelGroup[]; readonly flows: readonly ModelFlow[]; readonly meters?: readonly ModelMeter[]
+  /** What NORMAL has learned. */
+  readonly hosts?: Hosts
+  readonly habits?: Habits
+}
 
 export interface SentFrame { readonly port: number; readonly frame: Uint8Array; readonly queueId: number | null }
 export interface SentPacketIn {
   readonly reason: PacketInReason; readonly tableId: number; readonly cookie: bigint; readonly inPort: number
   readonly metadata: bigint; readonly tunnelId: bigint; readonly frame: Uint8Array
+  /** How much of the packet is asked for; null: as much as the switch's configuration says. OF 1.3.5 §7.3.2 */
+  readonly maxLen: number | null
 }
 export interface Outcome {
   readonly sent: readonly SentFrame[]
@@ -34,6 +47,8 @@ export interface Outcome {
   readonly buckets: readonly string[]
   readonly meters: readonly number[]
   readonly bands: readonly string[]
+  /** By NORMAL. */
+  readonly learned: readonly Learned[]
   /** Something was done to a frame that Open vSwitch does not follow (habits.ts). */
   readonly isBeyondOpenVSwitch: boolean
 }
@@ -84,6 +99,8 @@ const setOrder: readonly (readonly Action['type'][])[] = [
 ]
 const slotOf = (action: Action): string => (action.type === 'set_field' ? `set_field ${action.field}` : action.type === 'copy_field' ? `copy_field ${action.src} ${action.dst}` : action.type)
 
+const withTag = (frame: Uint8Array): Uint8Array => (parse(frame).tags.length === 0 ? rewrite.pushVlan(frame, 0x8100) : frame)
+
 class Run implements Outcome {
   readonly sent: SentFrame[] = []
   readonly packetIns: SentPacketIn[] = []
@@ -92,6 +109,7 @@ class Run implements Outcome {
   readonly buckets: string[] = []
   readonly meters: number[] = []
   readonly bands: string[] = []
+  readonly learned: Learned[] = []
   isBeyondOpenVSwitch = false
   /** Choices that have not been followed. */
   readonly open: number[][] = []
@@ -103,6 +121,7 @@ class Run implements Outcome {
   readonly #set = new Map<string, Action>()
   #hasPushedLabel = false
   #hasPoppedLabel = false
+  #isNormal = false
   /** What a packet-out itself sends says that it comes from there. */
   #packetOut: Origin | null = null
 
@@ -121,6 +140,8 @@ class Run implements Outcome {
   /** A list that no flow has; what it sends to OFPP_TABLE is a copy. OF 1.3.5 §7.3.7 */
   packetOut(frame: Uint8Array, actions: readonly Action[]): void {
     this.#packetOut = { tableId: 0, cookie: NO_COOKIE, isMiss: false }
+    const from = this.#sw.ports.find(({ portNo }) => portNo === this.#inPort)
+    if (from !== undefined && (from.config & PortConfig.NO_RECV) !== 0 && this.#habits.has('deafToPacketOuts')) return
     this.#execute({ frame, metadata: 0n, tunnelId: 0n, queueId: null }, actions, this.#packetOut, false)
   }
 
@@ -132,7 +153,7 @@ class Run implements Outcome {
       const flow = this.#lookup(table, packet)
       if (flow === undefined) {
         // Dropped, without its action set. OF 1.3.5 §5.4
-        if (ofSet !== null && this.#habits.has('setAfterMiss')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
+        if (ofSet !== null && this.#habits.has('setAfterMiss')) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
         return
       }
       this.flows.push(flow)
@@ -143,15 +164,22 @@ class Run implements Outcome {
       if (meter !== null && !this.#measure(packet, meter)) return
       // A packet whose TTL has run out is rejected: nothing more becomes of it (docs/adr/0015).
       if (apply !== null && !this.#execute(packet, apply, origin, false)) {
-        if (this.#habits.has('setAfterTtl')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
+        if (this.#habits.has('setAfterTtl')) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
         return
       }
       if (clear) set.clear()
-      for (const action of write ?? []) set.set(slotOf(action), action)
+      for (const action of write ?? []) {
+        const isPart = action.type === 'set_field' && this.#habits.has('setFieldsAdd')
+        set.set(isPart ? `${slotOf(action)} ${set.size} ${this.flows.length}` : slotOf(action), action)
+      }
       if (writeMetadata !== null) packet.metadata = (packet.metadata & ~writeMetadata.mask) | (writeMetadata.value & writeMetadata.mask)
-      if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
+      if (gotoTable === null) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
       table = gotoTable
     }
+  }
+
+  #inSetOrder(actions: readonly Action[]): Action[] {
+    return this.#habits.has('setFieldsAdd') ? inSetOrder(actions, true) : inSetOrder(actions)
   }
 
   #look({ frame }: Packet): void {
@@ -199,7 +227,15 @@ class Run implements Outcome {
       if (inSet && this.#hasPoppedLabel) this.isBeyondOpenVSwitch = true
       if (!isFollowed(action, packet.frame)) this.isBeyondOpenVSwitch = true
       switch (action.type) {
-        case 'output': this.#output(packet, action.port, origin); break
+        case 'output': this.#output(packet, action.port, action.maxLen, origin); break
+        // The queue is that of this output alone. OF 1.0 §5.2.4
+        case 'enqueue': this.#output({ ...packet, queueId: action.queueId }, action.port, 0, origin); break
+        // "If no VLAN is present, a new header is added". OF 1.0 §5.2.4
+        case 'set_vlan_vid': packet.frame = rewrite.setField(withTag(packet.frame), 'vlan_vid', BigInt(action.vid)); break
+        case 'set_vlan_pcp': packet.frame = rewrite.setField(withTag(packet.frame), 'vlan_pcp', BigInt(action.pcp)); break
+        case 'meter': if (!this.#measure(packet, action.meterId)) return false
+          break
+        case 'note': break
         case 'group': this.#group(packet, action.groupId, origin); break
         case 'set_queue': packet.queueId = action.queueId; break
         case 'set_field':
@@ -221,7 +257,7 @@ class Run implements Outcome {
           if (action.type === 'dec_mpls_ttl' && this.#habits.has('listEndsWithoutLabel') && parse(packet.frame).labels.length === 0) return false
           const decremented = action.type === 'dec_nw_ttl' ? rewrite.decNwTtl(packet.frame) : rewrite.decMplsTtl(packet.frame)
           if (decremented === null) {
-            this.#packetIn(packet, 'invalid_ttl', origin)
+            this.#packetIn(packet, 'invalid_ttl', null, origin)
             return false
           }
           packet.frame = decremented
@@ -252,17 +288,31 @@ class Run implements Outcome {
   }
 
   /** OF 1.3.5 §4.5; never back through the ingress port unless OFPP_IN_PORT says so. */
-  #output(packet: Packet, port: number, origin: Origin): void {
+  #output(packet: Packet, port: number, maxLen: number, origin: Origin): void {
     const others = (excluded: number): number[] => this.#sw.ports
       .filter(({ portNo, config }) => portNo !== this.#inPort && (config & excluded) === 0).map(({ portNo }) => portNo)
     switch (port) {
-      case Port.CONTROLLER: return this.#packetIn(packet, origin.isMiss ? 'no_match' : 'action', origin)
+      case Port.CONTROLLER: return this.#packetIn(packet, origin.isMiss ? 'no_match' : 'action', maxLen, origin)
       case Port.IN_PORT: return this.#send(packet, this.#inPort)
       case Port.TABLE: return this.#pipeline({ ...packet })
+      case Port.NORMAL: return this.#normal(packet)
       case Port.ALL: for (const each of others(0)) this.#send(packet, each); return
       case Port.FLOOD: for (const each of others(PortConfig.NO_FLOOD)) this.#send(packet, each); return
       default: if (port !== this.#inPort) this.#send(packet, port)
     }
+  }
+
+  /** What is learned of a packet is known to those after it. */
+  #normal(packet: Packet): void {
+    // Once in the life of a packet; it is not settled there whether it knows what it has just learned.
+    if (!isForwardedByOpenVSwitch(packet.frame) || this.#isNormal) this.isBeyondOpenVSwitch = true
+    this.#isNormal = true
+    const hosts = this.#sw.hosts ?? NO_HOSTS
+    const { ports, learned } = forwardAsNormal(this.#sw.ports, hosts, this.#inPort, packet.frame)
+    if (learned !== null) this.learned.push(learned)
+    const atOnce = forwardAsNormal(this.#sw.ports, new Map([...hosts, ...this.learned.map(({ key, portNo }) => [key, portNo] as const)]), this.#inPort, packet.frame)
+    if (String(atOnce.ports) !== String(ports)) this.isBeyondOpenVSwitch = true
+    for (const each of ports) this.#send(packet, each)
   }
 
   /** OFPPC_NO_FWD, OFPPC_PORT_DOWN and a link that is down: dropped. OF 1.3.5 §7.2.1 */
@@ -272,11 +322,11 @@ class Run implements Outcome {
     this.sent.push({ port: portNo, frame, queueId })
   }
 
-  #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, { tableId, cookie }: Origin): void {
+  #packetIn({ frame, metadata, tunnelId }: Packet, reason: PacketInReason, maxLen: number | null, { tableId, cookie }: Origin): void {
     const port = this.#sw.ports.find((each) => each.portNo === this.#inPort)
     // "Packets on that port that generate a table miss"; a packet-out says where its packet came from, but it did not come in there.
     if (reason === 'no_match' && this.#packetOut === null && port !== undefined && (port.config & PortConfig.NO_PACKET_IN) !== 0 && !this.#habits.has('saysAnyway')) return
-    this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame })
+    this.packetIns.push({ reason, tableId, cookie, inPort: this.#inPort, metadata, tunnelId, frame, maxLen })
   }
 
   /** Each bucket has the packet as it came to the group, and its changes end with it. OF 1.3.5 §5.6.1 */
@@ -320,9 +370,9 @@ class Run implements Outcome {
 }
 
 /** What is executed of an action set or a bucket: the last of each kind, in the order of the text, no output beside a group. */
-export function inSetOrder(actions: readonly Action[]): Action[] {
+export function inSetOrder(actions: readonly Action[], allSetFields = false): Action[] {
   const slots = new Map<string, Action>()
-  for (const action of actions) slots.set(slotOf(action), action)
+  for (const [at, action] of actions.entries()) slots.set(allSetFields && action.type === 'set_field' ? `set_field ${at}` : slotOf(action), action)
   if (slots.has('group')) slots.delete('output')
   return setOrder.flatMap((types) => [...slots.values()].filter(({ type }) => types.includes(type)))
 }

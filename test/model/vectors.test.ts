@@ -11,7 +11,7 @@ import { startModelRig, type ModelRig } from './rig.js'
 
 const folder = join(process.cwd(), 'test/model/vectors')
 
-const subjects = [{ name: 'the embedded target', skip: false as const, start: () => startModelRig() }, { name: 'BMv2 with twins', skip: whyNoBmv2(), start: () => startBmv2Rig(1) }]
+const subjects = [{ name: 'the embedded target', skip: false as const, start: () => startModelRig({ buffers: 8 }) }, { name: 'BMv2 with twins', skip: whyNoBmv2(), start: () => startBmv2Rig({ twinsFrom: 1, buffers: 8 }) }]
 
 for (const { name, skip, start } of subjects) describe(`kept cases: the model = the switch on ${name}`, { skip }, () => {
   let rig: ModelRig

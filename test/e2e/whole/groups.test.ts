@@ -38,7 +38,7 @@ describe('groups under traffic', () => {
     rig = await startRig({ ...target, connect: () => counting(target.connect()) })
   })
   after(async () => { await rig.close() })
-  const program = async (...messages: Message[]): Promise<void> => { assert.deepEqual([...await rig.send([...emptySwitch, ...messages])], []) }
+  const program = async (...messages: Message[]): Promise<void> => { assert.deepEqual([...await rig.send([...emptySwitch, ...messages].map((message) => ({ message })))], []) }
   /** The port that a frame left through. */
   const portOf = async (frame: Uint8Array, inPort = 1): Promise<number | undefined> => {
     const [out] = await rig.play([{ inPort, frame }], [])
@@ -46,7 +46,7 @@ describe('groups under traffic', () => {
   }
   const linkIs = async (portNo: number, up: boolean): Promise<void> => {
     rig.client.heard.length = 0
-    rig.setLink(portNo, up)
+    await rig.setLink(portNo, up)
     await rig.client.waitFor(({ message }) => message.type === 'port_status' && message.port.portNo === portNo && ((message.port.state & 1) === 0) === up)
   }
   const bucketCounts = async (groupId: number): Promise<{ total: number; buckets: number[] }> => {
@@ -96,12 +96,13 @@ describe('groups under traffic', () => {
     assert.equal(await portOf(frame), 2)
     writes.length = 0
     const from = performance.now()
-    rig.setLink(2, false)
+    const seen = rig.setLink(2, false)
     while (await portOf(frame) !== 3) {
       assert.ok(performance.now() - from < 5000, 'nothing fails over')
       await new Promise((resolve) => { setImmediate(resolve) })
     }
     const millis = performance.now() - from
+    await seen
     t.diagnostic(`link down to first packet on the new port: ${millis.toFixed(1)} ms, with the port looked at every 20 ms and ${groups} groups`)
     assert.ok(millis < 1000, `${millis} ms`)
     await rig.client.request({ type: 'barrier_request' })
@@ -124,7 +125,7 @@ describe('groups under traffic', () => {
     const changes = (async () => {
       for (let round = 0; round < 100; round++) {
         const [next, ...after] = shapes[round % shapes.length] as [GroupType, ...Bucket[]]
-        assert.equal((await rig.send([groupMod('modify', 1, next, ...after)])).size, 0)
+        assert.equal((await rig.send([{ message: groupMod('modify', 1, next, ...after) }])).size, 0)
       }
       isDone = true
     })()
@@ -142,7 +143,7 @@ describe('groups under traffic', () => {
   it('counts packets and buckets across a modification of the flow, never backward', async () => {
     await program(groupMod('add', 1, 'all', bucket(0, Port.ANY, output(2)), bucket(0, Port.ANY, output(3), { type: 'dec_nw_ttl' })), toGroup(1))
     for (let n = 0; n < 5; n++) await portOf(flowFrame(n))
-    assert.deepEqual([...await rig.send([flowMod(0, 1, [], { apply: [output(4), { type: 'group', groupId: 1 }] }, { command: 'modify_strict' })])], [])
+    assert.deepEqual([...await rig.send([{ message: flowMod(0, 1, [], { apply: [output(4), { type: 'group', groupId: 1 }] }, { command: 'modify_strict' }) }])], [])
     for (let n = 0; n < 5; n++) await portOf(flowFrame(n))
     assert.deepEqual(await bucketCounts(1), { total: 10, buckets: [10, 10] })
     const { flows } = await rig.client.stats({ kind: 'flow', tableId: 0, outPort: Port.ANY, outGroup: Group.ANY, cookie: 0n, cookieMask: 0n, match: [] })
