@@ -195,7 +195,8 @@ export class FrameEditor {
 
   #own(): void {
     if (!this.#shared) return
-    this.#frame = this.#frame.slice()
+    // Not slice(): of a Buffer, which a packet from afar is in, that is no copy.
+    this.#frame = Uint8Array.from(this.#frame)
     this.#shared = false
   }
 

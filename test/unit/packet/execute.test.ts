@@ -186,3 +186,12 @@ test('set_field of the tunnel id and metadata is seen by later outputs only', ()
   const { steps } = executeActions(tcpFrame, [out(1), set('tunnel_id', 5n), set('metadata', 0xf0n, 0xf0n), out(2)], { inPort: 9, tunnelId: 1n, metadata: 0xfn })
   assert.deepEqual(steps.map((s) => [s.tunnelId, s.metadata]), [[1n, 0xfn], [5n, 0xffn]])
 })
+
+test('a packet in a Buffer, as from a remote target, stays as it was, and is summed up anew', () => {
+  const frame = Buffer.from(tcpFrame)
+  const list = [out(1), set('ipv4_dst', 0x0a000009n), out(2)]
+  const [first, second] = executeActions(frame, list, { inPort: 3 }).steps
+  assert.equal(toHex(frame), toHex(tcpFrame))
+  assert.deepEqual([first, second].map((step) => toHex(step?.frame ?? data)), [toHex(tcpFrame), toHex(run(tcpFrame, ...list))])
+  assert.deepEqual(wrongChecksums(second?.frame ?? data), [])
+})
