@@ -89,7 +89,7 @@ export class PacketIo {
     this.#southbound.packetOut(packet.frame, knownFields(this.#compiler.contract, fields))
   }
 
-  #toController(inPort: number, reason: PacketInReason, maxLen: number, { frame, tunnelId }: Packet): void {
-    this.#feed({ kind: 'packet_in', inPort, reason, tableId: 0, flowId: 0, metadata: 0n, tunnelId, maxLen, data: frame })
+  #toController(inPort: number, reason: PacketInReason, maxLen: number, { frame, tunnelId, metadata }: Packet & Pick<Execution, 'metadata'>): void {
+    this.#feed({ kind: 'packet_in', inPort, reason, tableId: 0, flowId: 0, metadata, tunnelId, maxLen, data: frame })
   }
 }

@@ -98,6 +98,7 @@ export function handlePacketOut(ctx: Context, conn: Connection, packetOut: Packe
     hasLocal: ctx.ports.get(Port.LOCAL) !== undefined, hasNormal: ctx.capabilities.features.normal,
   })
   if (found !== null) return fail(found.error, found.reason)
+  if (losesMetadata(actions)) return fail('OFPBAC_UNSUPPORTED_ORDER', 'metadata does not go on to tables or groups')
   ctx.buffers.use(bufferId)
   ctx.ops.whenSettled(() => { ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut: { ...packetOut, bufferId: NO_BUFFER, data } }) })
   return DONE
@@ -116,6 +117,12 @@ export function followedByBuffer(ctx: Context, bufferId: number, requester: Requ
       ctx.emit({ kind: 'packet_out', conn: requester.conn, xid: requester.xid, packetOut: { type: 'packet_out', bufferId: NO_BUFFER, inPort, match: [], actions: [toTables], data } })
     },
   }
+}
+
+/** The pipeline takes a packet of the agent's with a tunnel id, without metadata. */
+function losesMetadata(actions: readonly Action[]): boolean {
+  const copied = actions.findIndex((action) => action.type === 'copy_field' && action.dst === 'metadata')
+  return copied >= 0 && actions.slice(copied).some((action) => action.type === 'group' || action.type === 'output' && action.port === Port.TABLE)
 }
 
 /** What only sends a packet does not depend on what it is. */

@@ -10,7 +10,7 @@ import { compareCounters, Counts } from './counts.js'
 import { after, flowEventMessage, flowMessage, groupMessage, type FlowEvent, type ModelEvent } from './events.js'
 import { KeptPackets } from './kept-packets.js'
 import { meterMessage } from './meters.js'
-import { beyondFeatures, partsOfFlow, partsOfGroup, partsOfPacketOut, referredGroups } from './limits.js'
+import { beyondFeatures, partsOfFlow, partsOfGroup, partsOfPacketOut, referredGroups, takesMetadataOn } from './limits.js'
 import { NO_HABITS } from './habits.js'
 import { NO_HOSTS, type Hosts } from './normal.js'
 import type { ModelPacket } from './packets.js'
@@ -143,13 +143,14 @@ class Comparison {
 
   /** null: not put in at all, so that what came of the others can be told. */
   #expect(packet: ModelPacket): Expected | null {
+    // Of two errors either may be told.
+    const groups = referredGroups([...packet.actions ?? [], ...packet.flow?.instructions.apply ?? [], ...packet.flow?.instructions.write ?? []])
+    if (!groups.every((groupId) => this.#sw.groups.some((group) => group.groupId === groupId))) return null
     const { kept, refusal } = packet.buffer === undefined ? { kept: packet, refusal: null } : this.#kept.named(packet)
     if (kept === null) return null
     if (refusal !== null) return { packet: kept, permissible: [], refusal }
     const { inPort, actions } = kept
-    const isThere = (groupId: number): boolean => this.#sw.groups.some((group) => group.groupId === groupId)
     if (!isFromController(kept) && !isReceived(this.#sw, inPort)) return null
-    if (!referredGroups(actions ?? []).every(isThere)) return null
     const { sw } = kept.flow === undefined ? { sw: this.#sw } : after(this.#sw, kept.flow)
     const list = kept.flow === undefined ? actions : TO_TABLES
     const permissible = outcomes(sw, inPort, kept.frame, list)
@@ -189,6 +190,10 @@ class Comparison {
       // What Open vSwitch has no action for it cannot send either.
       if (rig.habits !== undefined) {
         this.#tally.skippedPackets++
+        return null
+      }
+      if (came === '2/11' && takesMetadataOn(packet.actions ?? [])) {
+        this.#tally.refuse('packet-out with metadata for tables or groups', came)
         return null
       }
       const verdict = packet.flow === undefined ? null : whyFlowRefused(rig, packet.flow, this.#sw, came)

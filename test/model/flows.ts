@@ -167,7 +167,7 @@ export class FlowGenerator {
   bufferOut(buffer: number): ModelPacket {
     const random = this.#random
     const any: View = { ethType: 0, tagged: false, ipProto: 0, icmpv6Type: 0 }
-    const list = this.#actions(any, random.int(0, 4), 0, true).filter((action) => action.type !== 'set_field' || /^(eth_(src|dst)|tunnel_id)$/.test(action.field))
+    const list = this.#actions(any, random.int(0, 4), 0, true).filter((action) => action.type !== 'copy_field' && (action.type !== 'set_field' || /^(eth_(src|dst)|tunnel_id)$/.test(action.field)))
     return { inPort: random.pick([...this.#ports, Port.CONTROLLER]), frame: new Uint8Array(0), actions: this.#withTables(list, random.chance(0.4)), buffer }
   }
 

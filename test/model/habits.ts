@@ -57,7 +57,8 @@ export function isFollowed(action: Action, frame: Uint8Array): boolean {
       break
     case 'pop_mpls': if ((action.ethertype === 0x8847 || action.ethertype === 0x8848) && (labels.length === 1 || action.ethertype !== ethType)) return false
       break
-    case 'copy_field': return [action.src, action.dst].every((field) => isFollowed({ type: 'set_field', field, value: 0n, mask: null }, frame))
+    // It takes an operation of 0 for none, which it does not write.
+    case 'copy_field': return action.dst !== 'arp_op' && [action.src, action.dst].every((field) => isFollowed({ type: 'set_field', field, value: 0n, mask: null }, frame))
     case 'set_field':
       if (action.field.startsWith('arp_') && ethType === 0x0806) return arpAt >= 0
       if (/^(tcp|udp|sctp|icmp|ipv6_nd)/.test(action.field) && fragment === 'later') return false

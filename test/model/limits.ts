@@ -43,4 +43,10 @@ export function beyondFeatures(parts: readonly string[], table: TableFeatures): 
   })
 }
 
+/** A packet-out takes no metadata along to tables and groups (OFPBAC_UNSUPPORTED_ORDER). */
+export function takesMetadataOn(actions: readonly Action[]): boolean {
+  const copied = actions.findIndex((action) => action.type === 'copy_field' && action.dst === 'metadata')
+  return copied >= 0 && actions.slice(copied).some((action) => action.type === 'group' || action.type === 'output' && action.port === Port.TABLE)
+}
+
 export const referredGroups = (actions: readonly Action[]): number[] => actions.flatMap((action) => (action.type === 'group' ? [action.groupId] : []))

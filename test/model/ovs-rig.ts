@@ -104,6 +104,7 @@ export async function startOvsRig(): Promise<ModelRig> {
     const others = new Map([[1 as const, await OpenFlowClient.connect(at('br0.mgmt'), 1)], [6 as const, await OpenFlowClient.connect(at('br0.mgmt'), 6)]])
     closers.push(() => control.close(), () => wires.close(), () => client.close(), ...[...others.values()].map((other) => () => other.close()))
     const settled = async (): Promise<void> => { for (let i = 0; i < 2; i++) await control.ask('version') }
+    let isCareful = false
     const rig = await rigOf(client, others, {
       tables: (await client.allStats({ kind: 'table_features', tables: [] })).flatMap(({ tables }): readonly TableFeatures[] => tables),
       isPatient: true, buffers: 0, packetInCount: () => null, setLink: () => { throw new Error('not needed') },
@@ -113,11 +114,13 @@ export async function startOvsRig(): Promise<ModelRig> {
       play: async (packets, hints, controller) => {
         const played: (OutputFrame[] | string)[] = []
         controller.onHeard = () => wires.changed()
-        // Flags of ports take effect on the next round, behind the barrier.
+        // Flags of ports take effect on the next round, behind the barrier, and what was in the cache before is of no use.
         await settled()
+        await control.ask('revalidator/purge')
         for (const [index, packet] of packets.entries()) {
           if (!daemon.running) throw new Error(`ovs-vswitchd has ended: ${daemon.log}`)
           const hint = hints[index]
+          if (isCareful) await control.ask('revalidator/purge')
           if (hint !== undefined) played.push(await playOne(packet, hint, controller, control, wires, settled))
         }
         // What nothing led to is shown with the last packet, or, if it takes longer, with the next one.
@@ -129,7 +132,7 @@ export async function startOvsRig(): Promise<ModelRig> {
       close,
     })
     // OFPBAC_BAD_TAG: a third tag.
-    return { ...rig, habits: habitsOfOpenVSwitch, limits: ['2/12'] }
+    return { ...rig, careful: (careful) => { isCareful = careful }, habits: habitsOfOpenVSwitch, limits: ['2/12'] }
   } catch (error) {
     await close()
     throw error

@@ -83,6 +83,8 @@ export interface ModelRig {
   flushHosts(): Promise<void>
   /** Before statistics are asked for. */
   beforeCounters(): Promise<void>
+  /** Nothing is to be taken from a cache, if it has one. */
+  readonly careful?: (careful: boolean) => void
   /** What it does otherwise than the model, whose rules the model is to follow with it. */
   readonly habits?: Habits
   /** Errors that say what it has no room for, beside those that every switch has. */
