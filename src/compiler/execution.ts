@@ -79,7 +79,7 @@ export class Executions {
 
   /** Whether what follows has to see the headers that a pop has uncovered, or those before which a push has put others. */
   #mustParse(planning: Planning, rest: readonly Step[], tail: Tail, prepared: boolean): boolean {
-    if (tail.kind === 'goto' || rest.some((step) => step.kind !== 'emit' || step.target.kind === 'group')) return true
+    if (tail.kind === 'goto' || rest.some((step) => step.kind !== 'emit' || step.target.kind === 'group' || step.target.kind === 'normal')) return true
     return tail.kind === 'end' && (prepared || this.#state.writersFor(planning) > 0)
   }
 

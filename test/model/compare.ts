@@ -155,7 +155,7 @@ class Comparison {
     const list = kept.flow === undefined ? actions : TO_TABLES
     const permissible = outcomes(sw, inPort, kept.frame, list)
     const { habits } = this.#rig
-    if (permissible === null || habits !== undefined && permissible.some(({ isBeyondOpenVSwitch }) => isBeyondOpenVSwitch)) {
+    if (permissible === null || permissible.some(({ isTooDeep }) => isTooDeep) || habits !== undefined && permissible.some(({ isBeyondOpenVSwitch }) => isBeyondOpenVSwitch)) {
       this.#tally.skippedPackets++
       return null
     }
@@ -234,6 +234,13 @@ class Comparison {
   async #learn(packet: ModelPacket, fitting: readonly Outcome[]): Promise<Difference | null> {
     if (fitting.every(({ learned }) => learned.length === 0)) return null
     const possible = fitting.map(({ learned }): Hosts => new Map([...this.#sw.hosts ?? NO_HOSTS, ...learned.map(({ key, portNo }) => [key, portNo] as const)]))
+    // Where it is open what was learned, what is known has to be looked at when it was learned.
+    const isOpen = possible.some((hosts) => !sameHosts(hosts, possible[0] ?? NO_HOSTS))
+    for (let looks = isOpen ? 5 : 0; looks > 0; looks--) {
+      await this.#rig.hosts()
+      await this.#rig.settle()
+      if (this.#rig.isPatient) await new Promise((resolve) => { setTimeout(resolve, 100) })
+    }
     const deadline = performance.now() + LEARNING_MS
     for (;;) {
       const known = await this.#rig.hosts()
@@ -294,6 +301,8 @@ async function install(rig: ModelRig, wanted: ModelCase, tally: Tally): Promise<
 /** The parts that it is the switch's right to refuse, or the difference. `groups`: those that are there. */
 function whyGroupRefused(rig: ModelRig, group: ModelGroup, groups: readonly ModelGroup[], error: string): string[] | Difference {
   const isMissing = (groupId: number): boolean => !groups.some((each) => each.groupId === groupId)
+  // A group that others lead to stays: OFPGMFC_CHAINED_GROUP. OF 1.3.5 §6.5
+  if (error === '6/9' && groups.some(({ buckets }) => buckets.some(({ actions, watchGroup }) => watchGroup === group.groupId || referredGroups(actions).includes(group.groupId)))) return ['(a group that others lead to)']
   const beyond = beyondGroupFeatures(group, rig.groupFeatures, rig)
   const dependsOnRefused = group.buckets.some(({ actions, watchGroup }) => referredGroups(actions).some(isMissing) || watchGroup !== 0xffffffff && isMissing(watchGroup))
   if (beyond.length === 0 && !dependsOnRefused && !isLimit(rig, error)) return { kind: `group refused ${error}`, packet: null, text: `group ${group.groupId} is refused with ${error}, and asks for nothing that the features do not have` }

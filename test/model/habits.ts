@@ -19,7 +19,6 @@ export const habits = {
   setAfterMiss: 'a packet that matches no flow has its action set executed (OF 1.3.5 §5.4: dropped)',
   setAfterTtl: 'the action set is executed where a TTL has run out (OF 1.3.5 §5.12: rejected; docs/adr/0015)',
   listEndsWithoutLabel: 'a list ends at dec_mpls_ttl of a frame without a label, as if the TTL had run out, without a packet-in',
-  setFieldsAdd: 'an action set has every set-field of it, one after the other, so that those of other bits of a field remain (OF 1.5.1 §5.6: the last one of a field)',
   deafToPacketOuts: 'a packet-out that names a port with OFPPC_NO_RECV goes nowhere (OF 1.3.5 §7.2.1: packets received on the port)',
   groupsBeginAnew: 'a group that is changed counts from zero (OF 1.3.5 §5.8: as long as the group is there)',
   losesCounts: 'what its cache has counted when flows are changed is told of the wrong flow, or of none (OF 1.3.5 §5.8)',

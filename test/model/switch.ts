@@ -51,10 +51,15 @@ export interface Outcome {
   readonly learned: readonly Learned[]
   /** Something was done to a frame that Open vSwitch does not follow (habits.ts). */
   readonly isBeyondOpenVSwitch: boolean
+  /** A frame has got more tags than the switch keeps (README); such a packet is not put in. */
+  readonly isTooDeep: boolean
 }
 
 /** Of a packet-in that no flow sends. */
 const NO_COOKIE = 0xffff_ffff_ffff_ffffn
+
+/** Of the pipeline. */
+const MOST_TAGS = 6
 
 /** More than these permissible outcomes are not looked at: null. */
 const MOST_OUTCOMES = 64
@@ -99,6 +104,18 @@ const setOrder: readonly (readonly Action['type'][])[] = [
 ]
 const slotOf = (action: Action): string => (action.type === 'set_field' ? `set_field ${action.field}` : action.type === 'copy_field' ? `copy_field ${action.src} ${action.dst}` : action.type)
 
+/**
+ * The last action of a kind replaces the one before; of two set-fields of different bits of a field the text does not speak (masks
+ * are younger than action sets), and bits that the later one leaves alone stay set, as in Open vSwitch. OF 1.5.1 §5.6
+ */
+function addTo(set: Map<string, Action>, action: Action): void {
+  const slot = slotOf(action)
+  const before = set.get(slot)
+  const isBoth = action.type === 'set_field' && action.mask !== null && before?.type === 'set_field'
+  if (!isBoth) set.set(slot, action)
+  else set.set(slot, { ...action, value: (before.value & ~action.mask) | action.value, mask: before.mask === null ? null : before.mask | action.mask })
+}
+
 const withTag = (frame: Uint8Array): Uint8Array => (parse(frame).tags.length === 0 ? rewrite.pushVlan(frame, 0x8100) : frame)
 
 class Run implements Outcome {
@@ -111,6 +128,7 @@ class Run implements Outcome {
   readonly bands: string[] = []
   readonly learned: Learned[] = []
   isBeyondOpenVSwitch = false
+  isTooDeep = false
   /** Choices that have not been followed. */
   readonly open: number[][] = []
   readonly #sw: ModelSwitch
@@ -153,7 +171,7 @@ class Run implements Outcome {
       const flow = this.#lookup(table, packet)
       if (flow === undefined) {
         // Dropped, without its action set. OF 1.3.5 §5.4
-        if (ofSet !== null && this.#habits.has('setAfterMiss')) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
+        if (ofSet !== null && this.#habits.has('setAfterMiss')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
         return
       }
       this.flows.push(flow)
@@ -164,25 +182,19 @@ class Run implements Outcome {
       if (meter !== null && !this.#measure(packet, meter)) return
       // A packet whose TTL has run out is rejected: nothing more becomes of it (docs/adr/0015).
       if (apply !== null && !this.#execute(packet, apply, origin, false)) {
-        if (this.#habits.has('setAfterTtl')) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
+        if (this.#habits.has('setAfterTtl')) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
         return
       }
       if (clear) set.clear()
-      for (const action of write ?? []) {
-        const isPart = action.type === 'set_field' && this.#habits.has('setFieldsAdd')
-        set.set(isPart ? `${slotOf(action)} ${set.size} ${this.flows.length}` : slotOf(action), action)
-      }
+      for (const action of write ?? []) addTo(set, action)
       if (writeMetadata !== null) packet.metadata = (packet.metadata & ~writeMetadata.mask) | (writeMetadata.value & writeMetadata.mask)
-      if (gotoTable === null) this.#execute(packet, this.#inSetOrder([...set.values()]), ofSet, true)
+      if (gotoTable === null) this.#execute(packet, inSetOrder([...set.values()]), ofSet, true)
       table = gotoTable
     }
   }
 
-  #inSetOrder(actions: readonly Action[]): Action[] {
-    return this.#habits.has('setFieldsAdd') ? inSetOrder(actions, true) : inSetOrder(actions)
-  }
-
   #look({ frame }: Packet): void {
+    if (parse(frame).tags.length > MOST_TAGS) this.isTooDeep = true
     if (!isSeenByOpenVSwitch(frame)) this.isBeyondOpenVSwitch = true
   }
 
@@ -370,9 +382,9 @@ class Run implements Outcome {
 }
 
 /** What is executed of an action set or a bucket: the last of each kind, in the order of the text, no output beside a group. */
-export function inSetOrder(actions: readonly Action[], allSetFields = false): Action[] {
+export function inSetOrder(actions: readonly Action[]): Action[] {
   const slots = new Map<string, Action>()
-  for (const [at, action] of actions.entries()) slots.set(allSetFields && action.type === 'set_field' ? `set_field ${at}` : slotOf(action), action)
+  for (const action of actions) addTo(slots, action)
   if (slots.has('group')) slots.delete('output')
   return setOrder.flatMap((types) => [...slots.values()].filter(({ type }) => types.includes(type)))
 }
