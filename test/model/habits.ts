@@ -39,7 +39,7 @@ export function isSeenByOpenVSwitch(frame: Uint8Array): boolean {
   return tags.length <= MOST_TAGS && labels.length <= MOST_LABELS && tags.every((at) => ((frame[at + 2] ?? 0) & 0x10) === 0)
 }
 
-/** NORMAL takes a tag without VLAN and priority out there; no flow asks for that (OF 1.3.5 §4.5). */
+/** NORMAL takes tags without VLAN and priority out, there the inner one too. */
 export const isForwardedByOpenVSwitch = (frame: Uint8Array): boolean =>
   parse(frame).tags.every((at) => ((frame[at + 2] ?? 0) & 0xef) !== 0 || frame[at + 3] !== 0)
 

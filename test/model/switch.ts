@@ -324,7 +324,10 @@ class Run implements Outcome {
     if (learned !== null) this.learned.push(learned)
     const atOnce = forwardAsNormal(this.#sw.ports, new Map([...hosts, ...this.learned.map(({ key, portNo }) => [key, portNo] as const)]), this.#inPort, packet.frame)
     if (String(atOnce.ports) !== String(ports)) this.isBeyondOpenVSwitch = true
-    for (const each of ports) this.#send(packet, each)
+    const [tag] = parse(packet.frame).tags
+    // A tag without VLAN and priority is not kept, as in Open vSwitch.
+    const isEmpty = tag !== undefined && ((packet.frame[tag + 2] ?? 0) & 0xef) === 0 && packet.frame[tag + 3] === 0
+    for (const each of ports) this.#send(isEmpty ? { ...packet, frame: rewrite.popVlan(packet.frame) } : packet, each)
   }
 
   /** OFPPC_NO_FWD, OFPPC_PORT_DOWN and a link that is down: dropped. OF 1.3.5 §7.2.1 */
