@@ -60,6 +60,8 @@ export function isFollowed(action: Action, frame: Uint8Array): boolean {
     case 'copy_field': return action.dst !== 'arp_op' && [action.src, action.dst].every((field) => isFollowed({ type: 'set_field', field, value: 0n, mask: null }, frame))
     case 'set_field':
       if (action.field.startsWith('arp_') && ethType === 0x0806) return arpAt >= 0
+      // On top of as many labels as it keeps it writes those of another packet.
+      if (action.field.startsWith('mpls_') && labels.length >= MOST_LABELS) return false
       if (/^(tcp|udp|sctp|icmp|ipv6_nd)/.test(action.field) && fragment === 'later') return false
       if (/^ipv[46]_(src|dst)/.test(action.field) && (fragment === 'later' || extensions !== 0 || (transport === null && [6, 17, 58, 132].includes(proto)))) return false
       if (/^(eth_dst|eth_src|vlan_|tunnel_)/.test(action.field)) return true
