@@ -1,6 +1,6 @@
 /**
  * Egress processing: where a 1.5 controller has said that it begins, every packet goes through the egress tables before it leaves,
- * once for each port. OF 1.5.1 §5.1, §7.3.5.18 (OFPTFF_FIRST_EGRESS); ADR-0036.
+ * once for each port. OF 1.5.1 §5.1, §7.3.5.18 (OFPTFF_FIRST_EGRESS); ADR-0038.
  *
  * Versions before 1.5 have no word for tables that a packet cannot be sent to: there these tables do not exist.
  */

@@ -49,6 +49,11 @@ describe('references', () => {
     assert.deepEqual(cited.filter(({ number }) => !made.has(number)), [])
   })
 
+  it('each decision has a number of its own', () => {
+    const numbers = readdirSync('docs/adr').map((name) => name.slice(0, 4))
+    assert.deepEqual(numbers.filter((number, index) => numbers.indexOf(number) !== index), [])
+  })
+
   it('documents that are named exist', () => {
     const missing = files.flatMap((file) => [...file.text.matchAll(/\b(docs\/[\w/-]+\.md)\b/g)]
       .filter((match) => !existsSync(match[1] ?? '')).map((match) => `${file.path}: ${match[1]}`))
