@@ -5,6 +5,7 @@
  *   in:  messages and end of the stream, answers of heartbeats
  *   out: onPrimary, onStandby, onMessage (all but arbitration), onEnd (once; nothing follows it)
  */
+import { monotonicNow } from '../base/clock.js'
 import type { CounterColumns } from '../base/counter-columns.js'
 import { type EncodedUpdate, EncodedWrite } from '../p4proto/encoded-write.js'
 import { p4 } from '../p4proto/generated.js'
@@ -39,6 +40,8 @@ export class Connection {
   #head: Uint8Array | null = null
   #stream: P4RuntimeStream | null = null
   #timer: NodeJS.Timeout | null = null
+  /** Of heartbeats: an answer to one that has been stopped is not looked at. */
+  #series = 0
   #over = false
   #closed: Promise<void> = Promise.resolve()
 
@@ -145,18 +148,27 @@ export class Connection {
 
   /** Asks for the cookie every `intervalMs`; another one, or no answer in that time, ends the connection. */
   startHeartbeat(intervalMs: number, cookie: bigint): void {
+    const patience = intervalMs * 2
+    const wait = (): void => {
+      const due = monotonicNow() + patience
+      this.#timer = setTimeout(() => {
+        // Timers come before what has arrived: where this process has not run for long, an answer may be there already.
+        if (monotonicNow() - due > intervalMs) wait()
+        else void this.end(`no answer to the heartbeat for ${patience} ms`)
+      }, patience)
+    }
     const beat = (): void => {
-      const timeout = setTimeout(() => void this.end(`no answer to the heartbeat for ${intervalMs * 2} ms`), intervalMs * 2)
-      this.#timer = timeout
+      wait()
+      const series = this.#series
       this.cookie().then(
         (found) => {
-          if (this.#over || this.#timer !== timeout) return
-          clearTimeout(timeout)
-          if (found === cookie) this.#timer = setTimeout(beat, intervalMs)
-          else void this.end('somebody else has changed the pipeline of the target')
+          if (this.#over || this.#series !== series) return
+          if (found !== cookie) return void this.end('somebody else has changed the pipeline of the target')
+          if (this.#timer !== null) clearTimeout(this.#timer)
+          this.#timer = setTimeout(beat, intervalMs)
         },
         (error: unknown) => {
-          if (this.#timer === timeout) void this.end(`heartbeat failed: ${error instanceof Error ? error.message : String(error)}`)
+          if (this.#series === series) void this.end(`heartbeat failed: ${error instanceof Error ? error.message : String(error)}`)
         })
     }
     this.stopHeartbeat()
@@ -164,6 +176,7 @@ export class Connection {
   }
 
   stopHeartbeat(): void {
+    this.#series++
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
   }

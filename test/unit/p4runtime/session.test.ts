@@ -192,6 +192,24 @@ test('a target that no longer answers is noticed', async () => {
   await event('ready', 2)
 })
 
+test('a process that has not run for long does not blame the target', async () => {
+  const target = new FakeP4Runtime()
+  const { events, session } = await ready(target, { heartbeatMs: 40 })
+  let asked = 0
+  // The answer to the first is there when the process goes on, but timers come first.
+  const done = new Promise<void>((resolve) => {
+    target.before = ({ method }) => {
+      if (method !== 'get') return undefined
+      if (++asked === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+      if (asked === 3) resolve()
+      return new Promise<void>((answer) => { setImmediate(answer) })
+    }
+  })
+  await done
+  assert.deepEqual(events.filter(({ kind }) => kind === 'lost'), [])
+  assert.equal(session.statistics.connects, 1)
+})
+
 test('a push that fails is tried again', async () => {
   const target = new FakeP4Runtime()
   let failures = 2
