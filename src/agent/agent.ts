@@ -71,10 +71,12 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
     contract: contractOf(contract, { index, count: wanted.length, weights: wanted.map(({ share }) => share) }), targetPorts, twinsFrom: options.twinsFrom ?? (config.target.kind === 'remote' ? TWINS_FROM : null),
     isOthers: (port) => maps.some((map, other) => other !== index && [...map.values()].includes(port)),
   }))
-  wanted.forEach((one, index) => {
+  /** Throws where the pipeline cannot do what one of the switches is to do. */
+  const check = (configs: readonly Config[]): void => configs.forEach((one, index) => {
     checkFailMode(one, compilers[index]!)
     checkPortVlans(one, compilers[index]!)
   })
+  check(wanted)
   const target = options.target ?? await openTarget(config, log, options.ports ?? null)
   const session = new Session({
     connect: () => target.connect(), deviceId: config.deviceId, p4info, deviceConfig, logger: log.child({ component: 'p4runtime' }),
@@ -123,10 +125,7 @@ export async function startAgent(config: Config, log: Logger, options: AgentOpti
       const left = whySwitchesDiffer(config, next)
       if (left !== null) return [left]
       const others = switchesOf(next)
-      others.forEach((one, index) => {
-        checkFailMode(one, compilers[index]!)
-        checkPortVlans(one, compilers[index]!)
-      })
+      check(others)
       refuseVirtualPorts(next, contract)
       const takesPorts = target.changePorts !== null && portsMayChange(config, next)
       for (const [index, one] of switches.entries()) {

@@ -11,20 +11,25 @@ import { P4InfoIndex } from '../../../src/p4info/index.js'
 const whole = readContract(P4InfoIndex.parse(readFileSync('p4/ofswitchd.p4info.txtpb', 'utf8')))
 const parts = (count: number): readonly Contract[] => Array.from({ length: count }, (_, index) => contractOf(whole, { index, count }))
 
+/** The numbers of each kind are given out without a gap. */
+function areSideBySide(all: readonly Contract[]): void {
+  for (const name of Object.keys(whole.numbers) as (keyof Contract['numbers'])[]) {
+    let next = whole.numbers[name].first
+    for (const { numbers } of all) {
+      assert.equal(numbers[name].first, next, name)
+      next = numbers[name].last + 1
+    }
+    assert.equal(next, whole.numbers[name].last + 1, name)
+  }
+}
+
 describe('parts of a target', () => {
   it('are the whole where there is one switch', () => { assert.equal(contractOf(whole, { index: 0, count: 1 }), whole) })
 
   for (const count of [2, 3, 7, 16]) {
     it(`of ${count} switches: numbers lie side by side, room adds up`, () => {
       const all = parts(count)
-      for (const name of Object.keys(whole.numbers) as (keyof Contract['numbers'])[]) {
-        let next = whole.numbers[name].first
-        for (const { numbers } of all) {
-          assert.equal(numbers[name].first, next, name)
-          next = numbers[name].last + 1
-        }
-        assert.equal(next, whole.numbers[name].last + 1, name)
-      }
+      areSideBySide(all)
       const sum = (size: (contract: Contract) => number): number => all.reduce((total, one) => total + size(one), 0)
       for (const size of [
         (one: Contract) => one.tables[3]?.size ?? 0, (one: Contract) => one.group?.size ?? 0, (one: Contract) => one.group?.failover?.size ?? 0,
@@ -36,14 +41,7 @@ describe('parts of a target', () => {
   it('may be unlike: in proportion to the weights, side by side, and no more than the whole', () => {
     const weights = [1, 99, 7, 100]
     const all = weights.map((_, index) => contractOf(whole, { index, count: weights.length, weights }))
-    for (const name of Object.keys(whole.numbers) as (keyof Contract['numbers'])[]) {
-      let next = whole.numbers[name].first
-      for (const { numbers } of all) {
-        assert.equal(numbers[name].first, next, name)
-        next = numbers[name].last + 1
-      }
-      assert.equal(next, whole.numbers[name].last + 1, name)
-    }
+    areSideBySide(all)
     assert.deepEqual(all.map((one) => one.tables[0]?.size), [79, 7835, 555, 7915])
     assert.equal(all.reduce((total, one) => total + (one.tables[0]?.size ?? 0), 0), whole.tables[0]?.size)
     const even = { index: 1, count: 3 }
